@@ -1,0 +1,158 @@
+"""The document, compiled: what every operation takes, promises, and may be asked for."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import random
+from typing import Any, Self
+
+from starlette.responses import Response
+
+from .bodies import Body
+from .faults import ResponseBroken
+from .inputs import RequestReader
+from .judge import Judge, pointer
+from .parameters import Parameter, ParameterReader, declare
+from .replies import Promise, render
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+DOCUMENT = Path(__file__).parents[1] / "openapi.json"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the document."""
+
+    id: str
+    method: str
+    path: str
+    tags: Sequence[str]
+    security: Sequence[Mapping[str, Sequence[str]]]
+    parameters: Sequence[Parameter]
+    promises: Mapping[int, Promise]
+    """By status."""
+    place: str
+
+    @property
+    def success(self) -> Promise:
+        return next(promise for status, promise in self.promises.items() if status < 400)
+
+    @property
+    def refusal_status(self) -> int:
+        """How the operation refuses what breaks its schemas, as its responses declare."""
+        return 400 if 400 in self.promises and 422 not in self.promises else 422
+
+
+class Contract:
+    """Judges requests and responses by the document.
+
+    `broken` hears of every response that breaks its promise, of the `checked_share` (0 to 1) that
+    is judged; it may raise, or let the response pass.
+    """
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        *,
+        body_limit: int,
+        checked_share: float,
+        broken: Callable[[ResponseBroken], None],
+    ) -> None:
+        self.judge = Judge(document)
+        self.body_limit = body_limit
+        self.checked_share = checked_share
+        self.broken = broken
+        self.operations = {item.id: item for item in declared_operations(self.judge)}
+        self.paths = by_path(self.operations.values())
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        body_limit: int,
+        checked_share: float,
+        broken: Callable[[ResponseBroken], None],
+    ) -> Self:
+        """The contract of the document that this package was generated from."""
+        document = json.loads(DOCUMENT.read_bytes())
+        return cls(document, body_limit=body_limit, checked_share=checked_share, broken=broken)
+
+    def inputs(self, operation_id: str, method: Callable[..., Any]) -> RequestReader:
+        """The dependency that reads what `method`, the service's, takes from a request."""
+        operation = self.operations[operation_id]
+        body = None
+        if "requestBody" in self.judge.at(operation.place):
+            place = operation.place + "/requestBody"
+            body = Body(self.judge, operation_id, place, self.body_limit)
+        reader = ParameterReader(list(operation.parameters))
+        return RequestReader(operation_id, operation.refusal_status, reader, body, method)
+
+    def reply(self, operation_id: str, result: object) -> Response:
+        """The response for what the service returned."""
+        operation = self.operations[operation_id]
+        response = render(result, operation.success)
+        if self.checked_share >= 1 or random() < self.checked_share:  # noqa: S311 - a sample
+            promise = operation.promises[response.status_code]
+            if found := list(promise.faults(response)):
+                self.broken(ResponseBroken(operation_id, response.status_code, found))
+        return response
+
+    def allowed_methods(self, path: str) -> Sequence[str]:
+        """What may be done to a path; nothing if the document does not know it.
+
+        A concrete path goes before a templated one (OpenAPI 3.1, "Path Templating Matching").
+        """
+        return next((methods for known, methods in self.paths if known.fullmatch(path)), ())
+
+
+def declared_operations(judge: Judge) -> Iterator[Operation]:
+    for path, item in judge.document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield declared_operation(judge, path, method)
+
+
+def declared_operation(judge: Judge, path: str, method: str) -> Operation:
+    item_place = "/paths" + pointer(path)
+    place = item_place + pointer(method)
+    node = judge.at(place)
+    return Operation(
+        id=node["operationId"],
+        method=method.upper(),
+        path=path,
+        tags=node["tags"],
+        security=node.get("security", judge.document.get("security", [])),
+        parameters=declared_parameters(judge, item_place, place),
+        promises={
+            int(status): Promise(judge, int(status), f"{place}/responses/{status}")
+            for status in node["responses"]
+        },
+        place=place,
+    )
+
+
+def declared_parameters(judge: Judge, item_place: str, place: str) -> list[Parameter]:
+    """Those of the path, then those of the operation, which override them."""
+    found: dict[tuple[str, str], Parameter] = {}
+    for holder in (item_place, place):
+        for index in range(len(judge.at(holder).get("parameters", ()))):
+            parameter = declare(judge, f"{holder}/parameters/{index}")
+            found[parameter.place, parameter.name] = parameter
+    return list(found.values())
+
+
+def by_path(operations: Sequence[Operation] | Any) -> list[tuple[re.Pattern[str], Sequence[str]]]:
+    methods: dict[str, list[str]] = {}
+    for operation in operations:
+        methods.setdefault(operation.path, []).append(operation.method)
+    ordered = sorted(methods, key=lambda path: [part.startswith("{") for part in path.split("/")])
+    return [(pattern(path), methods[path]) for path in ordered]
+
+
+def pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{[^}]*\})", path)
+    return re.compile(
+        "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts)
+    )

@@ -1,0 +1,88 @@
+"""What a generated stub takes from its request: read, judged by the document, then typed."""
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+
+from .bodies import Body
+from .faults import Fault, InvalidRequest
+from .judge import first, pointer
+from .parameters import ParameterReader
+
+Inputs = dict[str, Any]
+"""The keyword arguments of a service's method."""
+
+NOT_FROM_THE_REQUEST = ("self", "principal")
+
+
+class RequestReader:
+    """A FastAPI dependency: the inputs of one operation.
+
+    Raises RequestRefused. It stands behind the authentication in every stub, so that a stranger's
+    body is never read.
+    """
+
+    def __init__(
+        self,
+        operation_id: str,
+        refusal_status: int,
+        parameters: ParameterReader,
+        body: Body | None,
+        method: Callable[..., Any],
+    ) -> None:
+        self.operation_id = operation_id
+        self.refusal_status = refusal_status
+        self.parameters = parameters
+        self.body = body
+        self.places = [(item.place, item.name) for item in parameters.parameters]
+        if body is not None:
+            self.places.append(("body", ""))
+        hints = get_type_hints(method)
+        names = [name for name in signature(method).parameters if name not in NOT_FROM_THE_REQUEST]
+        if len(names) != len(self.places):
+            raise TypeError(f"{operation_id} has changed since its stub was generated")
+        self.types = [(name, converter(hints[name])) for name in names]
+
+    async def __call__(self, request: Request) -> Inputs:
+        found: list[Fault] = []
+        values = self.parameters.read(request, found)
+        if self.body is not None:
+            values.append(await self.body.read(request, found))
+        if found:
+            self._refuse(found)
+        return self._typed(values)
+
+    def _typed(self, values: list[Any]) -> Inputs:
+        inputs = {}
+        for (name, convert), (place, wire_name), value in zip(
+            self.types, self.places, values, strict=True
+        ):
+            try:
+                inputs[name] = convert(value)
+            except ValidationError as error:
+                # the schema admits it and Python's type can't hold it: the year 0000, 23:59:60
+                prefix = pointer(wire_name) if place != "body" else ""
+                self._refuse(
+                    [
+                        Fault(place, prefix + pointer(*item["loc"]), "can't be represented here")
+                        for item in error.errors(include_input=False, include_url=False)
+                    ]
+                )
+        return inputs
+
+    def _refuse(self, found: list[Fault]) -> None:
+        raise InvalidRequest(self.operation_id, self.refusal_status, first(found)) from None
+
+
+def converter(hint: Any) -> Callable[[Any], Any]:
+    """Builds a value of the type; what is JSON already passes as it is."""
+    if hint in (str, int, bool, float, str | None, int | None, bool | None, float | None):
+        return unchanged
+    return TypeAdapter(hint).validate_python
+
+
+def unchanged(value: Any) -> Any:
+    return value

@@ -1,0 +1,106 @@
+"""Judges values by the document's own schemas, so that every keyword in it is in force."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
+
+from .faults import Fault
+
+BASE = "urn:charter:document"
+MASK = "the value"
+
+
+def escape(token: str) -> str:
+    """A reference token of a JSON Pointer (RFC 6901 section 3)."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def pointer(*tokens: str | int) -> str:
+    return "".join("/" + escape(str(token)) for token in tokens)
+
+
+class Judge:
+    """Compiles schemas where they stand in the document, with all that they refer to."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.registry = jsonschema_rs.Registry([(BASE, dict(document))])
+
+    def resolve(self, node: Any) -> Any:
+        """What a node is once its references are followed."""
+        while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
+            node = self.at(node["$ref"].removeprefix("#"))
+        return node
+
+    def at(self, place: str) -> Any:
+        node: Any = self.document
+        for token in place.split("/")[1:]:
+            token = token.replace("~1", "/").replace("~0", "~")
+            node = node[int(token)] if isinstance(node, list) else node[token]
+        return node
+
+    def locate(self, place: str) -> str:
+        """Where a node stands once its references are followed."""
+        node = self.at(place)
+        while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
+            place = node["$ref"].removeprefix("#")
+            node = self.at(place)
+        return place
+
+    def validator(self, place: str) -> jsonschema_rs.Draft202012Validator:
+        """The schema at that place. Messages never hold the value that was judged."""
+        return jsonschema_rs.Draft202012Validator(
+            {"$ref": f"{BASE}#{quote(place, safe='/~')}"},
+            registry=self.registry,
+            validate_formats=True,
+            mask=MASK,
+        )
+
+    def types(self, schema: Any) -> frozenset[str]:
+        """The JSON types that a schema may mean, which tell how to read it from a string."""
+        schema = self.resolve(schema)
+        if not isinstance(schema, Mapping):
+            return frozenset()
+        declared = schema.get("type", [])
+        found = {declared} if isinstance(declared, str) else set(declared)
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            for part in schema.get(keyword, ()):
+                found |= self.types(part)
+        return frozenset(found)
+
+
+def faults(
+    validator: jsonschema_rs.Draft202012Validator, value: Any, place: str, prefix: str = ""
+) -> Iterator[Fault]:
+    """All that is wrong with a value."""
+    for error in validator.iter_errors(value):
+        where = prefix + pointer(*error.instance_path)
+        match error.kind.as_dict():
+            case {"unexpected": unexpected}:
+                for name in unexpected:
+                    yield Fault(
+                        place,
+                        where + pointer(name),
+                        "is not known to the document",
+                        error.kind.name,
+                    )
+            case {"property": name} if error.kind.name == "required":
+                yield Fault(place, where + pointer(unquoted(name)), "is required", "required")
+            case _:
+                yield Fault(place, where, sentence(error.message), error.kind.name)
+
+
+def unquoted(name: Any) -> str:
+    return str(name).strip('"')
+
+
+def sentence(message: str) -> str:
+    """The message without its subject, which the pointer names."""
+    return message.removeprefix(MASK).strip()
+
+
+def first(found: Iterable[Fault], most: int = 20) -> list[Fault]:
+    """As many as help: who sends a thousand mistakes reads the first twenty."""
+    return [fault for fault, _ in zip(found, range(most), strict=False)]
