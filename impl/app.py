@@ -1,0 +1,119 @@
+"""The application. Serve it with `charter serve`, or `uvicorn --factory impl.app:create_app`."""
+
+import hmac
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+
+from generated.runtime import Contract, ResponseBroken
+from impl import dependencies
+from impl.core import config, problems, telemetry
+from impl.core.config import Settings
+from impl.core.http import CrossOrigin, Deadline, Methods, SafeErrors, SecurityHeaders
+from impl.core.passwords import Passwords
+from impl.core.problems import NotFound, ServiceUnavailable, Unauthenticated
+from impl.core.telemetry import RequestLog
+from impl.core.tokens import AccessTokens, RefreshTokens
+from impl.db.outage import is_outage
+from impl.db.session import Database
+
+EXPOSED_HEADERS = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
+ACCEPTED_HEADERS = (
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match",
+)  # fmt: skip
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Raises ConfigurationError when the environment can't be served with."""
+    settings = settings or config.load()
+    telemetry.configure_logging(settings.log_level)
+    keys = [secret.encode() for secret in settings.jwt_secrets]
+    contract = Contract.load(
+        body_limit=settings.body_limit_bytes,
+        checked_share=settings.checked_share,
+        broken=report_broken if settings.production else refuse_broken,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await app.state.passwords.warm_up()
+        yield
+        app.state.passwords.close()
+        await app.state.database.dispose()
+
+    # the hand-written document is what clients get; FastAPI's derived one is never shown
+    app = FastAPI(openapi_url=None, redirect_slashes=False, lifespan=lifespan)
+    app.state.settings = settings
+    app.state.contract = contract
+    app.state.database = Database(settings)
+    app.state.passwords = Passwords(settings)
+    app.state.access_tokens = AccessTokens(settings, keys)
+    app.state.refresh_tokens = RefreshTokens(keys)
+    problems.install(app)
+    app.add_exception_handler(SQLAlchemyError, on_database_error)
+    app.add_exception_handler(OSError, on_database_error)
+    app.include_router(dependencies.router(contract))
+    app.add_route("/metrics", metrics)
+    guard(app, settings, contract)
+    return app
+
+
+def guard(app: FastAPI, settings: Settings, contract: Contract) -> None:
+    """The layers around every request; the last one added is the outermost."""
+    app.add_middleware(Methods, allowed_methods=contract.allowed_methods)
+    app.add_middleware(
+        Deadline,
+        seconds=settings.request_timeout_seconds,
+        body_seconds=settings.body_timeout_seconds,
+    )
+    app.add_middleware(SafeErrors)
+    if settings.cors_origins:
+        app.add_middleware(
+            CrossOrigin,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=ACCEPTED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+        )
+    app.add_middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(RequestLog)
+
+
+def report_broken(broken: ResponseBroken) -> None:
+    """In production a response that breaks its promise is counted, and sent all the same."""
+    telemetry.BROKEN_RESPONSES.labels(broken.operation_id).inc()
+    log.error("broken response", extra={"promise": str(broken)})
+
+
+def refuse_broken(broken: ResponseBroken) -> None:
+    """Anywhere else it is an error, so that somebody mends it."""
+    report_broken(broken)
+    raise broken
+
+
+async def on_database_error(request: Request, error: Exception) -> Response:
+    """503 where trying again helps; anything else is a fault of ours."""
+    if not is_outage(error):
+        raise error
+    log.warning("database unavailable", extra={"reason": type(error).__name__})
+    return await problems.on_problem(request, ServiceUnavailable())
+
+
+async def metrics(request: Request) -> Response:
+    """For the operator's Prometheus: open in development, with METRICS_TOKEN in production."""
+    settings: Settings = request.app.state.settings
+    if settings.metrics_token is None:
+        if settings.production:
+            raise NotFound("There is nothing at this path.")
+    else:
+        expected = f"Bearer {settings.metrics_token.get_secret_value()}"
+        given = request.headers.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), expected.encode()):
+            raise Unauthenticated("The metrics need their own token.")
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,203 @@
+"""Settings, read once from the environment or `.env`; the environment wins."""
+
+import os
+from collections import Counter
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+KNOWN_SECRETS = ("changeme", "change-me", "change_me", "secret", "password", "jwt_secret", "your-")
+"""What example files are full of: a secret that contains one of these protects nothing."""
+
+MINIMUM_SECRET_BYTES = 32  # RFC 7518 section 3.2: the key of HS256 is at least as long as its hash
+
+
+class ConfigurationError(Exception):
+    """The environment can't be served with; the message names the variable and the remedy."""
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+def _comma_separated(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+
+
+class Settings(BaseSettings):
+    """Everything a deployment can set. `.env.example` says the same, one sentence each."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    environment: Environment = Environment.DEVELOPMENT
+    debug: bool = False
+    log_level: str = "INFO"
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    data_dir: Path = Path(".data")
+
+    db_host: str = "127.0.0.1"
+    db_port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    db_user: str = "charter"
+    db_password: SecretStr = SecretStr("")
+    db_name: str = "charter"
+    db_sslmode: str = "prefer"
+    db_pgbouncer: bool = False
+    db_pool_size: Annotated[int, Field(ge=1)] = 10
+    db_max_overflow: Annotated[int, Field(ge=0)] = 0
+    db_pool_timeout_seconds: Annotated[float, Field(gt=0)] = 2
+    db_connect_timeout_seconds: Annotated[float, Field(gt=0)] = 2
+    db_statement_timeout_seconds: Annotated[float, Field(gt=0)] = 3
+    db_lock_timeout_seconds: Annotated[float, Field(gt=0)] = 1
+
+    jwt_secret: SecretStr = SecretStr("")
+    jwt_issuer: str = "charter"
+    jwt_audience: str = "charter"
+    jwt_leeway_seconds: Annotated[int, Field(ge=0, le=60)] = 10
+    access_token_seconds: Annotated[int, Field(ge=1, le=3600)] = 900
+    refresh_idle_days: Annotated[float, Field(gt=0)] = 14
+    refresh_absolute_days: Annotated[float, Field(gt=0)] = 30
+    refresh_reuse_grace_seconds: Annotated[float, Field(ge=0, le=60)] = 10
+
+    password_min_length: Annotated[int, Field(ge=8, le=256)] = 8
+    bcrypt_rounds: Annotated[int, Field(ge=4, le=20)] = 12
+    password_hash_threads: Annotated[int, Field(ge=1)] = max(1, (os.cpu_count() or 2) - 1)
+    password_hash_queue: Annotated[int, Field(ge=1)] = 16
+    login_max_failures: Annotated[int, Field(ge=1)] = 10
+    login_lock_seconds: Annotated[int, Field(ge=1, le=900)] = 60
+
+    body_limit_bytes: Annotated[int, Field(ge=1)] = 1_048_576
+    body_timeout_seconds: Annotated[float, Field(gt=0)] = 30
+    request_timeout_seconds: Annotated[float, Field(gt=0)] = 5
+    idempotency_key_hours: Annotated[float, Field(gt=0)] = 24
+    response_check_share: Annotated[float | None, Field(ge=0, le=1)] = None
+
+    docs: bool | None = None
+    cors_origins: CommaSeparated = ()
+    trusted_proxies: CommaSeparated = ()
+    hsts_seconds: Annotated[int, Field(ge=0)] = 0
+    metrics_token: SecretStr | None = None
+
+    @property
+    def production(self) -> bool:
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def serves_docs(self) -> bool:
+        return self.docs if self.docs is not None else not self.production
+
+    @property
+    def checked_share(self) -> float:
+        """The share of responses that are judged by the document: all; in production 1 %."""
+        if self.response_check_share is not None:
+            return self.response_check_share
+        return 0.01 if self.production else 1.0
+
+    @property
+    def jwt_secrets(self) -> tuple[str, ...]:
+        """The first signs, all verify."""
+        secrets = self.jwt_secret.get_secret_value().split(",")
+        return tuple(secret.strip() for secret in secrets if secret.strip())
+
+    @property
+    def access_token_lifetime(self) -> timedelta:
+        return timedelta(seconds=self.access_token_seconds)
+
+    @model_validator(mode="after")
+    def _tokens_can_be_signed(self) -> Self:
+        if not self.jwt_secrets:
+            raise ValueError(
+                "JWT_SECRET is missing. Make one with `openssl rand -base64 48` and put it into the"
+                " environment or .env."
+            )
+        for secret in self.jwt_secrets:
+            if len(secret.encode()) < MINIMUM_SECRET_BYTES:
+                raise ValueError(
+                    f"JWT_SECRET is shorter than {MINIMUM_SECRET_BYTES} bytes."
+                    " Make one with `openssl rand -base64 48`."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        if self.production and (objection := self._production_objection()):
+            raise ValueError(objection)
+        return self
+
+    def _production_objection(self) -> str | None:
+        if any(is_guessable(secret) for secret in self.jwt_secrets):
+            return (
+                "JWT_SECRET is a well-known or low-entropy value."
+                " Make one with `openssl rand -base64 48`."
+            )
+        if self.debug:
+            return "DEBUG is on. Production runs without it: remove DEBUG or set DEBUG=false."
+        if "*" in self.cors_origins:
+            return "CORS_ORIGINS is `*`. Name the origins that may call this API from a browser."
+        if self.bcrypt_rounds < 12:
+            return "BCRYPT_ROUNDS is below 12. Remove it, or set at least 12."
+        if self.db_sslmode in ("disable", "allow", "prefer") and not is_local(self.db_host):
+            return (
+                f"DB_SSLMODE is `{self.db_sslmode}` towards {self.db_host}: the connection may go"
+                " unencrypted. Set DB_SSLMODE=verify-full (or require)."
+            )
+        return None
+
+
+def is_guessable(secret: str) -> bool:
+    """Whether the secret is an example's, or made of few different characters."""
+    return len(Counter(secret)) < 10 or any(known in secret.lower() for known in KNOWN_SECRETS)
+
+
+def is_local(host: str) -> bool:
+    """Whether the database is on this machine, or beside it in a network of containers."""
+    return host in ("db", "postgres") or is_loopback(host)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process; what is given wins over the environment.
+
+    Raises ConfigurationError with one sentence: no secret in it, no traceback needed.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}: {message}." if name else message) from None

@@ -1,0 +1,130 @@
+"""What operators see: one JSON line per request, a request id in every line, and counters."""
+
+import logging
+import re
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from time import perf_counter
+from uuid import uuid4
+
+from prometheus_client import Counter, Histogram
+from pythonjsonlogger.json import JsonFormatter
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+FITTING_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+REQUESTS = Counter("charter_requests_total", "Requests answered.", ["method", "status"])
+DURATION = Histogram("charter_request_seconds", "Time from request to the end of the response.")
+BROKEN_RESPONSES = Counter(
+    "charter_broken_responses_total", "Responses that did not keep to the document.", ["operation"]
+)
+
+log = logging.getLogger("charter.access")
+
+
+def request_id() -> str | None:
+    """The id of the request that is being answered."""
+    return _request_id.get()
+
+
+class RequestContext(logging.Filter):
+    """Gives every line the id of its request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = _request_id.get()
+        return True
+
+
+class UtcJsonFormatter(JsonFormatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def configure_logging(level: str) -> None:
+    """Send everything to standard error as JSON, one object a line, in UTC."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RequestContext())
+    handler.setFormatter(
+        UtcJsonFormatter(
+            "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    # the access line below says the same, without the query, where secrets may stand by mistake
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+class RequestLog:
+    """Names each request, hands the name back as `X-Request-ID`, and logs how it went.
+
+    The line holds the path but never the query or a header: those may carry secrets by mistake.
+    """
+
+    def __init__(self, app: ASGIApp, clock: Callable[[], float] = perf_counter) -> None:
+        self.app = app
+        self.clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        name = given_request_id(scope) or uuid4().hex
+        token = _request_id.set(name)
+        started = self.clock()
+        status = 0
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", name.encode()),
+                ]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, named)
+        finally:
+            self.report(scope, status, self.clock() - started)
+            _request_id.reset(token)
+
+    def report(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in KNOWN_METHODS else "OTHER"
+        REQUESTS.labels(method, status).inc()
+        DURATION.observe(seconds)
+        if log.isEnabledFor(logging.INFO):
+            client = scope.get("client")
+            log.info(
+                "request",
+                extra={
+                    "method": scope["method"],
+                    "path": scope["path"],
+                    "status": status,
+                    "milliseconds": round(seconds * 1000, 1),
+                    "address": client[0] if client else None,
+                },
+            )
+
+
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def given_request_id(scope: Scope) -> str | None:
+    """The id that a proxy gave the request, unless it could forge a line of the log."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and FITTING_REQUEST_ID.fullmatch(value):
+            fitting: bytes = value
+            return fitting.decode()
+    return None

@@ -1,0 +1,83 @@
+"""How the service reaches PostgreSQL: by asyncpg, within bounded times, and by nothing else."""
+
+import ssl
+from typing import Any
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from impl.core.config import Settings, is_loopback
+
+
+def database_url(settings: Settings) -> URL:
+    """The address of the database. `DB_HOST` may name several hosts, separated by commas."""
+    hosts = [host.strip() for host in settings.db_host.split(",")]
+    several = len(hosts) > 1
+    return URL.create(
+        "postgresql+asyncpg",
+        username=settings.db_user,
+        password=settings.db_password.get_secret_value(),
+        host=None if several else hosts[0],
+        port=None if several else settings.db_port,
+        database=settings.db_name,
+        query={"host": [with_port(host, settings.db_port) for host in hosts]} if several else {},
+    )
+
+
+def with_port(host: str, port: int) -> str:
+    return host if ":" in host else f"{host}:{port}"
+
+
+def connect_args(settings: Settings) -> dict[str, Any]:
+    """Bounds for everything that the server or the network could make us wait for."""
+    arguments: dict[str, Any] = {
+        "timeout": settings.db_connect_timeout_seconds,
+        # the server's own bound comes first and leaves a usable connection
+        "command_timeout": settings.db_statement_timeout_seconds + 1,
+        "ssl": tls(settings),
+    }
+    if "," in settings.db_host:
+        arguments["target_session_attrs"] = "read-write"
+    if settings.db_pgbouncer:
+        # a transaction pooler hands the names of one client's statements to another
+        return arguments | {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return arguments | {"server_settings": server_settings(settings)}
+
+
+def server_settings(settings: Settings) -> dict[str, str]:
+    def milliseconds(seconds: float) -> str:
+        return str(int(seconds * 1000))
+
+    return {
+        "application_name": "charter",
+        "timezone": "UTC",
+        "statement_timeout": milliseconds(settings.db_statement_timeout_seconds),
+        "lock_timeout": milliseconds(settings.db_lock_timeout_seconds),
+        "idle_in_transaction_session_timeout": milliseconds(settings.request_timeout_seconds * 2),
+        # the plans of our short statements gain nothing from compilation
+        "jit": "off",
+    }
+
+
+def tls(settings: Settings) -> ssl.SSLContext | str | bool:
+    """What asyncpg takes as `ssl`.
+
+    Towards this machine there is none unless it is asked for: `prefer` would look for keys below
+    HOME, which need not be readable.
+    """
+    mode = settings.db_sslmode
+    if mode == "disable" or (mode in ("allow", "prefer") and is_loopback(settings.db_host)):
+        return False
+    return mode
+
+
+def create_engine(settings: Settings) -> AsyncEngine:
+    return create_async_engine(
+        database_url(settings),
+        connect_args=connect_args(settings),
+        hide_parameters=True,  # SQLAlchemy's errors would carry hashes and e-mail addresses
+        pool_pre_ping=True,
+        pool_size=settings.db_pool_size,
+        max_overflow=settings.db_max_overflow,
+        pool_timeout=settings.db_pool_timeout_seconds,
+    )

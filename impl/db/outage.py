@@ -1,0 +1,38 @@
+"""Which failures mean that the database can't answer, as opposed to a fault of our own."""
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+UNAVAILABLE_CLASSES = ("08", "28", "53", "57", "58")
+"""Connections, authorisation, resources, operator intervention, system errors."""
+
+UNAVAILABLE_CODES = frozenset(
+    {
+        "25006",  # read-only: a standby, or a primary that is being demoted
+        "25P03",  # the transaction was idle for too long
+        "3D000",  # the database is not there
+        "40001",  # serialisation failure
+        "40P01",  # deadlock
+        "55P03",  # a lock could not be had in time
+    }
+)
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether trying again later is the right advice. OSError covers TimeoutError, too."""
+    if isinstance(error, OSError | PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = sqlstate(error) or ""
+    return (
+        error.connection_invalidated
+        or code.startswith(UNAVAILABLE_CLASSES)
+        or code in UNAVAILABLE_CODES
+    )
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """The five characters by which PostgreSQL names an error."""
+    code: str | None = getattr(error.orig, "sqlstate", None)
+    return code

@@ -1,0 +1,57 @@
+"""One request, one transaction, one place."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
+from impl.core.config import Settings
+from impl.core.problems import Problem
+from impl.db.engine import create_engine
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})  # RFC 9110 section 9.2.1
+
+
+class Database:
+    """The engine and the two ways to use it: in a transaction, or statement by statement."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine: AsyncEngine = create_engine(settings)
+        self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.writing = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.reading = async_sessionmaker(self.autocommit, expire_on_commit=False)
+
+    async def dispose(self) -> None:
+        await self.engine.dispose()
+
+
+def database(request: Request) -> Database:
+    found: Database = request.app.state.database
+    return found
+
+
+async def session(
+    request: Request, database: Annotated[Database, Depends(database)]
+) -> AsyncIterator[AsyncSession]:
+    """Commit once the operation has returned, roll back once it has raised.
+
+    The commit comes after the response has been built and before it is sent: a client never
+    hears of a success that the database did not keep. A safe method reads statement by statement:
+    it has nothing to commit, and BEGIN and COMMIT would be a third of what it costs.
+    """
+    if request.method in SAFE_METHODS:
+        async with database.reading() as reading:
+            yield reading
+        return
+    async with database.writing() as writing:
+        try:
+            yield writing
+        except Problem as problem:
+            if problem.keeps_changes:
+                await writing.commit()
+            raise
+        await writing.commit()
+
+
+Session = Annotated[AsyncSession, Depends(session, scope="function")]

@@ -1,0 +1,105 @@
+"""Which class keeps which promise: one dependency for each tag of the document."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from generated import api
+from generated.operations import (
+    AuthOperations,
+    HealthOperations,
+    ItemsOperations,
+    UsersOperations,
+)
+from generated.runtime import Contract
+from impl.authentication import access_tokens, authenticate
+from impl.core.config import Settings
+from impl.core.passwords import Passwords
+from impl.core.tokens import AccessTokens, RefreshTokens
+from impl.db.session import Database, Session, database
+from impl.repositories.idempotency_keys import IdempotencyKeyRepository
+from impl.repositories.items import ItemRepository
+from impl.repositories.login_failures import LoginFailureRepository
+from impl.repositories.sessions import SessionRepository
+from impl.repositories.users import UserRepository
+from impl.services.auth import AuthService, Client, Lifetimes
+from impl.services.health import HealthService
+from impl.services.items import ItemService
+from impl.services.login_guard import LoginGuard
+from impl.services.users import UserService
+
+
+def settings(request: Request) -> Settings:
+    found: Settings = request.app.state.settings
+    return found
+
+
+def passwords(request: Request) -> Passwords:
+    found: Passwords = request.app.state.passwords
+    return found
+
+
+def refresh_tokens(request: Request) -> RefreshTokens:
+    found: RefreshTokens = request.app.state.refresh_tokens
+    return found
+
+
+def client(request: Request) -> Client:
+    return Client(
+        user_agent=request.headers.get("user-agent"),
+        address=request.client.host if request.client else None,
+    )
+
+
+def login_guard(session: Session, settings: Annotated[Settings, Depends(settings)]) -> LoginGuard:
+    return LoginGuard(LoginFailureRepository(session), settings)
+
+
+def auth(
+    session: Session,
+    guard: Annotated[LoginGuard, Depends(login_guard)],
+    passwords: Annotated[Passwords, Depends(passwords)],
+    access_tokens: Annotated[AccessTokens, Depends(access_tokens)],
+    refresh_tokens: Annotated[RefreshTokens, Depends(refresh_tokens)],
+    settings: Annotated[Settings, Depends(settings)],
+    client: Annotated[Client, Depends(client)],
+) -> AuthOperations:
+    return AuthService(
+        UserRepository(session),
+        SessionRepository(session),
+        guard,
+        passwords,
+        access_tokens,
+        refresh_tokens,
+        Lifetimes.of(settings),
+        client,
+    )
+
+
+def users(
+    session: Session,
+    guard: Annotated[LoginGuard, Depends(login_guard)],
+    passwords: Annotated[Passwords, Depends(passwords)],
+) -> UsersOperations:
+    return UserService(UserRepository(session), SessionRepository(session), passwords, guard)
+
+
+def items(session: Session, settings: Annotated[Settings, Depends(settings)]) -> ItemsOperations:
+    lifetime = timedelta(hours=settings.idempotency_key_hours)
+    return ItemService(ItemRepository(session), IdempotencyKeyRepository(session), lifetime)
+
+
+def health(database: Annotated[Database, Depends(database)]) -> HealthOperations:
+    return HealthService(database)
+
+
+def router(contract: Contract) -> APIRouter:
+    return api.build(
+        contract=contract,
+        authenticate=authenticate,
+        auth=auth,
+        users=users,
+        items=items,
+        health=health,
+    )

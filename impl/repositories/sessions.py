@@ -1,0 +1,114 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from impl.db.repository import Repository
+from impl.models import Session, User
+
+NOW = func.clock_timestamp()
+
+
+def is_live() -> ColumnElement[bool]:
+    return and_(
+        Session.revoked_at.is_(None),
+        Session.idle_expires_at > NOW,
+        Session.expires_at > NOW,
+    )
+
+
+class SessionRepository(Repository[Session]):
+    async def get(self, session_id: UUID) -> Session | None:
+        return await self.session.scalar(select(Session).where(Session.id == session_id))
+
+    async def live(self, user_id: UUID, limit: int) -> Sequence[Session]:
+        query = (
+            select(Session)
+            .where(Session.user_id == user_id, is_live())
+            .order_by(Session.created_at.desc(), Session.id.desc())
+            .limit(limit)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def rotate(self, session_id: UUID, presented: int, idle: timedelta) -> Session | None:
+        """Spend a generation: one statement, so that of many at once exactly one succeeds."""
+        statement = (
+            update(Session)
+            .where(
+                Session.id == session_id,
+                Session.generation == presented,
+                is_live(),
+                Session.user_id == User.id,
+                User.active,
+            )
+            .values(
+                generation=Session.generation + 1,
+                rotated_at=NOW,
+                idle_expires_at=func.least(NOW + idle, Session.expires_at),
+            )
+            .returning(Session)
+        )
+        return await self.session.scalar(statement)
+
+    async def just_rotated(
+        self, session_id: UUID, presented: int, grace: timedelta
+    ) -> Session | None:
+        """The session whose generation before the current one was presented, a moment ago."""
+        query = (
+            select(Session)
+            .join(User, User.id == Session.user_id)
+            .where(
+                Session.id == session_id,
+                Session.generation == presented + 1,
+                Session.rotated_at > NOW - grace,
+                is_live(),
+                User.active,
+            )
+        )
+        return await self.session.scalar(query)
+
+    async def revoke(self, session_id: UUID, user_id: UUID | None = None) -> bool:
+        """End a session, of that user if one is named. Whether it was there and live."""
+        statement = update(Session).where(Session.id == session_id, Session.revoked_at.is_(None))
+        if user_id is not None:
+            statement = statement.where(Session.user_id == user_id)
+        ended = await self.session.scalar(statement.values(revoked_at=NOW).returning(Session.id))
+        return ended is not None
+
+    async def revoke_all(self, user_id: UUID, except_for: UUID | None = None) -> None:
+        statement = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None))
+        if except_for is not None:
+            statement = statement.where(Session.id != except_for)
+        await self.session.execute(statement.values(revoked_at=NOW))
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """What the database knows of the bearer of an access token."""
+
+    administrator: bool
+    scopes: Sequence[str]
+
+
+FIND_BEARER = (
+    select(User.administrator, Session.scopes)
+    .join(User, User.id == Session.user_id)
+    .where(
+        Session.id == bindparam("session_id"),
+        Session.user_id == bindparam("user_id"),
+        is_live(),
+        User.active,
+    )
+)
+
+
+async def find_bearer(
+    connection: AsyncConnection, user_id: UUID, session_id: UUID
+) -> Bearer | None:
+    """Asked for every request: a revocation holds on the next one, on every worker."""
+    found = await connection.execute(FIND_BEARER, {"user_id": user_id, "session_id": session_id})
+    row = found.one_or_none()
+    return Bearer(*row) if row else None

@@ -1,0 +1,142 @@
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+
+from generated import schemas
+from generated.operations import UsersOperations
+from generated.responses import CreateUser201, ListUsers200
+from generated.security import Principal
+from impl.core.links import next_page
+from impl.core.passwords import Passwords
+from impl.core.problems import (
+    EmailTaken,
+    InvalidToken,
+    LastAdministrator,
+    NotFound,
+    UnfitPassword,
+    WrongPassword,
+)
+from impl.models import User
+from impl.repositories.sessions import SessionRepository
+from impl.repositories.users import UserRepository
+from impl.services.login_guard import LoginGuard
+
+
+class UserService(UsersOperations):
+    """Accounts, and what they and the administrators may do about them."""
+
+    def __init__(
+        self,
+        users: UserRepository,
+        sessions: SessionRepository,
+        passwords: Passwords,
+        guard: LoginGuard,
+    ) -> None:
+        self.users = users
+        self.sessions = sessions
+        self.passwords = passwords
+        self.guard = guard
+
+    async def create_user(self, *, body: schemas.UserCreate) -> CreateUser201:
+        if reason := self.passwords.objection(body.password, body.email):
+            raise UnfitPassword("/password", reason)
+        # hashed before the database is asked, so that a taken address takes as long as a free one
+        password_hash = await self.passwords.hash(body.password)
+        user = User(email=body.email.lower(), full_name=body.full_name, password_hash=password_hash)
+        try:
+            await self.users.add(user)
+        except IntegrityError as error:
+            raise EmailTaken from error
+        return CreateUser201(present(user), location=f"/users/{user.id}")
+
+    async def list_users(
+        self,
+        principal: Principal,
+        *,
+        limit: int,
+        cursor: str | None,
+        q: str | None,
+        active: bool | None,
+        administrator: bool | None,
+    ) -> ListUsers200:
+        page = await self.users.page(
+            limit=limit, cursor=cursor, text=q, active=active, administrator=administrator
+        )
+        body = schemas.UserPage(
+            data=[present(row) for row in page.rows], next_cursor=page.next_cursor
+        )
+        link = next_page(
+            "/users", page.next_cursor, limit=limit, q=q, active=active, administrator=administrator
+        )
+        return ListUsers200(body, link=link)
+
+    async def get_me(self, principal: Principal) -> schemas.User:
+        return present(await self._caller(principal))
+
+    async def update_me(self, principal: Principal, *, body: schemas.ProfilePatch) -> schemas.User:
+        return present(await self._change(await self._caller(principal), body))
+
+    async def delete_me(self, principal: Principal) -> None:
+        administrators = await self.users.lock_administrators()
+        await self._delete(await self._caller(principal), administrators)
+
+    async def change_password(self, principal: Principal, *, body: schemas.PasswordChange) -> None:
+        user = await self._caller(principal)
+        if reason := self.passwords.objection(body.new_password, user.email):
+            raise UnfitPassword("/new_password", reason)
+        await self.guard.admit(user.email)
+        await self.users.release()
+        verdict = await self.passwords.verify(body.current_password, user.password_hash)
+        if not verdict.correct:
+            await self.guard.count(user.email)
+            raise WrongPassword
+        password_hash = await self.passwords.hash(body.new_password)
+        await self.users.set_password(user.id, password_hash)
+        await self.sessions.revoke_all(user.id, except_for=principal.session_id)
+        await self.guard.forget(user.email)
+
+    async def get_user(self, principal: Principal, *, user_id: UUID) -> schemas.User:
+        return present(found(await self.users.get(user_id)))
+
+    async def update_user(
+        self, principal: Principal, *, user_id: UUID, body: schemas.UserPatch
+    ) -> schemas.User:
+        administrators = await self.users.lock_administrators()
+        user = found(await self.users.locked(user_id))
+        steps_down = body.active is False or body.administrator is False
+        if steps_down and administrators == [user.id]:
+            raise LastAdministrator
+        if body.active is False:
+            await self.sessions.revoke_all(user.id)
+        return present(await self._change(user, body))
+
+    async def delete_user(self, principal: Principal, *, user_id: UUID) -> None:
+        administrators = await self.users.lock_administrators()
+        await self._delete(found(await self.users.locked(user_id)), administrators)
+
+    async def _caller(self, principal: Principal) -> User:
+        user = await self.users.get(principal.id)
+        if user is None:  # deleted since the token was checked
+            raise InvalidToken
+        return user
+
+    async def _change(self, user: User, patch: schemas.ProfilePatch | schemas.UserPatch) -> User:
+        for name, value in patch.model_dump(exclude_unset=True).items():
+            setattr(user, name, value)
+        return await self.users.add(user)
+
+    async def _delete(self, user: User, administrators: Sequence[UUID]) -> None:
+        if administrators == [user.id]:
+            raise LastAdministrator
+        await self.users.remove(user)
+
+
+def found(user: User | None) -> User:
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+def present(user: User) -> schemas.User:
+    return schemas.User.model_validate(user, from_attributes=True)
