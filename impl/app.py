@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from generated.runtime import Contract, ResponseBroken
-from impl import dependencies
+from impl import dependencies, docs
 from impl.core import config, problems, telemetry
 from impl.core.config import Settings
 from impl.core.http import CrossOrigin, Deadline, Methods, SafeErrors, SecurityHeaders
@@ -59,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(SQLAlchemyError, on_database_error)
     app.add_exception_handler(OSError, on_database_error)
     app.include_router(dependencies.router(contract))
+    app.include_router(docs.router(settings))
     app.add_route("/metrics", metrics)
     guard(app, settings, contract)
     return app

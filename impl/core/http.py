@@ -96,6 +96,7 @@ class SecurityHeaders:
         self.app = app
         self.defaults = {
             "cache-control": "no-store",
+            "pragma": "no-cache",  # RFC 6749 section 5.1 wants both
             "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
             "referrer-policy": "no-referrer",
             "x-content-type-options": "nosniff",

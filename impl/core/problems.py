@@ -306,7 +306,7 @@ def token_error(faults: Sequence[Fault]) -> dict[str, str]:
             "error": "unsupported_grant_type",
             "error_description": "The grant types are password and refresh_token.",
         }
-    if rules.keys() == {"/scope"}:
+    if rules.keys() == {"/scope"} and rules["/scope"] != "repeated":
         return dict(InvalidScope("").extensions)
     return {"error": "invalid_request", "error_description": OAuthProblem.error_description}
 

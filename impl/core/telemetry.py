@@ -10,6 +10,7 @@ from time import perf_counter
 from uuid import uuid4
 
 from prometheus_client import Counter, Histogram
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,6 +53,7 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(
         UtcJsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
+            reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's own colours
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         )
     )

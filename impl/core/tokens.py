@@ -81,8 +81,14 @@ class AccessTokens:
             token,
             key,
             [ALGORITHM],
-            # the times are ours to judge, against our own clock
-            {"require": CLAIMS, "strict_aud": True, "verify_exp": False, "verify_iat": False},
+            {
+                "require": CLAIMS,
+                "strict_aud": True,
+                # the times are ours to judge, against our own clock
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
             audience=self.audience,
             issuer=self.issuer,
         )
@@ -92,8 +98,10 @@ class AccessTokens:
     def _key(self, segment: str) -> bytes:
         """The key that the header names: `kid` is looked up and never interpreted (RFC 8725)."""
         header = json.loads(decode_base64url(segment), object_pairs_hook=without_repetition)
-        if header.keys() != HEADER_MEMBERS or header["alg"] != ALGORITHM:
+        if not isinstance(header, dict) or header.keys() != HEADER_MEMBERS:
             raise ValueError("a header that we never write")
+        if header["alg"] != ALGORITHM:
+            raise ValueError("not our algorithm")
         if not isinstance(header["typ"], str) or header["typ"].lower() not in TYPES:
             raise ValueError("not an access token")
         if not isinstance(header["kid"], str) or header["kid"] not in self.keys:
@@ -102,12 +110,13 @@ class AccessTokens:
 
     def _check_times(self, claims: dict[str, Any]) -> None:
         issued, expires = claims["iat"], claims["exp"]
-        if type(issued) is not int or type(expires) is not int:
+        begins = claims.get("nbf", issued)
+        if any(type(time) is not int for time in (issued, expires, begins)):
             raise ValueError("times are whole seconds")
         if not 0 < expires - issued <= self.lifetime.total_seconds():
             raise ValueError("a lifetime that we never give")
         now, leeway = self.now().timestamp(), self.leeway.total_seconds()
-        if issued > now + leeway or expires <= now - leeway:
+        if max(issued, begins) > now + leeway or expires <= now - leeway:
             raise ValueError("not yet or no longer valid")
 
 

@@ -46,12 +46,15 @@ StrictLoader.yaml_implicit_resolvers = {
 class Document:
     """A parsed document and where each of its nodes stands, by JSON Pointer tokens."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, text: str | None = None) -> None:
+        """Reads the file, unless its text is at hand. Raises DocumentError."""
         self.file = file
-        self.text = read(file)
+        self.text = read(file) if text is None else text
         try:
             loader = StrictLoader(self.text)
-            root = loader.get_single_node() or yaml.ScalarNode("tag:yaml.org,2002:null", "")
+            start = yaml.Mark(str(file), 0, 0, 0, None, None)
+            nothing = yaml.ScalarNode("tag:yaml.org,2002:null", "", start, start)
+            root = loader.get_single_node() or nothing
             self.places: dict[tuple[str, ...], Place] = {}
             self._note(root, ())
             self.content: Any = plain(root, loader)

@@ -93,13 +93,13 @@ class Body:
             self._malformed("The body is not a well-formed form.")
         form: dict[str, Any] = {}
         for name, texts in values.items():
-            types = self.fields.get(name, frozenset())
-            if "array" in types:
+            types = self.fields.get(name)
+            if len(texts) == 1 and (types is None or "array" not in types):
+                form[name] = read(texts[0], types or ())
+            elif types is None or "array" in types:
                 form[name] = texts
-            elif len(texts) > 1:  # RFC 6749 section 3.2, and good sense elsewhere
+            else:  # RFC 6749 section 3.2, and good sense elsewhere
                 found.append(Fault("body", pointer(name), "is repeated", "repeated"))
-            else:
-                form[name] = read(texts[0], types)
         return ABSENT if found else form
 
     def _faults(self, value: Any) -> Iterator[Fault]:
