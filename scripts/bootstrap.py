@@ -128,10 +128,11 @@ class Installer:
     def install_packages(self) -> None:
         count = len(re.findall(r"^\S+==", LOCK.read_text(), re.MULTILINE))
         if self.uv:
-            command = [self.uv, "pip", "sync", "--python", str(PYTHON)]
+            command = [self.uv, "pip", "sync", "--python", str(PYTHON), "--require-hashes"]
         else:
-            command = [*PIP, "install", "--no-deps", "-r"]
-        self.run(f"Installing {count} packages", [*command, "--require-hashes", str(LOCK)])
+            command = [*PIP, "install", "--progress-bar=off", "--no-deps"]
+            command += ["--require-hashes", "--requirement"]
+        self.run(f"Installing {count} packages", [*command, str(LOCK)])
 
     def install_project(self) -> None:
         """The project itself, as it lies here. What builds it has just been installed."""
@@ -163,7 +164,7 @@ class Installer:
             )
 
 
-PIP = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input")
+PIP = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "--no-color")
 
 MEDDLING = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
 """What would make an installer put things elsewhere."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
+from socket import gaierror
 
 from sqlalchemy import NullPool, text
 from sqlalchemy.exc import DBAPIError
@@ -12,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from impl.core.config import Settings
 from impl.db.engine import connect_args, database_url
 from impl.db.outage import is_outage
+from scripts.errors import Refusal
 
 LOCK_TIMEOUT = "10s"
 """Who waits for a table makes everybody behind wait, too: better a verb gives up."""
 
 
-class DatabaseUnreachable(Exception):
+class DatabaseUnreachable(Refusal):
     """The database doesn't let us in; the message says which, why, and what to look at."""
 
     def __init__(self, settings: Settings, error: Exception) -> None:
@@ -34,8 +36,8 @@ def reason(error: BaseException) -> str:
         return reason(error.orig.__cause__ or error.orig)
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
-    if isinstance(error, OSError) and error.strerror and "[Errno" not in error.strerror:
-        return error.strerror.lower()
+    if isinstance(error, gaierror):
+        return "there is no such host"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno).lower()
     lines = str(error).strip().splitlines()

@@ -23,7 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from impl.core.config import Settings
 from impl.db import migrations as schema
 from impl.models import Base
+from scripts import environment
 from scripts.databases import connection, reason, scratch
+from scripts.environment import Given, given
+from scripts.errors import Refusal
 
 LOCK = int.from_bytes(b"charter")
 """The advisory lock that lets one migration run at a time."""
@@ -32,7 +35,7 @@ LOCK_WAIT_SECONDS = 600.0
 LOCK_POLL_SECONDS = 0.2
 
 
-class MigrationError(Exception):
+class MigrationError(Refusal):
     """The schema can't be brought to where it was asked for; the message says why."""
 
 
@@ -68,6 +71,10 @@ class State:
                 f" ({listed(self.strangers)}): set DB_NAME to another database."
             )
         return None
+
+    @property
+    def needed(self) -> str:
+        return listed(schema.heads())
 
     def __str__(self) -> str:
         return f"revision {listed(self.revisions)}" if self.revisions else "no revision"
@@ -109,6 +116,33 @@ def migrate(settings: Settings, revision: str = "head", *, down: bool = False) -
                 " included. Add --down if that is meant."
             )
     return asyncio.run(inspect_state(settings))
+
+
+def is_allowed(around: Given) -> bool:
+    """A database of our own always; somebody else's in production only when told to."""
+    return not (around.production and around.names_a_database)
+
+
+def bring_to_head(settings: Settings, *, allowed: bool) -> State:
+    """Migrate if that is needed and allowed. Raises MigrationError or DatabaseUnreachable."""
+    state = asyncio.run(inspect_state(settings))
+    if state.is_current:
+        return state
+    if not allowed and state.objection() is None:
+        raise MigrationError(
+            f"The schema of {settings.db_name} is at {state}, and this code needs {state.needed}:"
+            " run `charter migrate` first (`charter serve` takes --migrate)."
+        )
+    return migrate(settings)
+
+
+@contextlib.contextmanager
+def ready_database() -> Iterator[Settings]:
+    """A database to work with: named or embedded, and with the schema that this code needs."""
+    around = given()
+    with environment.database() as settings:
+        bring_to_head(settings, allowed=is_allowed(around))
+        yield settings
 
 
 def is_behind(revision: str, current: frozenset[str]) -> bool:
@@ -224,3 +258,53 @@ async def locked(connected: AsyncConnection) -> None:
                 " seconds: wait for it, or end it."
             )
         await asyncio.sleep(LOCK_POLL_SECONDS)
+
+
+# -- the verb -------------------------------------------------------------------------------------
+
+
+def run(revision: str, *, down: bool) -> int:
+    with environment.database() as settings:
+        before = asyncio.run(inspect_state(settings))
+        after = migrate(settings, revision, down=down)
+    if before == after:
+        print(f"The schema of {settings.db_name} is at {after}: there was nothing to do.")
+    else:
+        print(f"The schema of {settings.db_name} went from {before} to {after}.")
+    return 0
+
+
+def report_pending() -> int:
+    """1 where a migration is pending, or where none can be done."""
+    with environment.database() as settings:
+        state = asyncio.run(inspect_state(settings))
+    if objection := state.objection():
+        raise MigrationError(objection)
+    if state.is_current:
+        print(f"The schema of {settings.db_name} is at {state}, the newest.")
+        return 0
+    print(f"The schema of {settings.db_name} is at {state}; {state.needed} is pending.")
+    return 1
+
+
+def compare() -> int:
+    """1 where a model has changed and no migration says so."""
+    with environment.database(testing=True) as settings:
+        found = differences(settings)
+    for difference in found:
+        print(difference)
+    if found:
+        print('The models and the migrations differ: run `charter migrate --new "what changes"`.')
+    else:
+        print("The models and the migrations agree.")
+    return 1 if found else 0
+
+
+def add(message: str) -> int:
+    with environment.database(testing=True) as settings:
+        written = write(settings, message)
+    if written is None:
+        print("The models and the migrations agree: there is nothing to write.")
+        return 0
+    print(f"{written.relative_to(environment.ROOT)} is written: read it before you run it.")
+    return 0

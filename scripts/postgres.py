@@ -25,12 +25,13 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from scripts import reaper
+from scripts.errors import Refusal
 from scripts.postgres_binaries import Binaries, installed_binaries, is_reachable
 
 HOST = "127.0.0.1"
@@ -70,10 +71,13 @@ FORGETFUL = {
 
 LOG_LIMIT_BYTES = 5_000_000
 START_ATTEMPTS = 5
-WORTH_ANOTHER_ATTEMPT = re.compile("could not bind|Address already in use|shared memory block")
+WORTH_ANOTHER_ATTEMPT = re.compile(
+    "could not bind|Address already in use"
+    '|lock file "postmaster.pid" already exists|shared memory block'  # while a killed one ends
+)
 
 
-class PostgresError(Exception):
+class PostgresError(Refusal):
     """The embedded PostgreSQL can't serve; the message says why, and what helps."""
 
 
@@ -155,10 +159,10 @@ class EmbeddedPostgres:
 
     def _join(self, membership: int) -> Address:
         fcntl.flock(membership, fcntl.LOCK_SH)  # waits while the server is being stopped
-        with self._exclusive("start"):
+        with self._exclusive("start") as lock:
             server = Server(self.state, self._fitting_binaries(), self.account, self.settings)
             if not self.exists:
-                server.create()
+                server.create(lock)
             self._spawn_reaper(server)  # before the server: it never runs unwatched
             self._server = server
             port = server.running_port() or server.boot()
@@ -191,11 +195,11 @@ class EmbeddedPostgres:
             ) from None
 
     @contextlib.contextmanager
-    def _exclusive(self, name: str) -> Iterator[None]:
+    def _exclusive(self, name: str) -> Iterator[int]:
         descriptor = self._open(name)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            yield descriptor
         finally:
             os.close(descriptor)
 
@@ -253,21 +257,25 @@ class Server:
     def stop_arguments(self) -> tuple[str, str, str]:
         return str(self.binaries.pg_ctl), str(self.data), str(self.account or "")
 
-    def create(self) -> None:
-        """Make the data under another name: whoever finds `data` finds it complete."""
+    def create(self, lock: int) -> None:
+        """Make the data under another name: whoever finds `data` finds it complete.
+
+        The programs inherit the lock: if we are killed, the next start waits for their end.
+        """
         unfinished = self.state / "data.init"
         for leftover in (unfinished, self.data):
             shutil.rmtree(leftover, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         self._hand_over(unfinished)
-        self._initialise(unfinished)
+        self._initialise(unfinished, lock)
         self._setup(
             [self.binaries.postgres, "--single", "-D", unfinished, "template1"],
+            lock,
             typed=f"create database {NAME}\n",
         )
         unfinished.rename(self.data)
 
-    def _initialise(self, directory: Path) -> None:
+    def _initialise(self, directory: Path, lock: int) -> None:
         password = secrets.token_urlsafe(24)
         write_private(self.state / "password", password)
         for_initdb = self.state / "password.initdb"
@@ -279,12 +287,12 @@ class Server:
             locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options = ["-U", NAME, "-E", "UTF8", "-A", "scram-sha-256", f"--pwfile={for_initdb}", "-N"]
         try:
-            self._setup([self.binaries.initdb, "-D", directory, *options, *locale])
+            self._setup([self.binaries.initdb, "-D", directory, *options, *locale], lock)
         finally:
             for_initdb.unlink()
 
-    def _setup(self, command: list[str | Path], typed: str = "") -> None:
-        done = self._run(command, typed, timeout=300)
+    def _setup(self, command: Sequence[str | Path], lock: int, typed: str = "") -> None:
+        done = self._run(command, timeout=300, typed=typed, inherited=[lock])
         said = done.stdout.strip().splitlines()
         complaints = [line for line in said if re.search("error|FATAL|PANIC", line)]
         if done.returncode != 0 or complaints:
@@ -304,8 +312,9 @@ class Server:
             return None
         if not is_alive(int(pid)):
             return None
-        if not works_in(int(pid), self.data):
-            # Left by a killed server, and another process has got its number since.
+        if not is_worked_in(self.data):
+            # Left by a killed server. Another process has got its number since, or it still has
+            # it because nobody has taken notice of its end.
             pid_file.unlink(missing_ok=True)
             return None
         return int(port) if answers(int(port)) else None
@@ -327,13 +336,13 @@ class Server:
                 break
             time.sleep(0.2 * (attempt + 1))
         fatal = re.findall(r"(?:FATAL|PANIC):\s+(.*)", said)
-        reason = fatal[-1] if fatal else "it gave no reason"
+        reason = (fatal or said.splitlines() or ["it gave no reason"])[-1].rstrip(".")
         raise PostgresError(f"PostgreSQL did not start: {reason}. Its log is {self.log}.")
 
     def _start_on(self, port: int) -> bool:
         settings = " ".join(f"-c {name}={value}" for name, value in self.settings.items())
         where = ["-D", str(self.data), "-l", str(self.log), "-o", f"-p {port} {settings}"]
-        command = [self.binaries.pg_ctl, *where, "-w", "-t", "120", "start"]
+        command = [str(self.binaries.pg_ctl), *where, "-w", "-t", "120", "start"]
         return self._run(command, timeout=150).returncode == 0
 
     def _log_size(self) -> int:
@@ -347,7 +356,12 @@ class Server:
             return log.read()
 
     def _run(
-        self, command: list[str | Path], typed: str = "", timeout: float = 60
+        self,
+        command: Sequence[str | Path],
+        *,
+        timeout: float,
+        typed: str = "",
+        inherited: Sequence[int] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Run one of the server's programs as the server's account."""
         return subprocess.run(
@@ -360,6 +374,7 @@ class Server:
             cwd=self.state,
             env=server_environment(),
             timeout=timeout,
+            pass_fds=inherited,
             check=False,
             user=self.account.uid if self.account else None,
             group=self.account.gid if self.account else None,
@@ -402,7 +417,7 @@ def require_name(uid: int) -> None:
 def state_directory(wanted: Path, account: Account | None) -> Path:
     """`wanted`, made if need be; or one of the system's that the server's account can reach."""
     try:
-        make_directories(wanted, 0o700 if account is None else 0o711)
+        make_directories(wanted)
         if account is None or is_reachable(wanted):
             return wanted
         return directory_of_the_system(wanted)
@@ -413,14 +428,17 @@ def state_directory(wanted: Path, account: Account | None) -> Path:
         ) from error
 
 
-def make_directories(path: Path, mode: int) -> None:
-    """Like mkdir -p, with this mode for all that are new, whatever the umask."""
+def make_directories(path: Path) -> None:
+    """Like mkdir -p. What is new is for nobody else; the server's account may pass through root's.
+
+    Whatever the umask, and without touching a directory that exists.
+    """
     if path.is_dir():
         return
-    make_directories(path.parent, mode)
+    make_directories(path.parent)
     with contextlib.suppress(FileExistsError):  # another process was faster
         path.mkdir()
-        path.chmod(mode)
+        path.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 def directory_of_the_system(wanted: Path) -> Path:
@@ -428,7 +446,7 @@ def directory_of_the_system(wanted: Path) -> Path:
     name = f"{NAME}-postgres-{hashlib.sha256(bytes(wanted)).hexdigest()[:12]}"
     parent = next(Path(place) for place in SYSTEM_STATE if os.access(place, os.W_OK))
     directory = parent / name
-    make_directories(directory, 0o711)
+    make_directories(directory)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise PostgresError(f"{directory} is not ours: remove it, or set DATA_DIR or DB_HOST.")
@@ -436,10 +454,13 @@ def directory_of_the_system(wanted: Path) -> Path:
 
 
 def write_private(path: Path, content: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    """Write it whole or not at all, for nobody but ourselves."""
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(content)
+    unfinished.replace(path)
 
 
 def is_alive(pid: int) -> bool:
@@ -452,12 +473,22 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def works_in(pid: int, directory: Path) -> bool:
-    """Whether a living process has this working directory; yes where the system doesn't tell."""
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink() == directory.resolve()
-    except OSError:
+def is_worked_in(directory: Path) -> bool:
+    """Whether a server may be at work there: one has its data for its working directory.
+
+    Yes where the system doesn't tell.
+    """
+    if not Path("/proc/self/cwd").exists():
         return True
+    wanted = directory.resolve()
+    return any(working_directory(process) == wanted for process in Path("/proc").glob("[0-9]*"))
+
+
+def working_directory(process: Path) -> Path | None:
+    try:
+        return (process / "cwd").readlink()
+    except OSError:  # it has ended, or it is somebody else's
+        return None
 
 
 def answers(port: int) -> bool:
