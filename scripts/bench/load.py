@@ -1,0 +1,68 @@
+"""A load of requests from a few connections that wait for each answer, and what it took."""
+
+import asyncio
+import re
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+CONTENT_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
+Request = Callable[[int, bytes], bytes]
+"""The request of a connection, by its number and the body of the answer before."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What one request cost."""
+
+    cpu_microseconds: float
+    requests_per_second: float
+    p50_milliseconds: float
+    p99_milliseconds: float
+
+
+def measure(
+    port: int, process: psutil.Process, request: Request, *, connections: int, seconds: float
+) -> Measure:
+    """Raises RuntimeError when an answer is no success."""
+    before, started = cpu_seconds(process), time.perf_counter()
+    latencies = asyncio.run(load(port, request, connections, seconds))
+    elapsed, spent = time.perf_counter() - started, cpu_seconds(process) - before
+    ordered = sorted(latencies)
+    return Measure(
+        cpu_microseconds=spent / len(ordered) * 1e6,
+        requests_per_second=len(ordered) / elapsed,
+        p50_milliseconds=statistics.median(ordered) * 1e3,
+        p99_milliseconds=ordered[int(len(ordered) * 0.99)] * 1e3,
+    )
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """User and system time of the process and of its children."""
+    family = [process, *process.children(recursive=True)]
+    return sum(times.user + times.system for times in (one.cpu_times() for one in family))
+
+
+async def load(port: int, request: Request, connections: int, seconds: float) -> list[float]:
+    deadline = time.perf_counter() + seconds
+    workers = (connection(port, request, number, deadline) for number in range(connections))
+    return [latency for latencies in await asyncio.gather(*workers) for latency in latencies]
+
+
+async def connection(port: int, request: Request, number: int, deadline: float) -> list[float]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    latencies = []
+    body = b""
+    while (started := time.perf_counter()) < deadline:
+        writer.write(request(number, body))
+        head = await reader.readuntil(b"\r\n\r\n")
+        found = CONTENT_LENGTH.search(head)
+        body = await reader.readexactly(int(found[1])) if found else b""
+        if not head.startswith(b"HTTP/1.1 2"):
+            raise RuntimeError(f"{head.splitlines()[0].decode()}: {body[:200].decode()}")
+        latencies.append(time.perf_counter() - started)
+    writer.close()
+    return latencies
