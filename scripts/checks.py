@@ -26,6 +26,7 @@ CHECKS = (
     Check("format", (program("ruff"), "format", "--check", "."), "ruff format"),
     Check("types", (program("mypy"),), "see above"),
     Check("imports", (program("lint-imports"),), "see the contracts in pyproject.toml"),
+    Check("document", (program("charter"), "openapi", "lint"), "see above"),
     Check("generated code", (program("charter"), "generate", "--check"), "charter generate"),
     Check(
         "migrations",

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import Annotated, Literal, ParamSpec
 
 import typer
 
@@ -189,45 +189,65 @@ def generate(
     return command.run(check=check, force=force)
 
 
+def where_the_caller_is(base: str) -> str:
+    """A file is looked for in the caller's directory, not in the project's."""
+    return base if base.startswith("git:") else str(Path(base).absolute())
+
+
+File = Annotated[
+    Path | None,
+    typer.Argument(resolve_path=True, help="Another document than openapi/openapi.yaml."),
+]
+Form = Annotated[
+    Literal["text", "github"],
+    typer.Option("--format", help="How to print: for people, or as notes in a pull request."),
+]
+
+
 @document_verbs.command("lint")
 @verb
-def lint_document() -> int:
+def lint_document(file: File = None, form: Form = "text") -> int:
     """Check structure, references, examples and style; exit 1 and name the lines if not good."""
     from scripts import openapi
 
-    return openapi.lint()
+    return openapi.lint(file or openapi.DOCUMENT, form)
 
 
 @document_verbs.command("show")
 @verb
-def show_document() -> int:
+def show_document(file: File = None) -> int:
     """List the operations: method, path, operationId, scopes."""
     from scripts import openapi
 
-    return openapi.show()
+    return openapi.show(file or openapi.DOCUMENT)
 
 
 @document_verbs.command("json")
 @verb
-def print_document() -> int:
+def print_document(file: File = None) -> int:
     """Print the document as JSON, in one piece."""
     from scripts import openapi
 
-    return openapi.json()
+    return openapi.json(file or openapi.DOCUMENT)
 
 
 @document_verbs.command("diff")
 @verb
 def compare_documents(
     base: Annotated[
-        Path,
-        typer.Argument(exists=True, dir_okay=False, resolve_path=True, help="The older document."),
+        str,
+        typer.Argument(
+            callback=where_the_caller_is,
+            help="The older document: a file, or git:REV for the one at that revision.",
+        ),
     ],
+    revision: File = None,
+    form: Form = "text",
 ) -> int:
     """Compare the document with an older one; exit 1 if a change would break a client."""
     from scripts import openapi
 
-    return openapi.diff(base)
+    return openapi.diff(base, revision or openapi.DOCUMENT, form)
 
 
 # -- proving --------------------------------------------------------------------------------------

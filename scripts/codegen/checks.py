@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripts.codegen.document import Document, DocumentError, tokens_of
-from scripts.codegen.names import snake
+from scripts.codegen.names import snake, templated
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -59,6 +59,7 @@ def findings(document: Document) -> Iterator[DocumentError]:
         for method in METHODS:
             if method in item:
                 yield from operation(document, path, method, seen)
+    yield from shadows(document)
 
 
 def references(document: Document) -> Iterator[DocumentError]:
@@ -133,6 +134,31 @@ def operation(
         yield from body(document, node["requestBody"], (*place, "requestBody"))
     yield from responses(document, node, label, place)
     yield from security(document, node, label, place)
+
+
+def shadows(document: Document) -> Iterator[DocumentError]:
+    """A concrete path goes before a templated one; two routers can't settle that between them."""
+    tag_of = {}
+    for path, item in document.content.get("paths", {}).items():
+        for method in METHODS:
+            if method in item and item[method].get("tags"):
+                tag_of[path, method] = item[method]["tags"][0]
+    for (path, method), tag in tag_of.items():
+        for (other, other_method), other_tag in tag_of.items():
+            if method == other_method and tag != other_tag and is_shadowed(path, other):
+                yield document.error(
+                    ("paths", path, method, "tags"),
+                    f"{method.upper()} {path} could be answered by {other}, which has another tag:"
+                    " give both the same.",
+                )
+
+
+def is_shadowed(path: str, other: str) -> bool:
+    """Whether the other path's templates match this one, where this one is concrete."""
+    pairs = list(zip(path.split("/"), other.split("/"), strict=False))
+    same_length = path.count("/") == other.count("/")
+    matches = all(ours == theirs or theirs.startswith("{") for ours, theirs in pairs)
+    return same_length and matches and templated(path) < templated(other)
 
 
 def path_parameters(

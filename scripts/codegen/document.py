@@ -52,7 +52,7 @@ class Document:
         self.text = read(file) if text is None else text
         try:
             loader = StrictLoader(self.text)
-            start = yaml.Mark(str(file), 0, 0, 0, None, None)
+            start = yaml.Mark(str(file), 0, 0, 0, None, 0)
             nothing = yaml.ScalarNode("tag:yaml.org,2002:null", "", start, start)
             root = loader.get_single_node() or nothing
             self.places: dict[tuple[str, ...], Place] = {}

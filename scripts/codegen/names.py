@@ -19,6 +19,11 @@ def pascal(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in snake(name).split("_"))
 
 
+def templated(path: str) -> list[bool]:
+    """Which parts of a path are templates; paths sort by it as they are to be matched."""
+    return [part.startswith("{") for part in path.split("/")]
+
+
 def constant(name: str) -> str:
     """`items:read` as `ITEMS_READ`."""
     return snake(name).rstrip("_").upper()

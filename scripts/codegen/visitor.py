@@ -7,7 +7,7 @@ from typing import Any
 
 from datamodel_code_generator.imports import Imports
 
-from scripts.codegen.names import constant, pascal, snake
+from scripts.codegen.names import constant, pascal, snake, templated
 from scripts.codegen.parser import RecordingParser, Seen
 
 HEADER_TYPES = {"integer": "int", "number": "float", "boolean": "bool"}
@@ -114,6 +114,9 @@ def visit(parser: RecordingParser, model_path: Path) -> dict[str, object]:
     for seen in parser.seen:
         tags[seen.operation["tags"][0]].operations.append(view(seen, parser, hints))
     used = [tag for tag in tags.values() if tag.operations]
+    for tag in used:
+        # concrete paths go before templated ones: the first route that matches answers
+        tag.operations.sort(key=lambda found: templated(found.path))
     return {
         "tag_views": used,
         "tags_by_name": {tag.name: tag for tag in used},

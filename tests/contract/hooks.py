@@ -123,6 +123,8 @@ def before_call(context: Any, case: Any, arguments: Any) -> None:
     """
     if case.operation.label == "DELETE /auth/sessions/{session_id}":
         spare_own_session(case)
+    if case.operation.label in ("PATCH /users/{user_id}", "DELETE /users/{user_id}"):
+        spare_own_account(case)
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     if isinstance(case.body, dict):
@@ -142,19 +144,31 @@ def before_call(context: Any, case: Any, arguments: Any) -> None:
 
 def spare_own_session(case: Any) -> None:
     """End another session of the same user: who ended the own one could not go on."""
-    token = (case.headers or {}).get("Authorization", "").removeprefix("Bearer ")
-    if session_of(token) == case.path_parameters.get("session_id"):
+    if claim("sid", token_of(case)) == case.path_parameters.get("session_id"):
         spare = log_in(resident.email)
         if spare is not None:
-            case.path_parameters["session_id"] = session_of(spare)
+            case.path_parameters["session_id"] = claim("sid", spare)
 
 
-def session_of(token: str) -> str | None:
+def spare_own_account(case: Any) -> None:
+    """Change or delete somebody else: items of a deleted account are gone, and look lost."""
+    if claim("sub", token_of(case)) == case.path_parameters.get("user_id"):
+        account = {"email": f"{chance.getrandbits(48):012x}@example.com", "password": PASSWORD}
+        response = requests.post(f"{BASE_URL}/users", json=account, timeout=10)
+        case.path_parameters["user_id"] = response.json()["id"]
+
+
+def token_of(case: Any) -> str:
+    authorization: str = (case.headers or {}).get("Authorization", "")
+    return authorization.removeprefix("Bearer ")
+
+
+def claim(name: str, token: str) -> str | None:
     try:
-        session: str = jwt.decode(token, options={"verify_signature": False})["sid"]
+        value: str = jwt.decode(token, options={"verify_signature": False})[name]
     except (jwt.InvalidTokenError, KeyError):
         return None
-    return session
+    return value
 
 
 def new_item(authorization: str) -> str:
