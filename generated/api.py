@@ -2,7 +2,7 @@
 
 """The whole API as one router, built from one implementation for each tag."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 
@@ -32,12 +32,12 @@ def build(
     *,
     contract: Contract,
     authenticate: Authenticate,
-    auth: Callable[..., AuthOperations],
-    users: Callable[..., UsersOperations],
-    items: Callable[..., ItemsOperations],
-    health: Callable[..., HealthOperations],
+    auth: Callable[..., Awaitable[AuthOperations]],
+    users: Callable[..., Awaitable[UsersOperations]],
+    items: Callable[..., Awaitable[ItemsOperations]],
+    health: Callable[..., Awaitable[HealthOperations]],
 ) -> APIRouter:
-    """`authenticate` and each tag's argument are FastAPI dependencies; a new tag asks for its own."""
+    """`authenticate` and each tag's argument are FastAPI dependencies, and none of them blocks."""
     router = APIRouter()
     router.include_router(auth_routes.build(contract, auth, authenticate))
     router.include_router(users_routes.build(contract, users, authenticate))

@@ -48,7 +48,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await app.state.database.dispose()
 
     # the hand-written document is what clients get; FastAPI's derived one is never shown
-    app = FastAPI(openapi_url=None, redirect_slashes=False, lifespan=lifespan)
+    app = FastAPI(
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        telemetry={"logs": False},  # they would carry the texts of exceptions
+    )
     app.state.settings = settings
     app.state.contract = contract
     app.state.database = Database(settings)

@@ -14,7 +14,7 @@ from impl.repositories.sessions import find_bearer
 bearer = OAuth2PasswordBearer(tokenUrl="/auth/token", auto_error=False)
 
 
-def access_tokens(request: Request) -> AccessTokens:
+async def access_tokens(request: Request) -> AccessTokens:
     found: AccessTokens = request.app.state.access_tokens
     return found
 

@@ -1,4 +1,8 @@
-"""Which class keeps which promise: one dependency for each tag of the document."""
+"""Which class keeps which promise: one dependency for each tag of the document.
+
+All of them are `async`, although none waits: FastAPI sends what is not to a thread, which costs
+more than most requests.
+"""
 
 from datetime import timedelta
 from typing import Annotated
@@ -30,33 +34,35 @@ from impl.services.login_guard import LoginGuard
 from impl.services.users import UserService
 
 
-def settings(request: Request) -> Settings:
+async def settings(request: Request) -> Settings:
     found: Settings = request.app.state.settings
     return found
 
 
-def passwords(request: Request) -> Passwords:
+async def passwords(request: Request) -> Passwords:
     found: Passwords = request.app.state.passwords
     return found
 
 
-def refresh_tokens(request: Request) -> RefreshTokens:
+async def refresh_tokens(request: Request) -> RefreshTokens:
     found: RefreshTokens = request.app.state.refresh_tokens
     return found
 
 
-def client(request: Request) -> Client:
+async def client(request: Request) -> Client:
     return Client(
         user_agent=request.headers.get("user-agent"),
         address=request.client.host if request.client else None,
     )
 
 
-def login_guard(session: Session, settings: Annotated[Settings, Depends(settings)]) -> LoginGuard:
+async def login_guard(
+    session: Session, settings: Annotated[Settings, Depends(settings)]
+) -> LoginGuard:
     return LoginGuard(LoginFailureRepository(session), settings)
 
 
-def auth(
+async def auth(
     session: Session,
     guard: Annotated[LoginGuard, Depends(login_guard)],
     passwords: Annotated[Passwords, Depends(passwords)],
@@ -77,7 +83,7 @@ def auth(
     )
 
 
-def users(
+async def users(
     session: Session,
     guard: Annotated[LoginGuard, Depends(login_guard)],
     passwords: Annotated[Passwords, Depends(passwords)],
@@ -85,12 +91,14 @@ def users(
     return UserService(UserRepository(session), SessionRepository(session), passwords, guard)
 
 
-def items(session: Session, settings: Annotated[Settings, Depends(settings)]) -> ItemsOperations:
+async def items(
+    session: Session, settings: Annotated[Settings, Depends(settings)]
+) -> ItemsOperations:
     lifetime = timedelta(hours=settings.idempotency_key_hours)
     return ItemService(ItemRepository(session), IdempotencyKeyRepository(session), lifetime)
 
 
-def health(database: Annotated[Database, Depends(database)]) -> HealthOperations:
+async def health(database: Annotated[Database, Depends(database)]) -> HealthOperations:
     return HealthService(database)
 
 

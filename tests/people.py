@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import update
 
+from impl.app import create_app
 from impl.core.config import Settings
 from impl.db.session import Database
 from impl.models import User
@@ -100,6 +101,19 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         transport=transport, base_url="http://test", event_hooks=hooks
     ) as client:
         yield client
+
+
+@asynccontextmanager
+async def worker(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """Another process that serves the same database, as far as the database can tell."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        yield client
+
+
+def at(client: httpx.AsyncClient, person: Person) -> Person:
+    """The same person at another worker."""
+    return Person(client, person.id, person.email, person.password, person.tokens)
 
 
 def changed(settings: Settings, **changes: Any) -> Settings:

@@ -2,7 +2,7 @@
 
 """Routes of the tag `health`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -11,7 +11,7 @@ from ..operations import HealthOperations
 from ..runtime import Contract, Inputs
 
 
-def build(contract: Contract, provide: Callable[..., HealthOperations]) -> APIRouter:
+def build(contract: Contract, provide: Callable[..., Awaitable[HealthOperations]]) -> APIRouter:
     router = APIRouter(tags=["health"])
     Service = Annotated[HealthOperations, Depends(provide)]
 

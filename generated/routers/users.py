@@ -2,7 +2,7 @@
 
 """Routes of the tag `users`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response, Security
@@ -13,7 +13,9 @@ from ..security import Authenticate, Principal
 
 
 def build(
-    contract: Contract, provide: Callable[..., UsersOperations], authenticate: Authenticate
+    contract: Contract,
+    provide: Callable[..., Awaitable[UsersOperations]],
+    authenticate: Authenticate,
 ) -> APIRouter:
     router = APIRouter(tags=["users"])
     Service = Annotated[UsersOperations, Depends(provide)]

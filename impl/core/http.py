@@ -49,8 +49,8 @@ class SafeErrors:
 class Deadline:
     """Ends what takes too long with a 503, so that no client and no connection waits for ever.
 
-    The clock stands still while the body is being read: that has a bound of its own, because a
-    slow uplink is no fault of the service.
+    The body has a bound of its own, because a slow uplink is no fault of the service; one bound
+    for all of it, because who sends a byte now and then would never be done.
     """
 
     def __init__(self, app: ASGIApp, seconds: float, body_seconds: float) -> None:
@@ -64,6 +64,7 @@ class Deadline:
             return
         started = False
         loop = asyncio.get_running_loop()
+        body_ends = loop.time() + self.seconds + self.body_seconds
 
         async def watched(message: Message) -> None:
             nonlocal started
@@ -71,8 +72,7 @@ class Deadline:
             await send(message)
 
         async def patient() -> Message:
-            waiting_since = loop.time()
-            timeout.reschedule(waiting_since + self.body_seconds)
+            timeout.reschedule(body_ends)
             message = await receive()
             timeout.reschedule(loop.time() + self.seconds)
             return message

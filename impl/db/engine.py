@@ -3,7 +3,8 @@
 import ssl
 from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from impl.core.config import Settings, is_loopback
@@ -72,12 +73,23 @@ def tls(settings: Settings) -> ssl.SSLContext | str | bool:
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         database_url(settings),
         connect_args=connect_args(settings),
         hide_parameters=True,  # SQLAlchemy's errors would carry hashes and e-mail addresses
-        pool_pre_ping=True,
         pool_size=settings.db_pool_size,
         max_overflow=settings.db_max_overflow,
         pool_timeout=settings.db_pool_timeout_seconds,
     )
+    event.listen(engine.sync_engine, "checkout", refuse_closed)
+    return engine
+
+
+def refuse_closed(connection: Any, record: object, proxy: object) -> None:
+    """Let the pool replace a connection that the server has closed.
+
+    asyncpg hears of that by itself; `pool_pre_ping` would ask the server, in three round trips,
+    each time a connection is taken.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

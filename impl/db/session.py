@@ -26,7 +26,7 @@ class Database:
         await self.engine.dispose()
 
 
-def database(request: Request) -> Database:
+async def database(request: Request) -> Database:
     found: Database = request.app.state.database
     return found
 

@@ -2,7 +2,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, collate, delete, func, or_, select, update
 
 from generated.schemas import ItemSort, ItemStatus
 from impl.db.pages import Order, Page
@@ -33,7 +33,8 @@ class ItemRepository(Repository[Item]):
         if text is not None:
             query = query.where(
                 or_(
-                    Item.title.icontains(text, autoescape=True),
+                    # "C", by which titles are sorted, knows the case of ASCII alone
+                    collate(Item.title, "default").icontains(text, autoescape=True),
                     func.coalesce(Item.description, "").icontains(text, autoescape=True),
                 )
             )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -24,7 +25,7 @@ from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db.session import Database
 from impl.models import Session, User
 from scripts import databases, environment, migrations
-from scripts.bench.load import Measure, Request, measure
+from scripts.bench.load import Measure, Work, measure
 from scripts.trial import child_environment, served
 
 APPS = {"limit": "scripts.bench.limit:create_app", "charter": "impl.app:create_app"}
@@ -81,12 +82,10 @@ def measure_all(settings: Settings, secret: str, rounds: int, seconds: float) ->
             with served(REPORT / f"{app}.log", factory, environ) as base_url:
                 port = urlsplit(base_url).port or 0
                 process = server_process(port)
-                for work, request in works(callers).items():
-                    measure(
-                        port, process, request, connections=CONNECTIONS, seconds=WARM_UP_SECONDS
-                    )
-                    one = measure(port, process, request, connections=CONNECTIONS, seconds=seconds)
-                    taken.setdefault(work, {}).setdefault(app, []).append(one)
+                for name, work in works(callers).items():
+                    load = partial(measure, port, process, work, connections=CONNECTIONS)
+                    load(seconds=WARM_UP_SECONDS)
+                    taken.setdefault(name, {}).setdefault(app, []).append(load(seconds=seconds))
     return {
         work: {app: median(measures) for app, measures in apps.items()}
         for work, apps in taken.items()
@@ -101,13 +100,13 @@ def server_process(port: int) -> psutil.Process:
     raise RuntimeError(f"Nothing of ours serves port {port}.")
 
 
-def works(callers: list[Caller]) -> Mapping[str, Request]:
+def works(callers: list[Caller]) -> Mapping[str, Work]:
     """What is measured: each connection is a caller of its own."""
 
     def plain(
         method: str, path: Callable[[Caller], str], body: bytes = b"", kind: str = ""
-    ) -> Request:
-        def request(number: int, before: bytes) -> bytes:
+    ) -> Work:
+        def request(number: int) -> bytes:
             caller = callers[number]
             headers = f"Authorization: Bearer {caller.access_token}\r\n"
             if body:
@@ -117,13 +116,14 @@ def works(callers: list[Caller]) -> Mapping[str, Request]:
             head = f"{method} {path(caller)} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n"
             return head.encode() + body
 
-        return request
+        return Work(request)
 
-    def refresh(number: int, before: bytes) -> bytes:
-        caller = callers[number]
-        if before:
-            caller.refresh_token = json.loads(before)["refresh_token"]
-        body = f"grant_type=refresh_token&refresh_token={caller.refresh_token}".encode()
+    def keep(number: int, body: bytes) -> None:
+        callers[number].refresh_token = json.loads(body)["refresh_token"]
+
+    def refresh(number: int) -> bytes:
+        token = callers[number].refresh_token
+        body = f"grant_type=refresh_token&refresh_token={token}".encode()
         head = (
             "POST /auth/token HTTP/1.1\r\nHost: bench\r\n"
             "Content-Type: application/x-www-form-urlencoded\r\n"
@@ -142,7 +142,7 @@ def works(callers: list[Caller]) -> Mapping[str, Request]:
             title,
             "application/merge-patch+json",
         ),
-        "POST /auth/token": refresh,
+        "POST /auth/token": Work(refresh, keep),
     }
 
 

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 import psutil
 
 CONTENT_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
-Request = Callable[[int, bytes], bytes]
-"""The request of a connection, by its number and the body of the answer before."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What each connection sends, and what it learns from the answer."""
+
+    request: Callable[[int], bytes]
+    """By the number of the connection."""
+    note: Callable[[int, bytes], None] = lambda number, body: None
 
 
 @dataclass(frozen=True)
@@ -25,11 +32,11 @@ class Measure:
 
 
 def measure(
-    port: int, process: psutil.Process, request: Request, *, connections: int, seconds: float
+    port: int, process: psutil.Process, work: Work, *, connections: int, seconds: float
 ) -> Measure:
     """Raises RuntimeError when an answer is no success."""
     before, started = cpu_seconds(process), time.perf_counter()
-    latencies = asyncio.run(load(port, request, connections, seconds))
+    latencies = asyncio.run(load(port, work, connections, seconds))
     elapsed, spent = time.perf_counter() - started, cpu_seconds(process) - before
     ordered = sorted(latencies)
     return Measure(
@@ -46,23 +53,23 @@ def cpu_seconds(process: psutil.Process) -> float:
     return sum(times.user + times.system for times in (one.cpu_times() for one in family))
 
 
-async def load(port: int, request: Request, connections: int, seconds: float) -> list[float]:
+async def load(port: int, work: Work, connections: int, seconds: float) -> list[float]:
     deadline = time.perf_counter() + seconds
-    workers = (connection(port, request, number, deadline) for number in range(connections))
+    workers = (connection(port, work, number, deadline) for number in range(connections))
     return [latency for latencies in await asyncio.gather(*workers) for latency in latencies]
 
 
-async def connection(port: int, request: Request, number: int, deadline: float) -> list[float]:
+async def connection(port: int, work: Work, number: int, deadline: float) -> list[float]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     latencies = []
-    body = b""
     while (started := time.perf_counter()) < deadline:
-        writer.write(request(number, body))
+        writer.write(work.request(number))
         head = await reader.readuntil(b"\r\n\r\n")
         found = CONTENT_LENGTH.search(head)
         body = await reader.readexactly(int(found[1])) if found else b""
         if not head.startswith(b"HTTP/1.1 2"):
             raise RuntimeError(f"{head.splitlines()[0].decode()}: {body[:200].decode()}")
+        work.note(number, body)
         latencies.append(time.perf_counter() - started)
     writer.close()
     return latencies
