@@ -20,12 +20,11 @@ from generated import schemas
 from generated.responses import CreateItem201, GetItem200
 from generated.runtime import replies
 from generated.runtime.bodies import Body
-from generated.runtime.contract import Contract
 from generated.runtime.parameters import ParameterReader
 from generated.security import Principal, Scope
 from impl import app as application
 from impl import authentication, dependencies
-from impl.core import problems, tokens
+from impl.core import http, problems, tokens
 from impl.core.tokens import AccessClaims, AccessTokens
 from impl.db.pages import Order, Page
 from impl.models import Item, Session
@@ -374,12 +373,16 @@ def valid_data_is_refused() -> None:
 
 @defect
 def an_undeclared_method_is_answered() -> None:
-    original = Contract.allowed_methods
+    original = http.refusal
+    http.refusal = lambda method, declared: (
+        Response(status_code=200) if method == "PUT" else original(method, declared)
+    )
 
-    def allowed_methods(self: Contract, path: str) -> Any:
-        return () if path == "/livez" else original(self, path)
 
-    Contract.allowed_methods = allowed_methods
+@defect
+def a_method_is_missing_from_allow() -> None:
+    original = http.refusal
+    http.refusal = lambda method, declared: original(method, declared[:1])
 
 
 def check_no_responses() -> None:
