@@ -49,8 +49,8 @@ class Body:
         try:
             if value is not ABSENT and not self.validator.is_valid(value):
                 found.extend(self._faults(value))
-        except UnicodeEncodeError:
-            self._malformed("The body holds half of a surrogate pair.")
+        except ValueError:  # the validator follows 255 levels
+            self._malformed("The body is nested too deeply.")
         return value
 
     async def _content(self, request: Request) -> bytes:
@@ -84,6 +84,8 @@ class Body:
             return self._parse_form(content, found)
         try:
             return parse_json(content)
+        except UnicodeEncodeError:
+            self._malformed("The body holds half of a surrogate pair.")
         except (ValueError, RecursionError):
             self._malformed("The body is not well-formed JSON.")
 
@@ -158,14 +160,18 @@ def fields_of(judge: Judge, schema: Any) -> dict[str, frozenset[str]]:
 def parse_json(content: bytes) -> Any:
     """JSON as RFC 8259 has it: UTF-8 without a mark, no NaN, and no member twice.
 
-    Raises ValueError or RecursionError.
+    Raises ValueError or RecursionError; UnicodeEncodeError for half of a surrogate pair, which
+    the grammar admits (section 8.2) and no text can hold.
     """
-    return json.loads(
+    value = json.loads(
         content.decode("utf-8"),
         object_pairs_hook=without_repetition,
         parse_constant=not_json,
         parse_float=finite_float,
     )
+    if b"\\u" in content:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def without_repetition(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:

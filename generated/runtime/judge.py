@@ -11,6 +11,8 @@ from .faults import Fault
 
 BASE = "urn:charter:document"
 MASK = "the value"
+LONGEST_NAME = 100
+"""Of a member that the client made up: an answer need not repeat a megabyte of it."""
 
 
 def escape(token: str) -> str:
