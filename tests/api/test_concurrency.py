@@ -75,7 +75,9 @@ async def write(person: Person, method: str, path: str, number: int) -> httpx.Re
 
 
 @pytest.mark.parametrize(
-    "methods", [["PUT"], ["PATCH"], ["PUT", "PATCH"], ["DELETE"], ["PUT", "PATCH", "DELETE"]], ids=str
+    "methods",
+    [["PUT"], ["PATCH"], ["PUT", "PATCH"], ["DELETE"], ["PUT", "PATCH", "DELETE"]],
+    ids=str,
 )
 async def test_con_2_of_many_writers_of_one_version_exactly_one_succeeds(
     ada: Person, workers: Workers, methods: list[str]

@@ -33,7 +33,7 @@ async def execute(settings: Settings, statement: str) -> None:
 
 
 async def tables(settings: Settings) -> list[str]:
-    query = "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
     async with databases.connection(settings, autocommit=True) as connection:
         return list(await connection.scalars(text(query)))
 

@@ -26,7 +26,13 @@ FULL = {
     "tags": ["optics", "antique"],
     "due_at": "2026-12-24T18:00:00Z",
 }
-DEFAULTS: dict[str, Any] = {"description": None, "status": "draft", "quantity": 1, "tags": [], "due_at": None}
+DEFAULTS: dict[str, Any] = {
+    "description": None,
+    "status": "draft",
+    "quantity": 1,
+    "tags": [],
+    "due_at": None,
+}
 
 
 def path_of(item: dict[str, Any]) -> str:
@@ -55,7 +61,6 @@ async def test_an_item_needs_a_title_and_nothing_else(ada: Person) -> None:
 
     assert said(item) == {"title": "A brass telescope"} | DEFAULTS
     assert item["owner_id"] == ada.id
-    assert item["created_at"] <= item["updated_at"]
 
 
 async def test_an_item_keeps_everything_that_can_be_said_about_it(ada: Person) -> None:
