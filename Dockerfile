@@ -1,42 +1,66 @@
-# The service and nothing else: no compiler, no generators, no tests, not root.
-ARG PYTHON=3.13
+# Charter's service and its command line: no tests, no tools of development, no pip in its
+# environment. It runs as nobody in particular, and needs no file system that can be written to.
+#
+#   docker build --tag charter .
+#
+# Packages come from the index that pip knows by default. Behind a mirror or a proxy with a
+# certificate of its own, hand both in; neither stays in the image:
+#
+#   docker build --secret id=pip,src=pip.conf --secret id=certificates,src=ca.pem --tag charter .
+#
+# where pip.conf says `cert = /run/secrets/certificates`.
 
-FROM python:${PYTHON}-slim AS build
-WORKDIR /build
-COPY requirements/runtime.txt ./
-RUN python -m venv /opt/charter \
-    && /opt/charter/bin/pip install --no-cache-dir --require-hashes --no-deps \
-        --requirement runtime.txt \
-    && /opt/charter/bin/pip uninstall --yes pip
-COPY pyproject.toml /app/
-COPY openapi /app/openapi
-COPY generated /app/generated
-COPY alembic /app/alembic
-COPY scripts /app/scripts
-COPY impl /app/impl
-RUN printf '#!/bin/sh\nexec python -m scripts.cli "$@"\n' > /opt/charter/bin/charter \
-    && chmod 0755 /opt/charter/bin/charter \
-    && python -m compileall -q -j 0 /opt/charter /app
+ARG PYTHON_TAG=3.13-slim
 
-FROM python:${PYTHON}-slim
+FROM python:${PYTHON_TAG} AS builder
+
+WORKDIR /app
+COPY requirements/runtime.txt /tmp/
+# What is installed is what the lock says, to the byte; no package runs code while it is installed.
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    --mount=type=secret,id=certificates \
+    python -m venv --without-pip .venv \
+    && pip --python .venv/bin/python install --no-cache-dir --require-hashes --no-deps \
+        --only-binary :all: --requirement /tmp/runtime.txt \
+    && printf '%s\n' '#!/app/.venv/bin/python' 'from scripts.cli import main' \
+        'if __name__ == "__main__":' '    main()' > .venv/bin/charter \
+    && chmod 755 .venv/bin/charter
+
+COPY pyproject.toml README.md ./
+COPY alembic alembic
+COPY openapi openapi
+COPY generated generated
+COPY impl impl
+COPY scripts scripts
+# Nothing can be compiled at run time, and nothing changes, so that no source has to be compared.
+RUN python -m compileall -q --invalidation-mode unchecked-hash alembic generated impl scripts
+
+FROM python:${PYTHON_TAG}
+
 LABEL org.opencontainers.image.title="charter" \
       org.opencontainers.image.licenses="MIT"
+
 RUN groupadd --gid 10001 charter \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /app --shell /sbin/nologin charter
-COPY --from=build /opt/charter /opt/charter
-COPY --from=build /app /app
+    && useradd --uid 10001 --gid charter --no-create-home --home-dir /nonexistent \
+        --shell /usr/sbin/nologin charter
+
 WORKDIR /app
-ENV PATH=/opt/charter/bin:$PATH \
+COPY --from=builder /app /app
+
+ENV PATH=/app/.venv/bin:$PATH \
     PYTHONPATH=/app \
-    PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
     ENVIRONMENT=production \
     HOST=0.0.0.0 \
-    PORT=8000 \
-    DATA_DIR=/tmp/charter
+    PORT=8000
+
 USER 10001:10001
 EXPOSE 8000
-STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ['PORT']}/livez\", timeout=2)"]
+
+# Whether the process answers. It stays healthy while the database is away: starting it anew would
+# not bring the database back.
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as web; web.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/livez', timeout=4)"]
+
 CMD ["charter", "serve"]
