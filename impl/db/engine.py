@@ -4,6 +4,7 @@ import ssl
 from typing import Any
 
 from sqlalchemy import URL, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -82,6 +83,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_timeout=settings.db_pool_timeout_seconds,
     )
     event.listen(engine.sync_engine, "checkout", refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", hide_values)
     return engine
 
 
@@ -93,3 +95,22 @@ def refuse_closed(connection: Any, record: object, proxy: object) -> None:
     """
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+
+
+def hide_values(context: ExceptionContext) -> None:
+    """Take PostgreSQL's DETAIL out of an error before anybody can log it.
+
+    It quotes the row that broke the rule, hashes and e-mail addresses and all. The name of the
+    constraint stays.
+    """
+    raised = context.original_exception
+    detail = getattr(raised, "detail", None)
+    if not detail:
+        return
+    for error in (raised, raised.__cause__, context.sqlalchemy_exception):
+        if error is not None:
+            error.args = tuple(
+                str(argument).replace(f"\nDETAIL:  {detail}", "") for argument in error.args
+            )
+    for error in (raised, raised.__cause__):
+        error.detail = None  # type: ignore[union-attr] # neither driver nor dialect declares it
