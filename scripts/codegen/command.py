@@ -15,6 +15,7 @@ from scripts.codegen.generator import Files, generate, generators
 PROJECT = Path(__file__).parents[2]
 DOCUMENT = PROJECT / "openapi" / "openapi.yaml"
 GENERATED = PROJECT / "generated"
+COPY = "openapi.json"
 MANIFEST = "manifest.json"
 IGNORED = ("__pycache__", ".mypy_cache", ".ruff_cache")
 
@@ -39,7 +40,7 @@ def run(
 def write(files: Files, out: Path, force: bool) -> int:
     """Replace the folder at once, unless somebody has edited it by hand."""
     current = existing(out)
-    edited = edited_by_hand(current)
+    edited = edited_by_hand(current, files)
     if edited and not force:
         print(f"charter: {refusal(edited, current, files, out)}", file=sys.stderr)
         return 1
@@ -80,14 +81,12 @@ def manifest(files: Files) -> str:
     return json.dumps({"generators": generators(), "files": digests}, indent=1) + "\n"
 
 
-def edited_by_hand(current: Files) -> list[str]:
-    """The files that are not as they were written."""
-    if MANIFEST not in current:
-        return []
+def edited_by_hand(current: Files, files: Files) -> list[str]:
+    """The files that are not as they were written; without a manifest, all that would change."""
     try:
-        written = json.loads(current[MANIFEST])["files"]
+        written = dict(json.loads(current[MANIFEST])["files"])
     except (ValueError, KeyError, TypeError):
-        return [MANIFEST]
+        written = {name: digest(content) for name, content in files.items()}
     names = sorted(current.keys() - {MANIFEST})
     return [name for name in names if digest(current[name]) != written.get(name)]
 
@@ -95,10 +94,12 @@ def edited_by_hand(current: Files) -> list[str]:
 def refusal(edited: list[str], current: Files, files: Files, out: Path) -> str:
     """Where the first edit stands, and what to do about it."""
     name = edited[0]
-    line = first_difference(current[name], files.get(name, ""))
+    place = f"{relative(out)}/{name}"
+    if current.get(COPY) == files[COPY]:  # or a difference may be the document's
+        place += f":{first_difference(current[name], files.get(name, ''))}"
     others = f" (and {len(edited) - 1} more)" if len(edited) > 1 else ""
     return (
-        f"{relative(out)}/{name}:{line} was edited by hand{others}, and nothing was written."
+        f"{place} was edited by hand{others}, and nothing was written."
         " Move the edit to impl/, to the document or to a template in scripts/codegen/templates;"
         " `charter generate --force` writes the folder anew and keeps a copy of the edited files."
     )
@@ -128,18 +129,20 @@ def replace(files: Files, out: Path) -> None:
     """Write a new folder beside the old one and exchange them: a failure leaves the old one."""
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    old = fresh.with_name(f"{fresh.name}-old")
     try:
         for name, content in files.items():
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         fresh.chmod(0o755)
-        old = fresh.with_name(f"{fresh.name}-old")
         if out.exists():
             out.rename(old)
         fresh.rename(out)
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
+        if old.exists() and not out.exists():
+            old.rename(out)
         shutil.rmtree(fresh, ignore_errors=True)
         raise
 
