@@ -1,0 +1,236 @@
+"""Every documented status that a fuzzer can't provoke is provoked here, operation by operation."""
+
+import json
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from generated.runtime import Operation
+from impl.app import create_app
+from impl.core.config import Settings
+from scripts.gate import LAST_ADMINISTRATOR, is_left_to_tests
+from tests.people import Person, changed, client_of
+from tests.promises import SEEN, contract
+
+OPERATIONS = list(contract().operations.values())
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class World:
+    """Who asks, and whom."""
+
+    admin: Person
+    settings: Settings
+    stranded: FastAPI
+    """The service without its database."""
+
+    async def ask(self, operation: Operation, **changes: Any) -> httpx.Response:
+        """A request that the document accepts, but for the changes."""
+        return await self.admin.request(operation.method, **(valid_request(operation) | changes))
+
+
+def valid_request(operation: Operation) -> dict[str, Any]:
+    return {"path": re.sub(r"\{[^}]*\}", str(uuid4()), operation.path)} | valid_body(operation)
+
+
+def valid_body(operation: Operation) -> dict[str, Any]:
+    """The first of the document's own examples."""
+    if not takes_a_body(operation):
+        return {}
+    media_type = media_type_of(operation)
+    content = contract().judge.resolve(body_of(operation))["content"][media_type]
+    example = contract().judge.resolve(next(iter(content["examples"].values())))["value"]
+    encoded = httpx.QueryParams(example) if media_type == FORM else json.dumps(example)
+    return {"content": str(encoded), "headers": {"Content-Type": media_type}}
+
+
+def takes_a_body(operation: Operation) -> bool:
+    return "requestBody" in contract().judge.at(operation.place)
+
+
+def body_of(operation: Operation) -> Any:
+    return contract().judge.at(operation.place + "/requestBody")
+
+
+def media_type_of(operation: Operation) -> str:
+    (media_type,) = contract().judge.resolve(body_of(operation))["content"]
+    return str(media_type)
+
+
+@pytest.fixture(scope="module")
+async def stranded(settings: Settings) -> AsyncIterator[FastAPI]:
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))  # and nobody listens
+        port = unused.getsockname()[1]
+        app = create_app(changed(settings, db_host="127.0.0.1", db_port=port))
+        async with app.router.lifespan_context(app):
+            yield app
+
+
+@pytest.fixture
+def world(admin: Person, settings: Settings, stranded: FastAPI) -> World:
+    return World(admin, settings, stranded)
+
+
+# -- one way for each status ----------------------------------------------------------------------
+
+
+async def send_what_is_malformed(operation: Operation, world: World) -> httpx.Response:
+    content = b"grant_type=%ff" if media_type_of(operation) == FORM else b'{"title": '
+    return await world.ask(operation, content=content)
+
+
+async def remove_the_last_administrator(operation: Operation, world: World) -> httpx.Response:
+    path = operation.path.replace("{user_id}", world.admin.id)
+    if operation.method == "DELETE":
+        return await world.ask(operation, path=path)
+    return await world.ask(operation, path=path, content='{"administrator": false}')
+
+
+async def send_too_much(operation: Operation, world: World) -> httpx.Response:
+    content = b" " * (world.settings.body_limit_bytes + 1)
+    return await world.ask(operation, content=content)
+
+
+async def send_another_media_type(operation: Operation, world: World) -> httpx.Response:
+    return await world.ask(operation, headers={"Content-Type": "text/plain"})
+
+
+async def send_an_unknown_parameter(operation: Operation, world: World) -> httpx.Response:
+    return await world.ask(operation, params={"nobody_declared": "this"})
+
+
+async def fail_too_often(operation: Operation, world: World) -> httpx.Response:
+    for _ in range(world.settings.login_max_failures):
+        await guess_a_password(operation, world)
+    return await guess_a_password(operation, world)
+
+
+async def guess_a_password(operation: Operation, world: World) -> httpx.Response:
+    if operation.id == "createToken":
+        form = {"grant_type": "password", "username": world.admin.email, "password": "a guess"}
+        return await world.ask(operation, content=str(httpx.QueryParams(form)))
+    wrong = {"current_password": "a guess", "new_password": "another fine password"}
+    return await world.ask(operation, content=json.dumps(wrong))
+
+
+async def ask_without_a_database(operation: Operation, world: World) -> httpx.Response:
+    token = world.stranded.state.access_tokens.issue(uuid4(), uuid4())
+    async with client_of(world.stranded) as client:
+        someone = Person(client, str(uuid4()), "", tokens={"access_token": token})
+        return await replace(world, admin=someone).ask(operation)
+
+
+WAYS: Mapping[int, Callable[[Operation, World], Awaitable[httpx.Response]]] = {
+    400: send_what_is_malformed,
+    409: remove_the_last_administrator,
+    413: send_too_much,
+    415: send_another_media_type,
+    422: send_an_unknown_parameter,
+    429: fail_too_often,
+    503: ask_without_a_database,
+}
+
+
+def label(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+PROVOKED = [
+    (operation, status)
+    for operation in OPERATIONS
+    for status in operation.promises
+    if status in WAYS and (status != 409 or label(operation) in LAST_ADMINISTRATOR)
+]
+
+
+# -- the promises ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    PROVOKED,
+    ids=[f"{operation.id}-{status}" for operation, status in PROVOKED],
+)
+async def test_a_documented_status_can_be_provoked(
+    world: World, operation: Operation, status: int
+) -> None:
+    response = await WAYS[status](operation, world)
+
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["status"] == status
+    assert (operation.id, status) in SEEN  # and so it was held against the document
+    if status in (429, 503):
+        assert int(response.headers["Retry-After"]) > 0
+
+
+def test_nothing_falls_between_the_fuzzer_and_the_tests() -> None:
+    left = {
+        (operation.id, status)
+        for operation in OPERATIONS
+        for status in operation.promises
+        if is_left_to_tests(contract(), operation, status)
+    }
+
+    assert left
+    assert left <= {(operation.id, status) for operation, status in PROVOKED}
+
+
+def test_every_operation_that_takes_a_body_says_how_it_refuses_one() -> None:
+    for operation in filter(takes_a_body, OPERATIONS):
+        assert {400, 413, 415} <= operation.promises.keys(), operation.id
+
+
+def test_every_operation_says_how_it_refuses_a_parameter() -> None:
+    for operation in OPERATIONS:
+        assert operation.refusal_status in operation.promises, operation.id
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda found: found.id)
+async def test_an_unknown_parameter_is_named(world: World, operation: Operation) -> None:
+    response = await send_an_unknown_parameter(operation, world)
+
+    assert response.status_code == operation.refusal_status
+    (error,) = response.json()["errors"]
+    assert (error["in"], error["pointer"]) == ("query", "/nobody_declared")
+
+
+@pytest.mark.parametrize(
+    "operation", [found for found in OPERATIONS if takes_a_body(found)], ids=lambda found: found.id
+)
+async def test_a_body_of_unannounced_length_is_cut_off(
+    app: FastAPI, world: World, operation: Operation
+) -> None:
+    body = Endless()
+    transport = httpx.ASGITransport(app)
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        admin = replace(world.admin, client=client)
+        response = await replace(world, admin=admin).ask(operation, content=body.chunks())
+
+    assert response.status_code == 413
+    assert body.sent <= world.settings.body_limit_bytes + len(body.chunk)
+
+
+class Endless:
+    """A body that goes on for as long as somebody reads it."""
+
+    chunk = b" " * 65_536
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while True:
+            self.sent += len(self.chunk)
+            yield self.chunk
