@@ -208,7 +208,7 @@ def test_an_edit_is_seen_without_losing_the_place(
 
 def test_redoc_sees_an_edit_too(page: Page, edited_address: str, document: Path) -> None:
     page.open(f"{edited_address}/redoc")
-    page.wait_for("document.body.innerText.includes('Who am I?')")
+    page.wait_for("document.body !== null && document.body.innerText.includes('Who am I?')")
 
     edit_once_watched(page, document)
 

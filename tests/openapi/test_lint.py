@@ -263,7 +263,18 @@ def test_no_malformed_document_makes_the_lint_fail(tmp_path: Path) -> None:
         breaking(document, whole)
 
 
-MISPLACED: tuple[Any, ...] = (None, True, 7, "text", [], [7], {}, {"$ref": 7}, {"$ref": "#/x"}, {"x": [None]})
+MISPLACED: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    "text",
+    [],
+    [7],
+    {},
+    {"$ref": 7},
+    {"$ref": "#/x"},
+    {"x": [None]},
+)
 
 
 def put(content: Any, path: tuple[str | int, ...], value: Any) -> None:

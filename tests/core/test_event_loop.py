@@ -1,0 +1,169 @@
+"""Nothing blocks the event loop: hashing has threads of its own, and everything else waits."""
+
+import ast
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from impl.app import create_app
+from impl.core.config import Settings
+from impl.core.passwords import Passwords
+from impl.core.problems import ServiceUnavailable
+from tests.people import changed, client_of
+
+ROOT = Path(__file__).parents[2]
+
+SYNCHRONOUS = {
+    *("psycopg", "psycopg2", "pg8000", "sqlite3", "pymysql", "MySQLdb"),
+    *("requests", "urllib3", "urllib.request", "http.client", "smtplib", "socket", "subprocess"),
+}
+"""Modules whose calls wait without letting go of the loop."""
+
+BLOCKING = {
+    "time.sleep",
+    "os.system",
+    "sqlalchemy.create_engine",
+    "input",
+    "sqlalchemy.orm.Session",
+}
+
+
+# -- passwords ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(settings: Settings) -> Settings:
+    """As slow hashes as production has, one at a time."""
+    return changed(settings, bcrypt_rounds=12, password_hash_threads=1, request_timeout_seconds=60)
+
+
+async def log_in(client: httpx.AsyncClient, number: int, finished: list[str]) -> httpx.Response:
+    form = {"grant_type": "password", "username": f"{number}@example.com", "password": "x"}
+    response = await client.post("/auth/token", data=form)
+    finished.append(f"login {response.status_code}")
+    return response
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_question_is_answered_while_passwords_are_hashed(slow: Settings) -> None:
+    app = create_app(slow)
+    finished: list[str] = []
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        logins = [asyncio.create_task(log_in(client, number, finished)) for number in range(8)]
+        await asyncio.wait(logins, return_when=asyncio.FIRST_COMPLETED)
+
+        response = await client.get("/livez")
+        finished.append("livez")
+        await asyncio.gather(*logins)
+
+    assert response.status_code == 200
+    assert finished.count("login 401") == 8
+    # before most of two seconds of hashing
+    assert finished.index("livez") <= 2
+
+
+@pytest.mark.usefixtures("database")
+async def test_logins_beyond_the_queue_are_refused_at_once(slow: Settings) -> None:
+    app = create_app(changed(slow, password_hash_queue=1))
+    finished: list[str] = []
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        logins = [log_in(client, number, finished) for number in range(6)]
+
+        answers = await asyncio.gather(*logins)
+
+    # the first hash takes long enough for all refusals to come before it
+    assert finished == ["login 503"] * 4 + ["login 401"] * 2
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+
+
+async def test_the_queue_of_hashes_is_bounded_and_empties(settings: Settings) -> None:
+    passwords = Passwords(changed(settings, password_hash_threads=1, password_hash_queue=2))
+
+    results = await asyncio.gather(
+        *(passwords.hash("a password") for _ in range(5)), return_exceptions=True
+    )
+    afterwards = await passwords.hash("a password")
+    passwords.close()
+
+    assert [isinstance(result, ServiceUnavailable) for result in results].count(True) == 2
+    assert [isinstance(result, str) for result in results].count(True) == 3
+    assert afterwards.startswith("$bcrypt-sha256$")
+
+
+async def test_who_gives_up_waiting_makes_room(settings: Settings) -> None:
+    passwords = Passwords(changed(settings, password_hash_threads=1, password_hash_queue=2))
+    room = passwords.room
+    waiting = [asyncio.create_task(passwords.hash("a password")) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    passwords.close()
+
+    assert passwords.room == room
+
+
+# -- everything else ------------------------------------------------------------------------------
+
+
+def blocking(source: str) -> Iterator[str]:
+    """The modules that a source imports and the functions that it calls, where they block."""
+    meant: dict[str, str] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                meant[alias.asname or alias.name] = alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                meant[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    for name in meant.values():
+        yield from (module for module in SYNCHRONOUS if f"{name}.".startswith(f"{module}."))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            head, dot, rest = ast.unparse(node.func).partition(".")
+            called = meant.get(head, head) + dot + rest
+            if called in BLOCKING:
+                yield called
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import time\ntime.sleep(1)", "time.sleep"),
+        ("from time import sleep\nsleep(1)", "time.sleep"),
+        ("import time as t\nasync def f():\n    t.sleep(1)", "time.sleep"),
+        ("def f():\n    import psycopg2.extras", "psycopg2"),
+        ("from urllib import request", "urllib.request"),
+        ("from sqlalchemy import create_engine as make\nmake('')", "sqlalchemy.create_engine"),
+    ],
+)
+def test_the_search_for_what_blocks_finds_it(source: str, found: str) -> None:
+    assert list(blocking(source)) == [found]
+
+
+@pytest.mark.parametrize("package", ["impl", "generated"])
+def test_no_module_of_the_service_blocks(package: str) -> None:
+    modules = list((ROOT / package).rglob("*.py"))
+
+    found = {
+        str(module.relative_to(ROOT)): names
+        for module in modules
+        if (names := list(blocking(module.read_text())))
+    }
+
+    assert len(modules) > 10
+    assert found == {}
+
+
+async def test_the_database_is_reached_by_an_asynchronous_driver(settings: Settings) -> None:
+    app = create_app(settings)
+    engine = app.state.database.engine
+    await engine.dispose()
+
+    assert engine.dialect.is_async
+    assert engine.dialect.driver == "asyncpg"
