@@ -9,6 +9,7 @@ from .faults import (
     MalformedRequest,
     RequestRefused,
     ResponseBroken,
+    Unauthenticated,
     UnsupportedMediaType,
 )
 from .inputs import Inputs
@@ -23,5 +24,6 @@ __all__ = [
     "Operation",
     "RequestRefused",
     "ResponseBroken",
+    "Unauthenticated",
     "UnsupportedMediaType",
 ]

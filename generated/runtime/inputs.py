@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from inspect import signature
-from typing import Any, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -20,10 +20,9 @@ NOT_FROM_THE_REQUEST = ("self", "principal")
 
 
 class RequestReader:
-    """A FastAPI dependency: the inputs of one operation.
+    """Reads what a request says to one operation, and judges it.
 
-    Raises RequestRefused. It stands behind the authentication in every stub, so that a stranger's
-    body is never read.
+    Raises RequestRefused.
     """
 
     def __init__(
@@ -32,50 +31,65 @@ class RequestReader:
         refusal_status: int,
         parameters: ParameterReader,
         body: Body | None,
-        method: Callable[..., Any],
     ) -> None:
         self.operation_id = operation_id
         self.refusal_status = refusal_status
         self.parameters = parameters
         self.body = body
         self.places = [(item.place, item.name) for item in parameters.parameters]
+        """Where the values come from, the body last."""
         if body is not None:
             self.places.append(("body", ""))
-        hints = get_type_hints(method)
-        names = [name for name in signature(method).parameters if name not in NOT_FROM_THE_REQUEST]
-        if len(names) != len(self.places):
-            raise TypeError(f"{operation_id} has changed since its stub was generated")
-        self.types = [(name, converter(hints[name])) for name in names]
 
-    async def __call__(self, request: Request) -> Inputs:
+    async def read(self, request: Request) -> list[Any]:
+        """One value for each of the places: JSON's own types, and bytes for what is no text."""
         found: list[Fault] = []
         values = self.parameters.read(request, found)
         if self.body is not None:
             values.append(await self.body.read(request, found))
         if found:
-            self._refuse(found)
-        return self._typed(values)
+            self.refuse(found)
+        return values
+
+    def refuse(self, found: list[Fault]) -> NoReturn:
+        raise InvalidRequest(self.operation_id, self.refusal_status, first(found)) from None
+
+
+class TypedReader:
+    """A FastAPI dependency: the keyword arguments of a service's method.
+
+    Raises RequestRefused. It stands behind the authentication in every stub, so that a stranger's
+    body is never read.
+    """
+
+    def __init__(self, reader: RequestReader, method: Callable[..., Any]) -> None:
+        self.reader = reader
+        hints = get_type_hints(method)
+        names = [name for name in signature(method).parameters if name not in NOT_FROM_THE_REQUEST]
+        if len(names) != len(reader.places):
+            raise TypeError(f"{reader.operation_id} has changed since its stub was generated")
+        self.types = [(name, converter(hints[name])) for name in names]
+
+    async def __call__(self, request: Request) -> Inputs:
+        return self._typed(await self.reader.read(request))
 
     def _typed(self, values: list[Any]) -> Inputs:
         inputs = {}
         for (name, convert), (place, wire_name), value in zip(
-            self.types, self.places, values, strict=True
+            self.types, self.reader.places, values, strict=True
         ):
             try:
                 inputs[name] = convert(value)
             except ValidationError as error:
                 # the schema admits it and Python's type can't hold it: the year 0000, 23:59:60
                 prefix = pointer(wire_name) if place != "body" else ""
-                self._refuse(
+                self.reader.refuse(
                     [
                         Fault(place, prefix + pointer(*item["loc"]), "can't be represented here")
                         for item in error.errors(include_input=False, include_url=False)
                     ]
                 )
         return inputs
-
-    def _refuse(self, found: list[Fault]) -> None:
-        raise InvalidRequest(self.operation_id, self.refusal_status, first(found)) from None
 
 
 def converter(hint: Any) -> Callable[[Any], Any]:

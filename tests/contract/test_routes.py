@@ -15,7 +15,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 
 from generated import operations
 from generated.runtime import Operation
-from generated.runtime.inputs import RequestReader
+from generated.runtime.inputs import TypedReader
 from generated.runtime.replies import Reply
 from impl.authentication import authenticate
 from tests.people import Person
@@ -127,9 +127,9 @@ def test_a_method_takes_what_its_operation_declares(app: FastAPI, operation: Ope
 def test_a_route_reads_the_inputs_of_its_own_operation(app: FastAPI, operation: Operation) -> None:
     calls = [dependant.call for dependant in dependants(route_of(app, operation))]
 
-    (reader,) = [call for call in calls if isinstance(call, RequestReader)]
+    (reader,) = [call for call in calls if isinstance(call, TypedReader)]
 
-    assert reader.operation_id == operation.id
+    assert reader.reader.operation_id == operation.id
     assert [name for name, _ in reader.types] == list(arguments(app, operation))
 
 

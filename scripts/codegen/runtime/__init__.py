@@ -8,6 +8,7 @@ from .faults import (
     MalformedRequest,
     RequestRefused,
     ResponseBroken,
+    Unauthenticated,
     UnsupportedMediaType,
 )
 from .inputs import Inputs
@@ -22,5 +23,6 @@ __all__ = [
     "Operation",
     "RequestRefused",
     "ResponseBroken",
+    "Unauthenticated",
     "UnsupportedMediaType",
 ]

@@ -1,7 +1,5 @@
 """Reads the body of a request: its media type, its size, its syntax, in this order."""
 
-import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
@@ -12,53 +10,60 @@ from starlette.requests import Request
 
 from .faults import ContentTooLarge, Fault, MalformedRequest, UnsupportedMediaType
 from .judge import Judge, faults, pointer
-from .parameters import ABSENT, grouped
-from .scalars import parse_pairs, read
+from .parameters import JSON, grouped
+from .parts import Part, essence, parse_parts
+from .scalars import parse_json, parse_pairs
+from .shapes import Shape
+from .styles import Style, Values
 
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/"
 
 
 class Body:
-    """The declared body of one operation."""
+    """The declared body of one operation, in any of its media types."""
 
     def __init__(self, judge: Judge, operation_id: str, place: str, limit: int) -> None:
         place = judge.locate(place)
         node = judge.at(place)
-        (self.media_type,) = node["content"]
         self.operation_id = operation_id
         self.required: bool = node.get("required", False)
         self.limit = limit
-        schema = f"{place}/content{pointer(self.media_type)}/schema"
-        self.validator: jsonschema_rs.Draft202012Validator = judge.validator(schema)
-        self.choice = Choice.declared(judge, schema)
-        self.fields = fields_of(judge, judge.at(schema)) if self.media_type == FORM else {}
+        self.contents = {
+            media_type.lower(): content(judge, media_type, f"{place}/content{pointer(media_type)}")
+            for media_type in node.get("content", {})
+        }
 
     async def read(self, request: Request, found: list[Fault]) -> Any:
         """The judged body; `found` collects what is wrong with it.
 
         Raises UnsupportedMediaType, ContentTooLarge, or MalformedRequest.
         """
-        content = await self._content(request)
-        if not content and "content-type" not in request.headers:
+        body = await self._bytes(request)
+        if not body and "content-type" not in request.headers:
             if self.required:
                 found.append(Fault("body", "", "is required"))
             return None
-        self._check_media_type(request)
-        value = self._parse(content, found)
+        reader = self._content(request)
         try:
-            if value is not ABSENT and not self.validator.is_valid(value):
-                found.extend(self._faults(value))
-        except ValueError:  # the validator follows 255 levels
+            parsed = reader.parse(body, request.headers.get("content-type", ""), found)
+            if not found:
+                found.extend(reader.faults(parsed.judged))
+        except UnicodeEncodeError:
+            self._malformed("The body holds half of a surrogate pair.")
+        except RecursionError:
             self._malformed("The body is nested too deeply.")
-        return value
+        except ValueError:
+            self._malformed(f"The body is not well-formed {reader.kind}.")
+        return parsed.given
 
-    async def _content(self, request: Request) -> bytes:
+    async def _bytes(self, request: Request) -> bytes:
         """At most `limit` bytes: what announces more is not read, what sends more is not kept."""
         announced = request.headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > self.limit:
             self._too_large()
         if announced != "0" or "transfer-encoding" in request.headers:
-            self._check_media_type(request)
+            self._content(request)
         chunks: list[bytes] = []
         size = 0
         async for chunk in request.stream():
@@ -68,52 +73,278 @@ class Body:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _check_media_type(self, request: Request) -> None:
+    def _content(self, request: Request) -> "Content":
+        """How to read the media type that the request announces. Raises UnsupportedMediaType."""
         coding = request.headers.get("content-encoding", "identity")
         if coding.lower() != "identity":
             raise UnsupportedMediaType(self.operation_id, "Send the body without a content coding.")
         message = Message()
         message["content-type"] = request.headers.get("content-type", "")
+        found = choose(self.contents, message)
         charset = str(message.get_param("charset", "utf-8")).lower()
-        if message.get_content_type() != self.media_type or charset not in ("utf-8", "utf8"):
-            raise UnsupportedMediaType(self.operation_id, f"Send the body as {self.media_type}.")
-
-    def _parse(self, content: bytes, found: list[Fault]) -> Any:
-        if self.media_type == FORM:
-            return self._parse_form(content, found)
-        try:
-            return parse_json(content)
-        except UnicodeEncodeError:
-            self._malformed("The body holds half of a surrogate pair.")
-        except (ValueError, RecursionError):
-            self._malformed("The body is not well-formed JSON.")
-
-    def _parse_form(self, content: bytes, found: list[Fault]) -> Any:
-        try:
-            values = grouped(parse_pairs(content))
-        except ValueError:
-            self._malformed("The body is not a well-formed form.")
-        form: dict[str, Any] = {}
-        for name, texts in values.items():
-            types = self.fields.get(name)
-            if len(texts) == 1 and (types is None or "array" not in types):
-                form[name] = read(texts[0], types or ())
-            elif types is None or "array" in types:
-                form[name] = texts
-            else:  # RFC 6749 section 3.2, and good sense elsewhere
-                found.append(Fault("body", pointer(name), "is repeated", "repeated"))
-        return ABSENT if found else form
-
-    def _faults(self, value: Any) -> Iterator[Fault]:
-        if self.choice is not None and isinstance(value, dict):
-            return self.choice.faults(value)
-        return faults(self.validator, value, "body")
+        if found is None or (found.is_text and charset not in ("utf-8", "utf8")):
+            known = " or ".join(self.contents)
+            raise UnsupportedMediaType(self.operation_id, f"Send the body as {known}.")
+        return found
 
     def _malformed(self, detail: str) -> NoReturn:
         raise MalformedRequest(self.operation_id, detail) from None
 
     def _too_large(self) -> NoReturn:
         raise ContentTooLarge(self.operation_id, f"The body is larger than {self.limit} bytes.")
+
+
+def choose(contents: "Mapping[str, Content]", message: Message) -> "Content | None":
+    """The content that a media type falls under; the most specific one."""
+    media_type = message.get_content_type()
+    if message["content-type"] == "":
+        return contents.get("*/*")
+    same = {name: found for name, found in contents.items() if essence(name) == media_type}
+    for name, found in same.items():
+        declared = Message()
+        declared["content-type"] = name
+        wanted = (declared.get_params() or [])[1:]
+        if wanted and all(message.get_param(key) == value for key, value in wanted):
+            return found
+    plain = contents.get(media_type) or next(iter(same.values()), None)
+    return plain or contents.get(f"{media_type.partition('/')[0]}/*") or contents.get("*/*")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A body as the schema judges it, and as the service gets it: bytes are judged as text."""
+
+    judged: Any
+    given: Any
+
+
+class Content:
+    """One media type of a body: any bytes; the base of the others."""
+
+    kind = "content"
+    is_text = False
+
+    def __init__(self, judge: Judge, place: str) -> None:
+        schema_place = f"{place}/schema"
+        self.schema_place = schema_place if judge.has(schema_place) else None
+        self.validator: jsonschema_rs.Draft202012Validator = judge.validator(self.schema_place)
+        self.shape = Shape(judge, judge.at(schema_place) if self.schema_place else True)
+
+    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+        """Raises ValueError for what is malformed; `found` collects what is else wrong."""
+        return Parsed(octets(body), body)
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        if "string" in self.shape.types and not self.validator.is_valid(value):
+            yield from faults(self.validator, value, "body")
+
+
+class TextContent(Content):
+    """Text, judged as what its schema lets it mean."""
+
+    kind = "UTF-8 text"
+    is_text = True
+
+    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+        value = self.shape.value(body.decode("utf-8"))
+        return Parsed(value, value)
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        if not self.validator.is_valid(value):
+            yield from faults(self.validator, value, "body")
+
+
+class JsonContent(Content):
+    kind = "JSON"
+    is_text = True
+
+    def __init__(self, judge: Judge, place: str) -> None:
+        super().__init__(judge, place)
+        self.choice = Choice.declared(judge, self.schema_place)
+
+    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+        value = parse_json(body)
+        return Parsed(value, value)
+
+    def faults(self, value: Any) -> Iterator[Fault]:
+        try:
+            if self.validator.is_valid(value):
+                return iter(())
+        except ValueError:  # the validator follows 255 levels
+            raise RecursionError from None
+        named = self.choice.faults(value) if self.choice and isinstance(value, dict) else []
+        return iter(named) if named else faults(self.validator, value, "body")
+
+
+class FormContent(JsonContent):
+    """Names and values, judged as an object."""
+
+    kind = "form data"
+
+    def __init__(self, judge: Judge, place: str) -> None:
+        super().__init__(judge, place)
+        declared: Mapping[str, Mapping[str, Any]] = judge.at(place).get("encoding", {})
+        self.encodings = {
+            name: Encoding.declared(judge, name, declared.get(name, {}), self.shape.member(name))
+            for name in sorted(self.shape.names)
+        }
+
+    def encoding(self, name: str) -> "Encoding":
+        return self.encodings.get(name) or Encoding.of(name, self.shape.member(name))
+
+    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+        values = grouped(parse_pairs(body))
+        form: dict[str, Any] = {}
+        for encoding in self._encodings(values):
+            try:
+                form |= encoding.read(values)
+            except ValueError as error:  # RFC 6749 section 3.2, and good sense elsewhere
+                found.append(Fault("body", pointer(encoding.name), str(error), "repeated"))
+        return Parsed(form, form)
+
+    def _encodings(self, values: Values) -> "Iterator[Encoding]":
+        """Of the members that are declared, and of those that are there."""
+        claimed: set[str] = set()
+        for encoding in self.encodings.values():
+            claimed.update(name for name in values if encoding.claims(name))
+            yield encoding
+        for name in values.keys() - claimed:
+            yield self.encoding(name)
+
+
+class MultipartContent(FormContent):
+    """Parts, each with a name and, if it has one, a media type of its own (RFC 7578)."""
+
+    kind = "multipart content"
+    is_text = False
+
+    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+        named: dict[str, list[Part]] = {}
+        for part in parse_parts(body, content_type):
+            named.setdefault(part.name, []).append(part)
+        judged: dict[str, Any] = {}
+        given: dict[str, Any] = {}
+        for name, parts in named.items():
+            encoding = self.encoding(name)
+            try:
+                values = [encoding.part(part) for part in parts]
+            except ValueError as error:
+                found.append(Fault("body", pointer(name), str(error)))
+                continue
+            if encoding.style.shape.is_array:
+                judged[name] = [value.judged for value in values]
+                given[name] = [value.given for value in values]
+            elif len(values) > 1:
+                found.append(Fault("body", pointer(name), "is repeated", "repeated"))
+            else:
+                judged[name], given[name] = values[0].judged, values[0].given
+        return Parsed(judged, given)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How one member of a form is written (OpenAPI 3.1 "Encoding Object")."""
+
+    name: str
+    style: Style
+    is_json: bool
+    media_types: tuple[str, ...]
+    """What a part of it may be; anything where there is none."""
+    headers: frozenset[str]
+    """Headers that a part must have, in lower case."""
+
+    @classmethod
+    def of(cls, name: str, shape: Shape) -> "Encoding":
+        return cls(name, Style(name, "form", True, shape), is_compound(shape), (), frozenset())
+
+    @classmethod
+    def declared(cls, judge: Judge, name: str, node: Mapping[str, Any], shape: Shape) -> "Encoding":
+        style = node.get("style", "form")
+        styled = bool({"style", "explode", "allowReserved"} & node.keys())
+        media_types = tuple(text.strip().lower() for text in node.get("contentType", "").split(","))
+        media_types = tuple(filter(None, media_types))
+        all_json = bool(media_types) and all(map(JSON.fullmatch, media_types))
+        return cls(
+            name=name,
+            style=Style(name, style, node.get("explode", style == "form"), shape),
+            is_json=not styled and (all_json or (not media_types and is_compound(shape))),
+            media_types=media_types,
+            headers=frozenset(
+                wire_name.lower()
+                for wire_name, header in node.get("headers", {}).items()
+                if judge.resolve(header).get("required", False)
+            ),
+        )
+
+    def claims(self, name: str) -> bool:
+        """Whether a name of the form belongs to the member."""
+        return name == self.name if self.is_json else self.style.claims(name)
+
+    def read(self, values: Values) -> dict[str, Any]:
+        """The member of an urlencoded form, if it is there. Raises ValueError."""
+        if not self.is_json:
+            readings = [self.style.shape.value(raw) for raw in self.style.readings(values)]
+            return {self.name: readings[0]} if readings else {}
+        if self.name not in values:
+            return {}
+        parsed = [self._json(text.encode()) for text in values[self.name]]
+        if len(parsed) > 1 and not self.style.shape.is_array:
+            raise ValueError("is repeated")
+        whole = len(parsed) == 1 and (isinstance(parsed[0], list) or not self.style.shape.is_array)
+        return {self.name: parsed[0] if whole else parsed}
+
+    def part(self, part: Part) -> Parsed:
+        """The member, or one element of it, of a part. Raises ValueError."""
+        media_type = part.media_type
+        if media_type and self.media_types and not any(covers(media_type, self.media_types)):
+            raise ValueError(f"is not of the media type {' or '.join(self.media_types)}")
+        if missing := sorted(self.headers - part.headers.keys()):
+            raise ValueError(f"lacks the header {missing[0]}")
+        if JSON.fullmatch(media_type or "") or (media_type is None and self.is_json):
+            value = self._json(bytes(part.content))
+            return Parsed(value, value)
+        shape = self.style.shape.element if self.style.shape.is_array else self.style.shape
+        if part.filename is None and (media_type or "text/plain").startswith("text/"):
+            value = shape.value(part.content.decode("utf-8"))
+            return Parsed(value, value)
+        content = bytes(part.content)
+        return Parsed(octets(content), content)
+
+    def _json(self, content: bytes) -> Any:
+        try:
+            return parse_json(content)
+        except (ValueError, RecursionError):
+            raise ValueError("is not well-formed JSON") from None
+
+
+def is_compound(shape: Shape) -> bool:
+    """Whether a form writes it, or each of its elements, as JSON."""
+    inner = shape.element if shape.is_array else shape
+    return inner.is_object and not inner.is_scalar
+
+
+def covers(media_type: str, ranges: tuple[str, ...]) -> Iterator[bool]:
+    for known in ranges:
+        main, _, sub = essence(known).partition("/")
+        yield known == "*/*" or media_type == f"{main}/{sub}"
+        yield sub == "*" and media_type.startswith(f"{main}/")
+
+
+def octets(content: bytes) -> str:
+    """Bytes as the judge sees them: one character for each, so that lengths count bytes."""
+    return content.decode("latin-1")
+
+
+def content(judge: Judge, media_type: str, place: str) -> Content:
+    """How to read a media type."""
+    plain = essence(media_type)
+    if JSON.fullmatch(plain):
+        return JsonContent(judge, place)
+    if plain == FORM:
+        return FormContent(judge, place)
+    if plain.startswith(MULTIPART):
+        return MultipartContent(judge, place)
+    return TextContent(judge, place) if plain.startswith("text/") else Content(judge, place)
 
 
 @dataclass(frozen=True)
@@ -124,68 +355,28 @@ class Choice:
     alternatives: Mapping[str, jsonschema_rs.Draft202012Validator]
 
     @classmethod
-    def declared(cls, judge: Judge, place: str) -> "Choice | None":
-        schema = judge.at(judge.locate(place))
-        discriminator = schema.get("discriminator", {})
+    def declared(cls, judge: Judge, place: str | None) -> "Choice | None":
+        schema = judge.at(judge.locate(place)) if place else True
+        discriminator = schema.get("discriminator", {}) if isinstance(schema, Mapping) else {}
         mapping: Mapping[str, str] = discriminator.get("mapping", {})
         if not mapping:
             return None
-        places = {value: target.removeprefix("#") for value, target in mapping.items()}
+        places = {value: target_of(target) for value, target in mapping.items()}
         alternatives = {value: judge.validator(target) for value, target in places.items()}
         return cls(discriminator["propertyName"], alternatives)
 
-    def faults(self, value: Mapping[str, Any]) -> Iterator[Fault]:
+    def faults(self, value: Mapping[str, Any]) -> list[Fault]:
+        """What is wrong with the alternative that was chosen; nothing if it is not that."""
         where = pointer(self.name)
         chosen = value.get(self.name)
         if chosen is None:
-            yield Fault("body", where, "is required", "required")
-        elif chosen not in self.alternatives:
+            return [Fault("body", where, "is required", "required")]
+        if chosen not in self.alternatives:
             known = " or ".join(f'"{alternative}"' for alternative in self.alternatives)
-            yield Fault("body", where, f"is not one of {known}", "discriminator")
-        else:
-            yield from faults(self.alternatives[chosen], value, "body")
+            return [Fault("body", where, f"is not one of {known}", "discriminator")]
+        return list(faults(self.alternatives[chosen], value, "body"))
 
 
-def fields_of(judge: Judge, schema: Any) -> dict[str, frozenset[str]]:
-    """The types of all fields that a form may have, in any of its alternatives."""
-    schema = judge.resolve(schema)
-    fields = {name: judge.types(node) for name, node in schema.get("properties", {}).items()}
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        for part in schema.get(keyword, ()):
-            fields |= fields_of(judge, part)
-    return fields
-
-
-def parse_json(content: bytes) -> Any:
-    """JSON as RFC 8259 has it: UTF-8 without a mark, no NaN, and no member twice.
-
-    Raises ValueError or RecursionError; UnicodeEncodeError for half of a surrogate pair, which
-    the grammar admits (section 8.2) and no text can hold.
-    """
-    value = json.loads(
-        content.decode("utf-8"),
-        object_pairs_hook=without_repetition,
-        parse_constant=not_json,
-        parse_float=finite_float,
-    )
-    if b"\\u" in content:
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
-
-
-def without_repetition(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is repeated")
-    return members
-
-
-def not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def finite_float(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number is beyond what can be held")
-    return number
+def target_of(target: str) -> str:
+    """Where a schema stands that a mapping names, by a reference or by its name alone."""
+    return target.removeprefix("#") if "#" in target else f"/components/schemas{pointer(target)}"

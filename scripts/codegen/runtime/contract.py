@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import random
 from typing import Any, Self
@@ -11,8 +12,9 @@ from typing import Any, Self
 from starlette.responses import Response
 
 from .bodies import Body
-from .faults import ResponseBroken
-from .inputs import RequestReader
+from .credentials import Security
+from .faults import Fault, ResponseBroken
+from .inputs import RequestReader, TypedReader
 from .judge import Judge, pointer
 from .parameters import Parameter, ParameterReader, declare
 from .replies import Promise, render
@@ -33,11 +35,22 @@ class Operation:
     parameters: Sequence[Parameter]
     promises: Mapping[int, Promise]
     """By status."""
+    ranges: Mapping[str, Promise]
+    """Those of `1XX` to `5XX`, and the `default`."""
     place: str
 
-    @property
+    def promise(self, status: int) -> Promise | None:
+        """What is promised of a status: its own response, or its range's, or the default."""
+        ranges = (self.ranges.get(f"{status // 100}XX"), self.ranges.get("default"))
+        return self.promises.get(status) or next(filter(None, ranges), None)
+
+    @cached_property
     def success(self) -> Promise:
-        return next(promise for status, promise in self.promises.items() if status < 400)
+        """What the operation answers where nothing else is said."""
+        exact = (promise for status, promise in sorted(self.promises.items()) if status < 400)
+        ranges = (self.ranges.get(name) for name in ("2XX", "3XX", "default"))
+        anything = (*self.promises.values(), *self.ranges.values())
+        return next(exact, None) or next(filter(None, ranges), None) or anything[0]
 
     @property
     def refusal_status(self) -> int:
@@ -79,23 +92,33 @@ class Contract:
         document = json.loads(DOCUMENT.read_bytes())
         return cls(document, body_limit=body_limit, checked_share=checked_share, broken=broken)
 
-    def inputs(self, operation_id: str, method: Callable[..., Any]) -> RequestReader:
+    def inputs(self, operation_id: str, method: Callable[..., Any]) -> TypedReader:
         """The dependency that reads what `method`, the service's, takes from a request."""
+        return TypedReader(self.reader(operation_id), method)
+
+    def reader(self, operation_id: str) -> RequestReader:
+        """Reads and judges the requests of an operation."""
         operation = self.operations[operation_id]
         body = None
         if "requestBody" in self.judge.at(operation.place):
             place = operation.place + "/requestBody"
             body = Body(self.judge, operation_id, place, self.body_limit)
-        reader = ParameterReader(list(operation.parameters))
-        return RequestReader(operation_id, operation.refusal_status, reader, body, method)
+        keys = self.credentials(operation_id).query_names
+        parameters = ParameterReader(list(operation.parameters), keys)
+        return RequestReader(operation_id, operation.refusal_status, parameters, body)
+
+    def credentials(self, operation_id: str) -> Security:
+        """Takes what a request shows for the operation's security requirements."""
+        return Security(self.judge, operation_id, self.operations[operation_id].security)
 
     def reply(self, operation_id: str, result: object) -> Response:
         """The response for what the service returned."""
         operation = self.operations[operation_id]
         response = render(result, operation.success)
         if self.checked_share >= 1 or random() < self.checked_share:  # noqa: S311 - a sample
-            promise = operation.promises[response.status_code]
-            if found := list(promise.faults(response)):
+            promise = operation.promise(response.status_code)
+            undeclared = [Fault("status", "", "is not declared")]
+            if found := undeclared if promise is None else list(promise.faults(response)):
                 self.broken(ResponseBroken(operation_id, response.status_code, found))
         return response
 
@@ -118,6 +141,13 @@ def declared_operation(judge: Judge, path: str, method: str) -> Operation:
     item_place = "/paths" + pointer(path)
     place = item_place + pointer(method)
     node = judge.at(place)
+    promises = {
+        status if status == "default" else status.upper(): Promise(
+            judge, status, f"{place}/responses/{status}"
+        )
+        for status in node["responses"]
+        if not status.startswith("x-")
+    }
     return Operation(
         id=node["operationId"],
         method=method.upper(),
@@ -125,10 +155,8 @@ def declared_operation(judge: Judge, path: str, method: str) -> Operation:
         tags=node["tags"],
         security=node.get("security", judge.document.get("security", [])),
         parameters=declared_parameters(judge, item_place, place),
-        promises={
-            int(status): Promise(judge, int(status), f"{place}/responses/{status}")
-            for status in node["responses"]
-        },
+        promises={int(name): found for name, found in promises.items() if name.isdecimal()},
+        ranges={name: found for name, found in promises.items() if not name.isdecimal()},
         place=place,
     )
 

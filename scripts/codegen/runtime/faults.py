@@ -1,6 +1,7 @@
 """What can be wrong with a request or a response.
 
 * RequestRefused
+  * Unauthenticated       401  no security requirement is satisfied
   * MalformedRequest      400  the body is not of its syntax
   * ContentTooLarge       413
   * UnsupportedMediaType  415
@@ -38,6 +39,17 @@ class RequestRefused(Exception):
         self.operation_id = operation_id
         self.detail = detail
         self.faults = faults
+
+
+class Unauthenticated(RequestRefused):
+    """The credentials that the operation asks for are missing."""
+
+    status = 401
+
+    def __init__(self, operation_id: str, challenges: Sequence[str]) -> None:
+        super().__init__(operation_id, "The request needs credentials.")
+        self.challenges = challenges
+        """What WWW-Authenticate says."""
 
 
 class MalformedRequest(RequestRefused):

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import jsonschema_rs
 
 from .faults import Fault
+from .views import Direction, view
 
 BASE = "urn:charter:document"
 MASK = "the value"
@@ -28,7 +29,7 @@ class Judge:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
-        self.registry = jsonschema_rs.Registry([(BASE, dict(document))])
+        self.registries: dict[Direction, jsonschema_rs.Registry] = {}
 
     def resolve(self, node: Any) -> Any:
         """What a node is once its references are followed."""
@@ -43,6 +44,13 @@ class Judge:
             node = node[int(token)] if isinstance(node, list) else node[token]
         return node
 
+    def has(self, place: str) -> bool:
+        try:
+            self.at(place)
+        except (KeyError, IndexError, ValueError, TypeError):
+            return False
+        return True
+
     def locate(self, place: str) -> str:
         """Where a node stands once its references are followed."""
         node = self.at(place)
@@ -51,26 +59,27 @@ class Judge:
             node = self.at(place)
         return place
 
-    def validator(self, place: str) -> jsonschema_rs.Draft202012Validator:
-        """The schema at that place. Messages never hold the value that was judged."""
+    def validator(
+        self, place: str | None, direction: Direction = Direction.REQUEST
+    ) -> jsonschema_rs.Draft202012Validator:
+        """The schema at that place; without one, what admits everything.
+
+        Messages never hold the value that was judged.
+        """
+        if place is None:
+            return jsonschema_rs.Draft202012Validator(True)
         return jsonschema_rs.Draft202012Validator(
             {"$ref": f"{BASE}#{quote(place, safe='/~')}"},
-            registry=self.registry,
+            registry=self._registry(direction),
             validate_formats=True,
             mask=MASK,
         )
 
-    def types(self, schema: Any) -> frozenset[str]:
-        """The JSON types that a schema may mean, which tell how to read it from a string."""
-        schema = self.resolve(schema)
-        if not isinstance(schema, Mapping):
-            return frozenset()
-        declared = schema.get("type", [])
-        found = {declared} if isinstance(declared, str) else set(declared)
-        for keyword in ("allOf", "anyOf", "oneOf"):
-            for part in schema.get(keyword, ()):
-                found |= self.types(part)
-        return frozenset(found)
+    def _registry(self, direction: Direction) -> jsonschema_rs.Registry:
+        if direction not in self.registries:
+            viewed = dict(view(self.document, direction))
+            self.registries[direction] = jsonschema_rs.Registry([(BASE, viewed)])
+        return self.registries[direction]
 
 
 def faults(

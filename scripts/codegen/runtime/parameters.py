@@ -1,7 +1,9 @@
 """Takes the parameters out of a request, as their style and schema say."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
@@ -9,13 +11,14 @@ from starlette.requests import Request
 
 from .faults import Fault
 from .judge import Judge, faults, pointer
-from .scalars import parse_pairs, read
+from .scalars import parse_json, parse_pairs, read
+from .shapes import Shape
+from .styles import DEFAULT_STYLES, Style, StyleError, Values, one
 
-SEPARATORS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
-DEFAULT_STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
-
-Values = Mapping[str, list[str]]
-"""The raw values of one part of the request, by name."""
+ABSENT: Any = object()
+IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
+"""What the specification takes out of the hands of parameters (OpenAPI 3.1 "Parameter Object")."""
+JSON = re.compile(r"(?:application|text)/(?:[\w.!#$&^-]+\+)?json", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -27,74 +30,114 @@ class Parameter:
     required: bool
     has_default: bool
     default: Any
-    types: frozenset[str]
-    item_types: frozenset[str]
-    separator: str | None
-    """Between the elements of an array; None where each has a name of its own."""
+    style: Style
+    media_type: str | None
+    """Of a parameter that is described by `content`."""
     validator: jsonschema_rs.Draft202012Validator
 
-    @property
-    def is_array(self) -> bool:
-        return "array" in self.types
+    @cached_property
+    def is_simple(self) -> bool:
+        """Whether it is one text that stands for itself."""
+        shape = self.style.shape
+        written_plainly = self.style.style not in ("deepObject", "label", "matrix")
+        return self.media_type is None and written_plainly and not (shape.types & COMPOUND)
 
     def read(self, values: Values) -> Any:
-        """The value, or `ABSENT`. Raises ValueError when a single value is repeated."""
-        key = self.name.lower() if self.place == "header" else self.name
-        texts = values.get(key)
+        """The first reading that its schema admits, or else the first; or `ABSENT`.
+
+        Raises ValueError, whose message goes on after "it".
+        """
+        if self.is_simple:
+            texts = values.get(self.style.name)
+            return ABSENT if texts is None else read(one(texts), self.style.shape.types)
+        if self.media_type is not None:
+            return self._content(values)
+        readings = [self.style.shape.value(raw) for raw in self.style.readings(values)]
+        fitting = (value for value in readings if self.validator.is_valid(value))
+        return next(fitting, readings[0]) if readings else ABSENT
+
+    def _content(self, values: Values) -> Any:
+        texts = values.get(self.style.name)
         if texts is None:
             return ABSENT
-        if self.is_array:
-            return [read(text, self.item_types) for text in self._elements(texts)]
-        if len(texts) > 1:
-            raise ValueError("is repeated")
-        return read(texts[0], self.types)
-
-    def _elements(self, texts: list[str]) -> list[str]:
-        if self.separator is None:
-            return texts
-        if len(texts) > 1:
-            raise ValueError("is repeated")
-        return texts[0].split(self.separator) if texts[0] else []
+        text = one(texts)
+        if not JSON.fullmatch(self.media_type or ""):
+            return text
+        try:
+            return parse_json(text.encode())
+        except (ValueError, RecursionError):
+            raise StyleError("is not well-formed JSON") from None
 
 
-ABSENT: Any = object()
+COMPOUND = frozenset({"array", "object"})
 
 
 def declare(judge: Judge, place: str) -> Parameter:
     """The parameter that stands at that place of the document."""
     place = judge.locate(place)
     node = judge.at(place)
-    schema = judge.resolve(node["schema"])
-    style = node.get("style", DEFAULT_STYLES[node["in"]])
-    explode = node.get("explode", style == "form")
-    has_default = "default" in node["schema"] or "default" in schema
+    media_type = next(iter(node.get("content", {})), None)
+    if media_type is not None:
+        schema_place = f"{place}/content{pointer(media_type)}/schema"
+        schema = node["content"][media_type].get("schema", True)
+    else:
+        schema_place = f"{place}/schema"
+        schema = node.get("schema", True)
+    style = node.get("style", DEFAULT_STYLES.get(node["in"], "form"))
+    resolved = judge.resolve(schema)
+    defaults = [found["default"] for found in (schema, resolved) if has_default(found)]
+    name = node["name"].lower() if node["in"] == "header" else node["name"]
     return Parameter(
         name=node["name"],
         place=node["in"],
         required=node.get("required", False),
-        has_default=has_default,
-        default=node["schema"].get("default", schema.get("default")),
-        types=judge.types(node["schema"]),
-        item_types=judge.types(schema.get("items", {})),
-        separator=None if style == "form" and explode else SEPARATORS[style],
-        validator=judge.validator(place + "/schema"),
+        has_default=bool(defaults),
+        default=next(iter(defaults), None),
+        style=Style(name, style, node.get("explode", style == "form"), Shape(judge, schema)),
+        media_type=media_type,
+        validator=judge.validator(schema_place if judge.has(schema_place) else None),
     )
 
 
-class ParameterReader:
-    """Reads and judges all parameters of an operation, in the order of the document."""
+def has_default(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and "default" in schema
 
-    def __init__(self, parameters: list[Parameter]) -> None:
+
+class ParameterReader:
+    """Reads and judges all parameters of an operation, in the order of the document.
+
+    `others` are names in the query that are no parameters and are known all the same.
+    """
+
+    def __init__(self, parameters: list[Parameter], others: Collection[str] = ()) -> None:
         self.parameters = parameters
-        self.query_names = {item.name for item in parameters if item.place == "query"}
+        self.query = [item for item in parameters if item.place == "query"]
+        self.query_names = {item.name for item in self.query if item.is_simple} | set(others)
         self.places = {item.place for item in parameters} | {"query"}
 
     def read(self, request: Request, found: list[Fault]) -> list[Any]:
         """One value for each parameter; `found` collects what is wrong."""
         parts = {place: PARTS[place](request, found) for place in self.places}
         for name in parts["query"].keys() - self.query_names:
-            found.append(Fault("query", pointer(name), "is not known to the document"))
-        return [self._read(item, parts[item.place], found) for item in self.parameters]
+            if not any(item.style.claims(name) for item in self.query):
+                found.append(Fault("query", pointer(name), "is not known to the document"))
+        return [self._read(item, self._values(item, parts), found) for item in self.parameters]
+
+    def _values(self, parameter: Parameter, parts: Mapping[str, Values]) -> Values:
+        """What may be the parameter's: an object beside others takes no name of theirs."""
+        values = parts[parameter.place]
+        if parameter.is_simple or not parameter.style.has_members_of_its_own:
+            return values
+        return {name: texts for name, texts in values.items() if self._may_be_of(parameter, name)}
+
+    def _may_be_of(self, parameter: Parameter, name: str) -> bool:
+        if name == parameter.style.name or name in parameter.style.shape.names:
+            return True
+        return parameter.place == "query" and not self._is_of_another(parameter, name)
+
+    def _is_of_another(self, parameter: Parameter, name: str) -> bool:
+        others = (item for item in self.query if item is not parameter)
+        return name in self.query_names or any(item.style.claims(name) for item in others)
 
     def _read(self, parameter: Parameter, values: Values, found: list[Fault]) -> Any:
         try:

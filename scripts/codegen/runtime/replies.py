@@ -11,7 +11,11 @@ from starlette.responses import Response
 
 from .faults import Fault
 from .judge import Judge, faults, pointer
-from .scalars import read
+from .parameters import JSON
+from .parts import essence
+from .shapes import Shape
+from .styles import Style
+from .views import Direction
 
 
 class Reply:
@@ -32,30 +36,63 @@ class Reply:
 class Promise:
     """One declared response: its status, and what body and headers must look like."""
 
-    def __init__(self, judge: Judge, status: int, place: str) -> None:
-        place = judge.locate(place)
+    def __init__(self, judge: Judge, status: str, place: str) -> None:
+        self.status = status
+        """As it is declared: `200`, `4XX`, or `default`."""
+        self.place = place = judge.locate(place)
         node = judge.at(place)
         content = node.get("content", {})
-        self.status = status
         self.media_type: str | None = next(iter(content), None)
-        self.body = (
-            judge.validator(f"{place}/content{pointer(self.media_type)}/schema")
-            if self.media_type and "schema" in content[self.media_type]
-            else None
-        )
+        self.contents = {
+            media_type: PromisedContent(judge, media_type, f"{place}/content{pointer(media_type)}")
+            for media_type in content
+        }
         self.headers = [
             PromisedHeader(judge, name, f"{place}/headers{pointer(name)}")
             for name in node.get("headers", {})
+            if name.lower() != "content-type"  # the specification says to ignore it
         ]
 
     def faults(self, response: Response) -> Iterator[Fault]:
         """Where a response breaks the promise."""
-        if self.body is not None:
-            yield from faults(self.body, json.loads(bytes(response.body)), "body")
+        media_type = response.headers.get("content-type")
+        content = None if media_type is None else self.content(media_type)
+        if content is not None:
+            yield from content.faults(bytes(response.body))
         elif response.body:
             yield Fault("body", "", "is not declared")
         for header in self.headers:
             yield from header.faults(response)
+
+    def content(self, media_type: str) -> "PromisedContent | None":
+        """What is promised of a media type; the most specific range that covers it."""
+        plain = essence(media_type)
+        by_essence = {essence(name): found for name, found in self.contents.items()}
+        main = plain.partition("/")[0]
+        candidates = (media_type, plain, f"{main}/*", "*/*")
+        return next((by_essence[name] for name in candidates if name in by_essence), None)
+
+
+class PromisedContent:
+    """One media type of a response."""
+
+    def __init__(self, judge: Judge, media_type: str, place: str) -> None:
+        schema_place = f"{place}/schema"
+        self.place = place
+        self.schema_place = schema_place if judge.has(schema_place) else None
+        self.is_json = JSON.fullmatch(essence(media_type)) is not None
+        self.is_text = essence(media_type).startswith("text/")
+        self.validator: jsonschema_rs.Draft202012Validator = judge.validator(
+            self.schema_place, Direction.RESPONSE
+        )
+
+    def faults(self, body: bytes) -> Iterator[Fault]:
+        """What is wrong with it. Of other media types than JSON and text nothing can be said."""
+        if self.schema_place is None or not (self.is_json or self.is_text):
+            return
+        yield from faults(
+            self.validator, json.loads(body) if self.is_json else body.decode(), "body"
+        )
 
 
 class PromisedHeader:
@@ -64,16 +101,31 @@ class PromisedHeader:
         node = judge.at(place)
         self.name = name
         self.required: bool = node.get("required", False)
-        self.types = judge.types(node["schema"])
-        self.validator: jsonschema_rs.Draft202012Validator = judge.validator(place + "/schema")
+        schema = f"{place}/schema"
+        self.style = Style(
+            name.lower(),
+            "simple",
+            node.get("explode", False),
+            Shape(judge, node.get("schema", True)),
+        )
+        self.validator: jsonschema_rs.Draft202012Validator = judge.validator(
+            schema if judge.has(schema) else None, Direction.RESPONSE
+        )
 
     def faults(self, response: Response) -> Iterator[Fault]:
         text = response.headers.get(self.name)
-        if text is not None:
-            value = read(text, self.types)
-            yield from faults(self.validator, value, "header", pointer(self.name))
-        elif self.required:
-            yield Fault("header", pointer(self.name), "is required")
+        where = pointer(self.name)
+        if text is None:
+            if self.required:
+                yield Fault("header", where, "is required")
+            return
+        try:
+            readings = self.style.readings({self.style.name: [text]})
+            value = next((self.style.shape.value(raw) for raw in readings), text)
+        except ValueError as error:
+            yield Fault("header", where, str(error))
+        else:
+            yield from faults(self.validator, value, "header", where)
 
 
 def render(result: object, success: Promise) -> Response:
@@ -81,7 +133,8 @@ def render(result: object, success: Promise) -> Response:
     if isinstance(result, Reply):
         body = getattr(result, "body", None)
         return Response(encode(body), result.status, result.headers(), result.media_type)
-    return Response(encode(result), success.status, media_type=success.media_type)
+    status = int(success.status) if success.status.isdecimal() else 200
+    return Response(encode(result), status, media_type=success.media_type)
 
 
 def encode(body: object) -> bytes | None:

@@ -1,8 +1,10 @@
 """Reads values that arrive as text: strictly, and as the document types them."""
 
+import json
+import math
 import re
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -23,6 +25,8 @@ def read(text: str, types: Collection[str]) -> Any:
         return int(text)
     if "number" in types and len(text) < 100 and NUMBER.fullmatch(text):
         return finite(text)
+    if "null" in types and "string" not in types and text in ("", "null"):
+        return None
     return text
 
 
@@ -39,3 +43,38 @@ def parse_pairs(content: bytes) -> list[tuple[str, str]]:
         errors="strict",
         max_num_fields=MOST_FIELDS,
     )
+
+
+def parse_json(content: bytes) -> Any:
+    """JSON as RFC 8259 has it: UTF-8 without a mark, no NaN, and no member twice.
+
+    Raises ValueError or RecursionError; UnicodeEncodeError for half of a surrogate pair, which
+    the grammar admits (section 8.2) and no text can hold.
+    """
+    value = json.loads(
+        content.decode("utf-8"),
+        object_pairs_hook=without_repetition,
+        parse_constant=not_json,
+        parse_float=finite_float,
+    )
+    if b"\\u" in content:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def without_repetition(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is repeated")
+    return members
+
+
+def not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def finite_float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is beyond what can be held")
+    return number

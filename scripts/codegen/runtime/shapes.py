@@ -1,0 +1,129 @@
+"""What text may mean, as a schema says it: parameters and forms arrive as text."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from .judge import Judge
+from .scalars import read
+
+COMBINING = ("allOf", "anyOf", "oneOf")
+CONDITIONAL = ("then", "else")
+Raw = str | list["Raw"] | dict[str, "Raw"]
+"""Text, in the structure that its style gave it."""
+
+
+class Shape:
+    """The types of a value, of its elements, and of its members, in any of its alternatives."""
+
+    def __init__(self, judge: Judge, *schemas: Any) -> None:
+        self.judge = judge
+        self.parts = list(alternatives(judge, schemas))
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """The declared JSON types; those of the values, where only values are declared."""
+        found: set[str] = set()
+        for part in self.parts:
+            declared = part.get("type", ())
+            found.update([declared] if isinstance(declared, str) else declared)
+        return frozenset(found or self._implied_types())
+
+    def _implied_types(self) -> Iterator[str]:
+        for part in self.parts:
+            if "properties" in part or "additionalProperties" in part:
+                yield "object"
+            if "items" in part or "prefixItems" in part:
+                yield "array"
+            values = [*part.get("enum", ()), *([part["const"]] if "const" in part else ())]
+            yield from (type_of(value) for value in values)
+
+    @property
+    def is_array(self) -> bool:
+        return "array" in self.types
+
+    @property
+    def is_object(self) -> bool:
+        return "object" in self.types
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it may be a single value."""
+        return not self.types or bool(self.types - {"array", "object"})
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The members that are declared."""
+        return frozenset(name for part in self.parts for name in part.get("properties", ()))
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether it admits members that are not declared."""
+        return not any(part.get("additionalProperties") is False for part in self.parts)
+
+    @cached_property
+    def element(self) -> "Shape":
+        schemas = [part["items"] for part in self.parts if "items" in part]
+        tuples = [schema for part in self.parts for schema in part.get("prefixItems", ())]
+        return Shape(self.judge, *schemas, *tuples)
+
+    def member(self, name: str) -> "Shape":
+        declared = [
+            part["properties"][name] for part in self.parts if name in part.get("properties", {})
+        ]
+        return Shape(self.judge, *(declared or self._undeclared(name)))
+
+    def _undeclared(self, name: str) -> Iterator[Any]:
+        for part in self.parts:
+            for pattern, schema in part.get("patternProperties", {}).items():
+                if re.search(pattern, name):
+                    yield schema
+            yield part.get("additionalProperties", {})
+
+    def value(self, raw: Raw) -> Any:
+        """The value that the text spells, where the shape may mean one; else the text itself."""
+        if isinstance(raw, dict):
+            return {name: self.member(name).value(child) for name, child in raw.items()}
+        if isinstance(raw, list):
+            return [self.element.value(child) for child in raw]
+        if not self.is_scalar and self.is_array:
+            return [self.element.value(raw)]
+        return read(raw, self.types)
+
+
+def alternatives(judge: Judge, schemas: tuple[Any, ...]) -> Iterator[Mapping[str, Any]]:
+    """Every schema that may apply to the same value: through references and combinations."""
+    waiting = list(schemas)
+    seen: set[int] = set()
+    while waiting:
+        schema = waiting.pop(0)
+        if not isinstance(schema, Mapping) or id(schema) in seen:
+            continue
+        seen.add(id(schema))
+        yield schema
+        if isinstance(schema.get("$ref"), str):
+            waiting.append(judge.at(schema["$ref"].removeprefix("#")))
+        for keyword in COMBINING:
+            waiting.extend(schema.get(keyword, ()))
+        for keyword in CONDITIONAL:
+            waiting.append(schema.get(keyword))
+
+
+def type_of(value: Any) -> str:
+    """The JSON type of a value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
