@@ -24,7 +24,7 @@ from .routers import (
 from .routers import (
     users as users_routes,
 )
-from .runtime import Contract
+from .runtime import Contract, in_order
 from .security import Authenticate
 
 
@@ -37,10 +37,10 @@ def build(
     items: Callable[..., Awaitable[ItemsOperations]],
     health: Callable[..., Awaitable[HealthOperations]],
 ) -> APIRouter:
-    """`authenticate` and each tag's argument are FastAPI dependencies, and none of them blocks."""
-    router = APIRouter()
-    router.include_router(auth_routes.build(contract, auth, authenticate))
-    router.include_router(users_routes.build(contract, users, authenticate))
-    router.include_router(items_routes.build(contract, items, authenticate))
-    router.include_router(health_routes.build(contract, health))
-    return router
+    """Each argument but the contract is a FastAPI dependency, and none of them blocks."""
+    return in_order(
+        auth_routes.build(contract, auth, authenticate),
+        users_routes.build(contract, users, authenticate),
+        items_routes.build(contract, items, authenticate),
+        health_routes.build(contract, health),
+    )

@@ -363,7 +363,7 @@ class TokenProblem(Problem):
 
 
 class TokenRequest(RootModel[PasswordGrant | RefreshTokenGrant]):
-    root: Annotated[PasswordGrant | RefreshTokenGrant, Field(discriminator="grant_type")]
+    root: PasswordGrant | RefreshTokenGrant
     """One of the grants that this service knows."""
 
 

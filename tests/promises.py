@@ -9,7 +9,8 @@ import schemathesis
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from generated.runtime import Contract
-from generated.runtime.contract import DOCUMENT, pattern
+from generated.runtime.contract import DOCUMENT
+from generated.runtime.paths import pattern
 
 SEEN: set[tuple[str, int]] = set()
 """The operations and statuses that the tests have provoked."""

@@ -13,6 +13,7 @@ from .faults import (
     UnsupportedMediaType,
 )
 from .inputs import Inputs
+from .routing import in_order
 
 __all__ = [
     "ContentTooLarge",
@@ -26,4 +27,5 @@ __all__ = [
     "ResponseBroken",
     "Unauthenticated",
     "UnsupportedMediaType",
+    "in_order",
 ]

@@ -3,6 +3,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from operator import attrgetter
 from typing import ClassVar
 
 import jsonschema_rs
@@ -20,10 +22,12 @@ from .views import Direction
 
 
 class Reply:
-    """The base of the generated responses: a status, a media type, and typed headers."""
+    """The base of the generated responses, whose fields are the body and typed headers.
 
-    status: ClassVar[int]
-    media_type: ClassVar[str | None]
+    Each has a `status` and a `media_type`: of its class where the document declares one, and a
+    field where it leaves the choice.
+    """
+
     header_names: ClassVar[Mapping[str, str]]
     """The field's name to the header's."""
 
@@ -31,7 +35,22 @@ class Reply:
 
     def headers(self) -> dict[str, str]:
         named = ((wire, getattr(self, name)) for name, wire in self.header_names.items())
-        return {wire: str(value) for wire, value in named if value is not None}
+        return {wire: header_text(value) for wire, value in named if value is not None}
+
+
+def header_text(value: object) -> str:
+    """A header of the style simple."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Mapping():
+            return ",".join(f"{name},{header_text(child)}" for name, child in value.items())
+        case list() | tuple():
+            return ",".join(map(header_text, value))
+        case datetime():
+            return value.isoformat()
+        case _:
+            return str(value)
 
 
 class Promise:
@@ -132,16 +151,22 @@ class PromisedHeader:
 def render(result: object, success: Promise) -> Response:
     """The response for a model, for one of the generated replies, or for nothing."""
     if isinstance(result, Reply):
+        status, media_type = STATED(result)
         body = getattr(result, "body", None)
-        return Response(encode(body), result.status, result.headers(), result.media_type)
+        content = encode(body, media_type) if media_type else None
+        return Response(content, status, result.headers(), media_type)
     status = int(success.status) if success.status.isdecimal() else 200
-    return Response(encode(result), status, media_type=success.media_type)
+    content = encode(result, success.media_type) if success.media_type else None
+    return Response(content, status, media_type=success.media_type)
 
 
-def encode(body: object) -> bytes | None:
-    if body is None or isinstance(body, bytes):
+STATED = attrgetter("status", "media_type")
+
+
+def encode(body: object, media_type: str) -> bytes:
+    if isinstance(body, bytes):
         return body
-    if isinstance(body, str):
+    if isinstance(body, str) and not JSON.fullmatch(essence(media_type)):
         return body.encode()
     if isinstance(body, BaseModel):
         # what was not said is not sent: an absent member is not a null

@@ -1,71 +1,44 @@
-"""The hand-written document, with the line and column of everything in it."""
+"""The hand-written document, of one file or many, with the line and column of everything in it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from scripts.codegen.bundling import Bundle
+from scripts.codegen.source import DocumentError, Place, load, tokens_of
 
-
-@dataclass(frozen=True)
-class Place:
-    """A position in a file, counted from one as editors do."""
-
-    file: Path
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-class DocumentError(Exception):
-    """The document can't be generated from; says where, why, and what to do."""
-
-    def __init__(self, place: Place, message: str) -> None:
-        super().__init__(f"{place}: {message}")
-        self.place = place
-
-
-class StrictLoader(yaml.CSafeLoader):
-    """YAML as JSON has it: no dates, no `yes` for true, no member twice."""
-
-
-# YAML 1.1 reads 2026-11-23 as a date; the JSON that OpenAPI means has strings there
-StrictLoader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool")
-    ]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
+__all__ = ["Document", "DocumentError", "Place", "tokens_of"]
 
 
 class Document:
     """A parsed document and where each of its nodes stands, by JSON Pointer tokens."""
 
     def __init__(self, file: Path, text: str | None = None) -> None:
-        """Reads the file, unless its text is at hand. Raises DocumentError."""
+        """Reads the file, unless its text is at hand, and those that it refers to.
+
+        Raises DocumentError.
+        """
         self.file = file
-        self.text = read(file) if text is None else text
-        try:
-            loader = StrictLoader(self.text)
-            start = yaml.Mark(str(file), 0, 0, 0, None, 0)
-            nothing = yaml.ScalarNode("tag:yaml.org,2002:null", "", start, start)
-            root = loader.get_single_node() or nothing
-            self.places: dict[tuple[str, ...], Place] = {}
-            self._note(root, ())
-            self.content: Any = plain(root, loader)
-        except yaml.MarkedYAMLError as error:
-            raise self._syntax_error(error) from None
-        except (yaml.YAMLError, RecursionError) as error:
-            raise DocumentError(Place(file, 1, 1), f"This is not YAML: {error}") from None
-        if not isinstance(self.content, dict) or "openapi" not in self.content:
-            raise DocumentError(
-                Place(file, 1, 1), "This is no OpenAPI document: `openapi: 3.1.0` is missing."
+        source = load(file, text)
+        self.text = source.text
+        self.places = source.places
+        self._check_root(source.content)
+        bundle = Bundle(source)
+        self.files = bundle.files
+        self.places = bundle.places
+        self.content: Any = bundle.content
+
+    def _check_root(self, content: Any) -> None:
+        if isinstance(content, dict) and "swagger" in content:
+            raise self.error(
+                ("swagger",),
+                f"This is Swagger {content['swagger']}: convert it to OpenAPI 3 first, for"
+                " instance with `npx swagger2openapi`.",
             )
+        if content is None:
+            raise self.error((), "The file is empty: an OpenAPI document goes here.")
+        if not isinstance(content, dict) or "openapi" not in content:
+            raise self.error((), "This is no OpenAPI document: `openapi: 3.1.0` is missing.")
 
     def place(self, tokens: Sequence[str | int]) -> Place:
         """Where a node stands, or the nearest one around it."""
@@ -99,52 +72,3 @@ class Document:
                 waiting.extend(((*path, name), child) for name, child in node.items())
             elif isinstance(node, list):
                 waiting.extend(((*path, index), child) for index, child in enumerate(node))
-
-    def _note(self, node: yaml.Node, path: tuple[str, ...]) -> None:
-        mark = node.start_mark
-        self.places.setdefault(path, Place(self.file, mark.line + 1, mark.column + 1))
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                name = (*path, str(key.value))
-                if name in self.places:
-                    message = f"The member `{key.value}` is there twice: remove one."
-                    here = Place(self.file, key.start_mark.line + 1, key.start_mark.column + 1)
-                    raise DocumentError(here, message)
-                self.places[name] = Place(
-                    self.file, key.start_mark.line + 1, key.start_mark.column + 1
-                )
-                self._note(value, name)
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                self._note(value, (*path, str(index)))
-
-    def _syntax_error(self, error: yaml.MarkedYAMLError) -> DocumentError:
-        mark = error.problem_mark or error.context_mark
-        place = Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1, 1)
-        return DocumentError(place, f"This is not YAML: {error.problem or error.context}.")
-
-
-def read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DocumentError(Place(file, 1, 1), "There is no such file.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(Place(file, 1, 1), f"The file can't be read: {error}.") from None
-
-
-def plain(node: yaml.Node, loader: yaml.CSafeLoader) -> Any:
-    """JSON's own types; `true` and `false` are the only booleans."""
-    if isinstance(node, yaml.MappingNode):
-        return {str(key.value): plain(value, loader) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [plain(value, loader) for value in node.value]
-    if isinstance(node, yaml.ScalarNode) and not node.style and node.value in ("true", "false"):
-        return bool(node.value == "true")
-    return loader.construct_object(node, deep=True)
-
-
-def tokens_of(reference: str) -> list[str]:
-    """The tokens of a JSON Pointer in a fragment (RFC 6901 section 6)."""
-    fragment = reference.partition("#")[2]
-    return [token.replace("~1", "/").replace("~0", "~") for token in fragment.split("/")[1:]]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.codegen.checks import check
 from scripts.codegen.document import Document
+from scripts.codegen.names import Names
 from scripts.codegen.parser import RecordingParser
+from scripts.codegen.runtime.normal import normal
 from scripts.codegen.typing_only import typing_only
 
 HERE = Path(__file__).parent
@@ -33,7 +36,7 @@ def generate(file: Path) -> Files:
     check(document)
     with TemporaryDirectory(prefix="charter-generate-") as directory:
         out = Path(directory)
-        run_generators(typing_only(document.content), out)
+        run_generators(normal(document.content), out)
         copy_runtime(out / "runtime")
         for package in (out, out / "routers"):
             (package / "__init__.py").write_text(HEADER)
@@ -51,12 +54,13 @@ def run_generators(document: dict[str, Any], out: Path) -> None:
     It has no hook for the parser, the formatter and the filters: they are put in their places in
     its module (docs/decisions/0002-two-generators.md).
     """
-    cli.OpenAPIParser = RecordingParser
+    names = Names.of(document)
+    cli.OpenAPIParser = partial(RecordingParser, document=document, names=names)
     cli._get_code_formatter = lambda *_: Unformatted
     cli._get_template_environment = environment
     cli.generate_code(
         "openapi.yaml",
-        json.dumps(document),
+        json.dumps(typing_only(document, names)),
         "utf-8",
         out,
         HERE / "templates",
@@ -118,7 +122,11 @@ def tidy(out: Path) -> None:
     target = ["--target-version", "py311", str(out)]
     fix = ["check", *common, "--fix-only", "--select", "I,F401,UP,RUF022", "--ignore", "UP007"]
     for arguments in (fix, ["format", *common]):
-        subprocess.run([*ruff, *arguments, *target], check=True)
+        done = subprocess.run(
+            [*ruff, *arguments, *target], check=False, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"What was generated is no Python:\n{done.stdout}{done.stderr}")
 
 
 def generators() -> dict[str, str]:

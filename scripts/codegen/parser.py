@@ -6,6 +6,7 @@ Its driver is what we use; the parsing is datamodel-code-generator's own, and th
 type of every parameter, body and response (docs/decisions/0002-two-generators.md).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from datamodel_code_generator.types import DataType
 from fastapi_code_generator.parser import ROOT_PATH_NAME as ROOT
 from fastapi_code_generator.parser import OpenAPIParser as RouteParser
 from fastapi_code_generator.parser import Operation
+
+from scripts.codegen.names import Names
 
 MODEL_OPTIONS: dict[str, Any] = {
     "base_class": "generated.runtime.models.Model",
@@ -52,15 +55,21 @@ class Seen:
     path: str
     parameters: dict[tuple[str, str], DataType] = field(default_factory=dict)
     """By place and name."""
-    body: DataType | None = None
-    responses: dict[str, DataType] = field(default_factory=dict)
-    """By status."""
+    bodies: dict[str, DataType] = field(default_factory=dict)
+    """By media type."""
+    responses: dict[str, dict[str, DataType]] = field(default_factory=dict)
+    """By status and media type."""
 
 
 class RecordingParser(RouteParser):  # type: ignore[misc]  # the base is untyped
     """Records the types of each operation while datamodel-code-generator parses it."""
 
-    def __init__(self, source: str, **options: Any) -> None:
+    def __init__(
+        self, source: str, *, document: Mapping[str, Any], names: Names, **options: Any
+    ) -> None:
+        """`document` is the whole one in its normal form; the source has its types alone."""
+        self.document = document
+        self.names = names
         del options["include_request_argument"]
         # not RouteParser's, which drops the options that it does not know
         ModelParser.__init__(self, source, **{**options, **MODEL_OPTIONS})
@@ -96,17 +105,15 @@ class RecordingParser(RouteParser):  # type: ignore[misc]  # the base is untyped
             parameter = self.resolve_object(reference, ParameterObject, "parameter")
             place = parameter.in_.value
             where = [*path, name, place, parameter.name]
-            data_type = self.parse_item(parameter.name, parameter.schema_, where)
+            schema = parameter.schema_ or next(iter(parameter.content.values())).schema_
+            data_type = self.parse_item(parameter.name, schema, where)
             self.seen[-1].parameters[place, parameter.name] = data_type
 
     def parse_request_body(self, name: str, request_body: Any, path: list[str]) -> Any:
-        types = ModelParser.parse_request_body(self, name, request_body, path)
-        self.seen[-1].body = next(iter(types.values()))
-        return types
+        self.seen[-1].bodies = ModelParser.parse_request_body(self, name, request_body, path)
+        return self.seen[-1].bodies
 
     def parse_responses(self, name: str, responses: Any, path: list[str]) -> Any:
         types = ModelParser.parse_responses(self, name, responses, path)
-        for status, by_media_type in types.items():
-            if by_media_type:
-                self.seen[-1].responses[str(status)] = next(iter(by_media_type.values()))
+        self.seen[-1].responses = {str(status): found for status, found in types.items()}
         return types

@@ -1,40 +1,50 @@
 """A copy of the document that says of its schemas only what Python types can say.
 
 The document itself judges each request; constraints in the models would judge it again, and
-otherwise: Pydantic's e-mail addresses, integers and lengths are not JSON Schema's.
+otherwise: Pydantic's e-mail addresses, integers and lengths are not JSON Schema's. Names are those
+of Python here, so that the generators have none to make up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scripts.codegen.names import snake
+from scripts.codegen.names import Names
+from scripts.codegen.runtime.normal import METHODS, resolve
+from scripts.codegen.runtime.shapes import type_of
 
 CONSTRAINTS = frozenset(
     {
-        "contains", "dependentRequired", "dependentSchemas", "else", "exclusiveMaximum",
-        "exclusiveMinimum", "if", "maxContains", "maxItems", "maxLength", "maxProperties",
-        "maximum", "minContains", "minItems", "minLength", "minProperties", "minimum",
-        "multipleOf", "not", "pattern", "propertyNames", "then", "unevaluatedItems",
+        "contains", "dependentRequired", "dependentSchemas", "discriminator", "else",
+        "exclusiveMaximum", "exclusiveMinimum", "if", "maxContains", "maxItems", "maxLength",
+        "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties",
+        "minimum", "multipleOf", "not", "pattern", "propertyNames", "then", "unevaluatedItems",
         "unevaluatedProperties", "uniqueItems",
     }
 )  # fmt: skip
-ANNOTATIONS = frozenset({"example", "examples"})
+ANNOTATIONS = frozenset({"$comment", "example", "examples", "externalDocs", "nullable", "xml"})
 TYPING_FORMATS = frozenset({"binary", "date", "date-time", "uuid"})
 NAMED = frozenset({"properties", "patternProperties", "$defs", "schemas"})
 """Keywords whose members are names, not keywords."""
+SCHEMAS = "#/components/schemas/"
+DEEPEST_COMBINATION = 20
 
 
-def typing_only(document: Mapping[str, Any]) -> dict[str, Any]:
-    stripped: dict[str, Any] = inline(strip(document))
-    stripped["info"] = {"title": document["info"]["title"], "version": document["info"]["version"]}
-    stripped.pop("webhooks", None)
-    for tag in stripped.get("tags", []):
-        tag["name"] = snake(tag["name"])  # tags become modules
+def typing_only(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """The typing copy of a document in its normal form."""
+    stripped: dict[str, Any] = Renamed(names).of(strip(document))
+    stripped = inline(Simplified(stripped).of(stripped))
+    stripped["info"] = {"title": "-", "version": "-"}
+    stripped["tags"] = [{"name": module} for module in names.modules.values()]
+    for unused in ("webhooks", "security", "servers", "externalDocs"):
+        stripped.pop(unused, None)
     for item in stripped.get("paths", {}).values():
-        for operation in item.values():
-            if isinstance(operation, dict) and "operationId" in operation:
-                operation.pop("callbacks", None)
-                operation["tags"] = [snake(tag) for tag in operation["tags"]]
+        for method in METHODS:
+            if method in item:
+                operation = item[method]
+                for unused in ("callbacks", "security", "servers"):
+                    operation.pop(unused, None)
+                operation["operationId"] = names.operations[operation["operationId"]]
+                operation["tags"] = [names.modules[operation["tags"][0]]]
     return stripped
 
 
@@ -53,9 +63,110 @@ def strip(node: Any, names: bool = False) -> Any:
 def is_constraint(name: str, value: Any) -> bool:
     if name == "format":
         return value not in TYPING_FORMATS
+    if name == "default" and value is None:
+        return True  # so it is without one
+    if name.startswith("x-"):
+        return name != "x-enum-varnames"
     # `additionalProperties: false` forbids, a schema there types
     forbids = name == "additionalProperties" and value is False
     return forbids or name in CONSTRAINTS or name in ANNOTATIONS
+
+
+class Renamed:
+    """Gives the named schemas the names of their classes."""
+
+    def __init__(self, names: Names) -> None:
+        self.references = {
+            f"{SCHEMAS}{name.replace('~', '~0').replace('/', '~1')}": f"{SCHEMAS}{class_name}"
+            for name, class_name in names.schemas.items()
+        }
+        self.names = names
+
+    def of(self, document: dict[str, Any]) -> dict[str, Any]:
+        renamed: dict[str, Any] = self._node(document)
+        schemas = renamed.get("components", {}).get("schemas")
+        if schemas is not None:
+            renamed["components"]["schemas"] = {
+                self.names.schemas[name]: schema for name, schema in schemas.items()
+            }
+        return renamed
+
+    def _node(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self._node(child) for child in node]
+        if not isinstance(node, dict):
+            return node
+        made = {name: self._node(child) for name, child in node.items()}
+        reference = made.get("$ref")
+        if isinstance(reference, str):
+            made["$ref"] = self.references.get(reference, reference)
+        return made
+
+
+class Simplified:
+    """What Python's types can't say as JSON Schema does: mypy would refuse the models."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+
+    def of(self, node: Any, *, named: bool = False) -> Any:
+        if isinstance(node, list):
+            return [self.of(child) for child in node]
+        if not isinstance(node, dict):
+            return node
+        if named:
+            return {name: self.of(child) for name, child in node.items()}
+        if "default" in node and not self._is_plain(node, node["default"]):
+            node = {name: child for name, child in node.items() if name != "default"}
+        if isinstance(node.get("allOf"), list) and self._overrides(node):
+            node = self._flat(node)
+        return {name: self.of(child, named=name in NAMED) for name, child in node.items()}
+
+    def _is_plain(self, schema: Mapping[str, Any], default: Any) -> bool:
+        """Whether a default is of the type that its schema will have in Python."""
+        target = resolve(self.document, schema)
+        if not isinstance(target, Mapping) or target.keys() & {"allOf", "anyOf", "oneOf"}:
+            return False
+        if "enum" in target:
+            return default in target["enum"]
+        declared = target.get("type", ())
+        types = {declared} if isinstance(declared, str) else set(declared)
+        return not types or type_of(default) in types or types >= {"number"}
+
+    def _overrides(self, schema: Mapping[str, Any]) -> bool:
+        """Whether two of the parts declare the same member: a class can't narrow its base's."""
+        seen: set[str] = set()
+        for members in self._members(schema):
+            if seen & members.keys():
+                return True
+            seen |= members.keys()
+        return False
+
+    def _flat(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """One object with the members of all parts; the last declaration of each stands."""
+        properties: dict[str, Any] = {}
+        for members in self._members(schema):
+            properties |= members
+        kept = {name: child for name, child in schema.items() if name in ("title", "description")}
+        required = list(dict.fromkeys(self._required(schema)))
+        return {**kept, "type": "object", "properties": properties, "required": required}
+
+    def _members(self, schema: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+        schema = resolve(self.document, schema)
+        if not isinstance(schema, Mapping) or depth > DEEPEST_COMBINATION:
+            return
+        for part in schema.get("allOf", ()):
+            yield from self._members(part, depth + 1)
+        if isinstance(schema.get("properties"), dict):
+            yield schema["properties"]
+
+    def _required(self, schema: Any, depth: int = 0) -> Iterator[str]:
+        schema = resolve(self.document, schema)
+        if not isinstance(schema, Mapping) or depth > DEEPEST_COMBINATION:
+            return
+        for part in schema.get("allOf", ()):
+            yield from self._required(part, depth + 1)
+        yield from schema.get("required", ())
 
 
 def inline(document: Any) -> Any:
@@ -64,24 +175,45 @@ def inline(document: Any) -> Any:
     `Email` is a `str` and `Tags` a `list[str]`: a class around each would be in everybody's way.
     """
     schemas: dict[str, Any] = document.get("components", {}).get("schemas", {})
-    plain = {f"#/components/schemas/{name}": node for name, node in schemas.items()}
-    plain = {name: node for name, node in plain.items() if not is_class(node)}
+    plain = {f"{SCHEMAS}{name}": node for name, node in schemas.items() if not is_class(node)}
+    recursive = {reference for reference in plain if reaches(reference, plain)}
+    plain = {name: node for name, node in plain.items() if name not in recursive}
 
-    def written_out(node: Any, within: tuple[str, ...] = ()) -> Any:
+    def written_out(node: Any) -> Any:
         if isinstance(node, list):
-            return [written_out(child, within) for child in node]
+            return [written_out(child) for child in node]
         if not isinstance(node, dict):
             return node
         reference = node.get("$ref")
-        if isinstance(reference, str) and reference in plain and reference not in within:
+        if isinstance(reference, str) and reference in plain:
+            target = plain[reference]
             siblings = {name: child for name, child in node.items() if name != "$ref"}
-            return written_out({**plain[reference], **siblings}, (*within, reference))
-        return {name: written_out(child, within) for name, child in node.items()}
+            return written_out({**target, **siblings} if isinstance(target, dict) else siblings)
+        return {name: written_out(child) for name, child in node.items()}
 
     result = written_out(document)
     for reference in plain:
         del result["components"]["schemas"][reference.rpartition("/")[2]]
     return result
+
+
+def reaches(reference: str, plain: Mapping[str, Any]) -> bool:
+    """Whether a schema is part of itself."""
+    waiting = [plain[reference]]
+    seen: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            target = node.get("$ref")
+            if target == reference:
+                return True
+            if isinstance(target, str) and target in plain and target not in seen:
+                seen.add(target)
+                waiting.append(plain[target])
+            waiting.extend(node.values())
+    return False
 
 
 def is_class(schema: Any) -> bool:

@@ -1,16 +1,27 @@
 """What the templates need to know of each operation: names, types, and the order of things."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from datamodel_code_generator.imports import Imports
 
-from scripts.codegen.names import constant, pascal, snake, templated
+from scripts.codegen.names import declared_scopes, snake
 from scripts.codegen.parser import RecordingParser, Seen
+from scripts.codegen.runtime import paths
+from scripts.codegen.runtime.normal import resolve
 
-HEADER_TYPES = {"integer": "int", "number": "float", "boolean": "bool"}
+HEADER_TYPES = {
+    "array": "list[str]",
+    "boolean": "bool",
+    "integer": "int",
+    "number": "float",
+    "object": "dict[str, str]",
+}
+PROBLEM = "application/problem+json"
+"""Services raise problems; every other response is one that they return."""
+REPLY_FIELDS = frozenset({"body", "header_names", "headers", "media_type", "status"})
 
 
 @dataclass(frozen=True)
@@ -31,14 +42,19 @@ class Header:
 
 @dataclass(frozen=True)
 class ResponseView:
-    """A response class: a declared success that has headers, or that is one of several."""
+    """A declared response that a service may return."""
 
     class_name: str
-    status: str
+    status: int | None
+    """None for a range, which leaves the status to the service."""
     description: str
-    media_type: str | None
+    media_types: Sequence[str]
     body: str | None
     headers: Sequence[Header]
+
+    @property
+    def says_more_than_its_body(self) -> bool:
+        return bool(self.headers) or self.status is None or len(self.media_types) > 1
 
 
 @dataclass(frozen=True)
@@ -53,35 +69,43 @@ class OperationView:
     deprecated: bool
     scopes: Sequence[str] | None
     """Scopes that the caller needs; None when the operation is public."""
+    optional: bool
+    """Whether nobody may call it, too."""
     arguments: Sequence[Argument]
     responses: Sequence[ResponseView]
+    """Those that have a class."""
     returns: str
-    status: str
+    status: int
 
     @property
     def secured(self) -> bool:
         return self.scopes is not None
+
+    @property
+    def principal(self) -> str:
+        return "Principal | None" if self.optional else "Principal"
+
+    @property
+    def route(self) -> str:
+        return paths.route(self.path)
 
 
 @dataclass
 class TagView:
     """A tag: one Protocol, one router, one keyword of `build`."""
 
-    name: str
+    module: str
+    protocol: str
     description: str
     operations: list[OperationView] = field(default_factory=list)
 
     @property
-    def module(self) -> str:
-        return snake(self.name)
-
-    @property
-    def protocol(self) -> str:
-        return f"{pascal(self.name)}Operations"
-
-    @property
     def secured(self) -> bool:
-        return any(operation.secured for operation in self.operations)
+        return any(operation.secured and not operation.optional for operation in self.operations)
+
+    @property
+    def optional(self) -> bool:
+        return any(operation.optional for operation in self.operations)
 
     @property
     def reply_classes(self) -> list[str]:
@@ -95,7 +119,11 @@ class Hints:
         self.imports = Imports()
         self.models: set[str] = set()
 
-    def of(self, data_type: Any) -> str:
+    def of(self, *data_types: Any) -> str:
+        """The union of the types."""
+        return " | ".join(dict.fromkeys(self._one(data_type) for data_type in data_types))
+
+    def _one(self, data_type: Any) -> str:
         for part in data_type.all_data_types:
             if part.reference:
                 self.models.add(part.reference.short_name)
@@ -106,122 +134,177 @@ class Hints:
 
 def visit(parser: RecordingParser, model_path: Path) -> dict[str, object]:
     """The variables of the templates."""
-    document = parser.raw_obj
-    hints = Hints()
+    document, names = parser.document, parser.names
+    views = Views(parser)
+    descriptions = {tag["name"]: tag.get("description", tag["name"]) for tag in document["tags"]}
     tags = {
-        tag["name"]: TagView(tag["name"], tag.get("description", "")) for tag in document["tags"]
+        name: TagView(module, names.protocols[name], descriptions[name])
+        for name, module in sorted(
+            names.modules.items(), key=lambda item: list(descriptions).index(item[0])
+        )
     }
     for seen in parser.seen:
-        tags[seen.operation["tags"][0]].operations.append(view(seen, parser, hints))
-    used = [tag for tag in tags.values() if tag.operations]
-    for tag in used:
-        # concrete paths go before templated ones: the first route that matches answers
-        tag.operations.sort(key=lambda found: templated(found.path))
+        node = document["paths"][seen.path][seen.method]
+        tags[node["tags"][0]].operations.append(views.operation(seen, node))
+    for tag in tags.values():
+        tag.operations.sort(key=lambda found: paths.specificity(found.path))
     return {
-        "tag_views": used,
-        "tags_by_name": {tag.name: tag for tag in used},
-        "models": sorted(hints.models),
-        "type_imports": str(hints.imports),
+        "tag_views": [tag for tag in tags.values() if tag.operations],
+        "tags_by_name": {tag.module: tag for tag in tags.values()},
+        "models": sorted(views.hints.models),
+        "type_imports": str(views.hints.imports),
+        "optional": any(tag.optional for tag in tags.values()),
         "scopes": [
-            {"member": constant(name), "value": name, "description": description}
+            {"member": names.scopes[name], "value": name, "description": description}
             for name, description in declared_scopes(document).items()
         ],
     }
 
 
-def view(seen: Seen, parser: RecordingParser, hints: Hints) -> OperationView:
-    raw = seen.operation
-    declared = {str(status): resolve(parser, node) for status, node in raw["responses"].items()}
-    successes = {status: node for status, node in declared.items() if status < "400"}
-    replies = [reply(raw["operationId"], *item, seen, parser, hints) for item in successes.items()]
-    single = len(replies) == 1 and not replies[0].headers
-    return OperationView(
-        id=raw["operationId"],
-        name=snake(raw["operationId"]),
-        method=seen.method,
-        path=seen.path,
-        summary=" ".join(raw.get("summary", raw["operationId"]).split()),
-        deprecated=raw.get("deprecated", False),
-        scopes=scopes(raw.get("security", parser.raw_obj.get("security", []))),
-        arguments=arguments(seen, parser, hints),
-        responses=[] if single else replies,
-        returns=(replies[0].body or "None")
-        if single
-        else " | ".join(r.class_name for r in replies),
-        status=replies[0].status,
-    )
+class Views:
+    """Makes the views of operations."""
+
+    def __init__(self, parser: RecordingParser) -> None:
+        self.document = parser.document
+        self.names = parser.names
+        self.hints = Hints()
+        self.taken = set(parser.names.schemas.values())
+
+    def operation(self, seen: Seen, node: Mapping[str, Any]) -> OperationView:
+        declared = {
+            str(status).upper().replace("DEFAULT", "default"): response
+            for status, response in node["responses"].items()
+        }
+        replies = [
+            self.reply(node["operationId"], status, response, seen)
+            for status, response in declared.items()
+            if self.may_be_returned(status, response, declared)
+        ]
+        main = first_success(replies)
+        returned = [self.returned(reply, main) for reply in replies]
+        security = node["security"]
+        return OperationView(
+            id=node["operationId"],
+            name=self.names.methods[node["operationId"]],
+            method=seen.method,
+            path=seen.path,
+            summary=" ".join(str(node.get("summary") or node["operationId"]).split()),
+            deprecated=node.get("deprecated", False),
+            scopes=scopes(security),
+            optional=any(security) and {} in security,
+            arguments=self.arguments(seen, node),
+            responses=[reply for reply in replies if reply.class_name in returned],
+            returns=" | ".join(dict.fromkeys(returned)) or "None",
+            status=main.status if main and main.status else 200,
+        )
+
+    def may_be_returned(self, status: str, response: Any, declared: Mapping[str, Any]) -> bool:
+        """Successes, and the errors that are no problems: those have a type of their own."""
+        if status[0] in "123":
+            return True
+        if status == "default" and not any(other[0] in "123" for other in declared):
+            return True
+        content = resolve(self.document, response).get("content", {})
+        return bool(content) and PROBLEM not in content
+
+    def returned(self, reply: ResponseView, main: ResponseView | None) -> str:
+        """What a method returns for a response: its body alone where that says it all."""
+        if reply is main and not reply.says_more_than_its_body:
+            return reply.body or "None"
+        return reply.class_name
+
+    def arguments(self, seen: Seen, node: Mapping[str, Any]) -> list[Argument]:
+        """In the order of the document, the path's parameters first; the body comes last."""
+        found: dict[str, Argument] = {}
+        for parameter in node.get("parameters", []):
+            resolved = resolve(self.document, parameter)
+            place, wire_name = resolved["in"], resolved["name"]
+            hint = self.hints.of(seen.parameters[place, wire_name]).removesuffix(" | None")
+            optional = not resolved.get("required") and not self.has_default(resolved)
+            name = snake(wire_name)
+            if name in found or name == "body":
+                name = f"{name}_{place}"
+            while name in found:
+                name += "_"
+            plain = hint == "Any" or not optional
+            found[name] = Argument(name, hint if plain else f"{hint} | None")
+        if "requestBody" in node:
+            body = resolve(self.document, node["requestBody"])
+            hint = self.hints.of(*seen.bodies.values()) if seen.bodies else "bytes"
+            plain = body.get("required") or hint == "Any"
+            found["body"] = Argument("body", hint if plain else f"{hint} | None")
+        return list(found.values())
+
+    def has_default(self, parameter: Mapping[str, Any]) -> bool:
+        schema = parameter.get("schema", {})
+        resolved = resolve(self.document, schema)
+        return any(
+            isinstance(found, Mapping) and "default" in found for found in (schema, resolved)
+        )
+
+    def reply(self, operation_id: str, status: str, response: Any, seen: Seen) -> ResponseView:
+        node = resolve(self.document, response)
+        content = node.get("content", {})
+        types = seen.responses.get(status, seen.responses.get(status.lower(), {}))
+        return ResponseView(
+            class_name=self.reply_class(f"{self.names.operations[operation_id]}{status.title()}"),
+            status=int(status) if status.isdecimal() else None,
+            description=" ".join(node.get("description", "").split()),
+            media_types=list(content),
+            body=self.body(content, types),
+            headers=self.headers(node),
+        )
+
+    def reply_class(self, wanted: str) -> str:
+        name = f"{wanted}Reply" if wanted in self.taken else wanted
+        self.taken.add(name)
+        return name
+
+    def body(self, content: Mapping[str, Any], types: Mapping[str, Any]) -> str | None:
+        if not content:
+            return None
+        known = [types[media_type] for media_type in content if media_type in types]
+        hints = [self.hints.of(*known)] if known else []
+        if len(known) < len(content):
+            hints.append("bytes")  # a media type that the document does not describe
+        return " | ".join(dict.fromkeys(hints))
+
+    def headers(self, node: Mapping[str, Any]) -> list[Header]:
+        found: dict[str, Header] = {}
+        for wire_name, declared in node.get("headers", {}).items():
+            if wire_name.lower() == "content-type":
+                continue  # the specification says to ignore it
+            name = snake(wire_name)
+            while name in found or name in REPLY_FIELDS:
+                name += "_"
+            found[name] = self.header(name, wire_name, resolve(self.document, declared))
+        return sorted(found.values(), key=lambda header: header.default is not None)
+
+    def header(self, name: str, wire_name: str, node: Mapping[str, Any]) -> Header:
+        schema = resolve(self.document, node.get("schema", {}))
+        schema = schema if isinstance(schema, Mapping) else {}
+        hint = HEADER_TYPES.get(str(schema.get("type")), "str")
+        if "const" in schema:
+            return Header(name, wire_name, hint, repr(schema["const"]))
+        if node.get("required"):
+            return Header(name, wire_name, hint, None)
+        return Header(name, wire_name, f"{hint} | None", "None")
 
 
-def arguments(seen: Seen, parser: RecordingParser, hints: Hints) -> list[Argument]:
-    """In the order of the document, the path's parameters first; the body comes last."""
-    item = parser.raw_obj["paths"][seen.path]
-    nodes: dict[tuple[str, str], Any] = {}
-    for node in [*item.get("parameters", []), *item[seen.method].get("parameters", [])]:
-        resolved = resolve(parser, node)
-        nodes[resolved["in"], resolved["name"]] = resolved
-    found: list[Argument] = []
-    for (place, name), node in nodes.items():
-        hint = hints.of(seen.parameters[place, name]).removesuffix(" | None")
-        optional = not node.get("required") and not has_default(parser, node["schema"])
-        taken = {argument.name for argument in found} | {"body"}
-        argument = snake(name) if snake(name) not in taken else f"{snake(name)}_{place}"
-        found.append(Argument(argument, f"{hint} | None" if optional else hint))
-    if seen.body is not None:
-        body = resolve(parser, seen.operation["requestBody"])
-        hint = hints.of(seen.body)
-        found.append(Argument("body", hint if body.get("required") else f"{hint} | None"))
-    return found
-
-
-def has_default(parser: RecordingParser, schema: Mapping[str, Any]) -> bool:
-    return "default" in schema or "default" in resolve(parser, schema)
-
-
-def reply(
-    operation_id: str,
-    status: str,
-    node: Mapping[str, Any],
-    seen: Seen,
-    parser: RecordingParser,
-    hints: Hints,
-) -> ResponseView:
-    headers = [
-        header(name, resolve(parser, found), parser)
-        for name, found in node.get("headers", {}).items()
-    ]
-    data_type = seen.responses.get(status)
-    return ResponseView(
-        class_name=f"{pascal(operation_id)}{status}",
-        status=status,
-        description=" ".join(node.get("description", "").split()),
-        media_type=next(iter(node.get("content", {})), None),
-        body=hints.of(data_type) if data_type else None,
-        headers=sorted(headers, key=lambda found: found.default is not None),
-    )
-
-
-def header(name: str, node: Mapping[str, Any], parser: RecordingParser) -> Header:
-    schema = resolve(parser, node["schema"])
-    hint = HEADER_TYPES.get(str(schema.get("type")), "str")
-    if "const" in schema:
-        return Header(snake(name), name, hint, repr(schema["const"]))
-    if node.get("required"):
-        return Header(snake(name), name, hint, None)
-    return Header(snake(name), name, f"{hint} | None", "None")
+def first_success(replies: Sequence[ResponseView]) -> ResponseView | None:
+    """The one that a plain body is sent as."""
+    exact = [reply for reply in replies if reply.status is not None and reply.status < 400]
+    return min(exact, key=lambda reply: reply.status or 0, default=None)
 
 
 def scopes(security: Sequence[Mapping[str, Sequence[str]]]) -> list[str] | None:
-    """The alternatives ask for the same scopes (`checks` has seen to that): the first says all."""
-    return list(next(iter(security[0].values()))) if security else None
+    """All that any alternative asks for; None where nobody is asked."""
+    if not any(security):
+        return None
+    return list(dict.fromkeys(all_scopes(security)))
 
 
-def declared_scopes(document: Mapping[str, Any]) -> dict[str, str]:
-    schemes = document.get("components", {}).get("securitySchemes", {}).values()
-    flows = [flow for scheme in schemes for flow in scheme.get("flows", {}).values()]
-    return {name: text for flow in flows for name, text in flow.get("scopes", {}).items()}
-
-
-def resolve(parser: RecordingParser, node: Any) -> Any:
-    while isinstance(node, Mapping) and "$ref" in node:
-        node = parser.get_ref_model(node["$ref"])
-    return node
+def all_scopes(security: Sequence[Mapping[str, Sequence[str]]]) -> Iterator[str]:
+    for alternative in security:
+        for asked in alternative.values():
+            yield from asked

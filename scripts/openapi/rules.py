@@ -121,9 +121,6 @@ def reference(model: Model) -> Iterator[Remark]:
 
 
 def dangling(model: Model, target: str, path: Path) -> Iterator[Remark]:
-    if not target.startswith("#/"):
-        yield Remark(path, f"The reference {target} leaves the file: move what it names in here.")
-        return
     tokens = tokens_of(target)
     for end in range(1, len(tokens) + 1):
         try:

@@ -99,6 +99,7 @@ async def life(
     settings = changed(settings, jwt_secret=SecretStr(jwt_secret))
 
     async with talkative(settings, log) as (_, client):
+        logging.getLogger("impl.core").debug("the finest level is on")
         statuses = [
             (await client.post("/users", json={"email": "ada@example.com", "password": password})),
             (await client.post("/users", json={"email": "ADA@example.com", "password": password})),

@@ -127,11 +127,6 @@ OTHERS = {
     "a link with an unknown parameter": Defect(
         Edit("            read:", "book_id:", "id:"), "link", "id: $response"
     ),
-    "a reference to another file": Defect(
-        Edit("Only those of this kind.", "'#/components/schemas/Genre'", "genre.yaml"),
-        "reference",
-        "genre.yaml",
-    ),
     "a component that nothing uses": Defect(
         Edit(
             "components:",
@@ -231,7 +226,8 @@ def test_findings_are_printed_as_notes_for_github(
         ("openapi: 3.1.0\ninfo: [\n", ":3:1: This is not YAML"),
         ("openapi: 3.1.0\ninfo:\n  title: x\n  title: y\n", ":4:3: The member `title` is there"),
         ("- a list\n", ":1:1: This is no OpenAPI document"),
-        ("", ":1:1: This is no OpenAPI document"),
+        ("", ":1:1: The file is empty"),
+        ("openapi: 3.1.0\ninfo:\n  $ref: no.yaml\n", ":3:3: The reference no.yaml names no file"),
         (None, ":1:1: There is no such file."),
     ],
 )  # fmt: skip

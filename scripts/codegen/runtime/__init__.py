@@ -12,6 +12,7 @@ from .faults import (
     UnsupportedMediaType,
 )
 from .inputs import Inputs
+from .routing import in_order
 
 __all__ = [
     "ContentTooLarge",
@@ -25,4 +26,5 @@ __all__ = [
     "ResponseBroken",
     "Unauthenticated",
     "UnsupportedMediaType",
+    "in_order",
 ]

@@ -16,10 +16,11 @@ from .credentials import Security
 from .faults import Fault, ResponseBroken
 from .inputs import RequestReader, TypedReader
 from .judge import Judge, pointer
+from .normal import normal, operations
 from .parameters import Parameter, ParameterReader, declare
+from .paths import keys, ordered, pattern
 from .replies import Promise, render
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 DOCUMENT = Path(__file__).parents[1] / "openapi.json"
 
 
@@ -73,7 +74,7 @@ class Contract:
         checked_share: float,
         broken: Callable[[ResponseBroken], None],
     ) -> None:
-        self.judge = Judge(document)
+        self.judge = Judge(normal(document))
         self.body_limit = body_limit
         self.checked_share = checked_share
         self.broken = broken
@@ -131,15 +132,12 @@ class Contract:
 
 
 def declared_operations(judge: Judge) -> Iterator[Operation]:
-    for path, item in judge.document["paths"].items():
-        for method in METHODS:
-            if method in item:
-                yield declared_operation(judge, path, method)
+    for path, method, _ in operations(judge.document):
+        yield declared_operation(judge, path, method)
 
 
 def declared_operation(judge: Judge, path: str, method: str) -> Operation:
-    item_place = "/paths" + pointer(path)
-    place = item_place + pointer(method)
+    place = "/paths" + pointer(path, method)
     node = judge.at(place)
     promises = {
         status if status == "default" else status.upper(): Promise(
@@ -153,34 +151,19 @@ def declared_operation(judge: Judge, path: str, method: str) -> Operation:
         method=method.upper(),
         path=path,
         tags=node["tags"],
-        security=node.get("security", judge.document.get("security", [])),
-        parameters=declared_parameters(judge, item_place, place),
+        security=node["security"],
+        parameters=[
+            declare(judge, f"{place}/parameters/{index}", keys(path))
+            for index in range(len(node.get("parameters", ())))
+        ],
         promises={int(name): found for name, found in promises.items() if name.isdecimal()},
         ranges={name: found for name, found in promises.items() if not name.isdecimal()},
         place=place,
     )
 
 
-def declared_parameters(judge: Judge, item_place: str, place: str) -> list[Parameter]:
-    """Those of the path, then those of the operation, which override them."""
-    found: dict[tuple[str, str], Parameter] = {}
-    for holder in (item_place, place):
-        for index in range(len(judge.at(holder).get("parameters", ()))):
-            parameter = declare(judge, f"{holder}/parameters/{index}")
-            found[parameter.place, parameter.name] = parameter
-    return list(found.values())
-
-
 def by_path(operations: Sequence[Operation] | Any) -> list[tuple[re.Pattern[str], Sequence[str]]]:
     methods: dict[str, list[str]] = {}
     for operation in operations:
         methods.setdefault(operation.path, []).append(operation.method)
-    ordered = sorted(methods, key=lambda path: [part.startswith("{") for part in path.split("/")])
-    return [(pattern(path), methods[path]) for path in ordered]
-
-
-def pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"(\{[^}]*\})", path)
-    return re.compile(
-        "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in parts)
-    )
+    return [(pattern(path), methods[path]) for path in ordered(methods)]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import jsonschema_rs
@@ -72,8 +73,11 @@ class Parameter:
 COMPOUND = frozenset({"array", "object"})
 
 
-def declare(judge: Judge, place: str) -> Parameter:
-    """The parameter that stands at that place of the document."""
+def declare(judge: Judge, place: str, keys: Mapping[str, str] = MappingProxyType({})) -> Parameter:
+    """The parameter that stands at that place of the document.
+
+    `keys` tells what the route calls the names of its path.
+    """
     place = judge.locate(place)
     node = judge.at(place)
     media_type = next(iter(node.get("content", {})), None)
@@ -87,13 +91,16 @@ def declare(judge: Judge, place: str) -> Parameter:
     resolved = judge.resolve(schema)
     defaults = [found["default"] for found in (schema, resolved) if has_default(found)]
     name = node["name"].lower() if node["in"] == "header" else node["name"]
+    name = keys.get(name, name) if node["in"] == "path" else name
     return Parameter(
         name=node["name"],
         place=node["in"],
         required=node.get("required", False),
         has_default=bool(defaults),
         default=next(iter(defaults), None),
-        style=Style(name, style, node.get("explode", style == "form"), Shape(judge, schema)),
+        style=Style(
+            name, style, node.get("explode", style == "form"), Shape(judge, schema), node["name"]
+        ),
         media_type=media_type,
         validator=judge.validator(schema_place if judge.has(schema_place) else None),
     )

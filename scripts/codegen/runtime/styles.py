@@ -35,9 +35,12 @@ class Style:
     """How the values of one name are written."""
 
     name: str
+    """What the values stand under."""
     style: str
     explode: bool
     shape: Shape
+    wire_name: str = ""
+    """The name as the style matrix writes it, where it is another."""
 
     def readings(self, values: Values) -> Iterator[Raw]:
         """What the values may spell, the more structured first; nothing where there is none.
@@ -105,7 +108,7 @@ class Style:
         if self.shape.is_object and self.explode:
             yield assignments(text[1:].split(";"))
             return
-        if any(name != self.name for name, _, _ in parts):
+        if any(name != (self.wire_name or self.name) for name, _, _ in parts):
             raise StyleError("is not of the style matrix")
         values = [value for _, _, value in parts]
         if self.shape.is_object:

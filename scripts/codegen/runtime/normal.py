@@ -1,0 +1,195 @@
+"""Any OpenAPI 3 document in the one form that everything here stands on.
+
+Schemas are JSON Schema 2020-12, as OpenAPI 3.1 has them. Each operation has an `operationId`, one
+tag, all its parameters, its own `security`, and `responses`; nothing is inherited from its path or
+the document. What a client can see stays as it was written.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+METHODS = dict.fromkeys(
+    ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+).keys()
+"""In this order."""
+IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
+"""Parameters of these names "shall be ignored" (OpenAPI 3.1 "Parameter Object")."""
+
+DATA = frozenset({"const", "default", "enum", "example", "examples", "value", "x-examples"})
+"""Keywords whose values are no schemas, whatever they look like."""
+NAMED = frozenset(
+    {
+        "$defs", "callbacks", "content", "definitions", "dependentSchemas", "encoding", "headers",
+        "links", "mapping", "parameters", "paths", "patternProperties", "properties",
+        "requestBodies", "responses", "schemas", "scopes", "securitySchemes", "variables",
+    }
+)  # fmt: skip
+"""Keywords whose members are names, not keywords."""
+
+
+def normal(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document in the normal form; one that is in it already stays as it is."""
+    old = str(document["openapi"]).startswith("3.0")
+    made: dict[str, Any] = Upgrade(old).node(document)
+    if old:
+        made["openapi"] = "3.1.1"
+    made["paths"] = {path: path_item(made, item) for path, item in made.get("paths", {}).items()}
+    complete_operations(made)
+    made["tags"] = list(tags(made))
+    return made
+
+
+# -- schemas of OpenAPI 3.0 -----------------------------------------------------------------------
+
+
+class Upgrade:
+    """Schemas of OpenAPI 3.0 as JSON Schema 2020-12.
+
+    Newer documents often keep `exclusiveMinimum: true` from their past, which is no JSON Schema
+    any more: it means what it meant.
+    """
+
+    def __init__(self, old: bool) -> None:
+        self.old = old
+
+    def node(self, node: Any, *, named: bool = False) -> Any:
+        if isinstance(node, list):
+            return [self.node(child) for child in node]
+        if not isinstance(node, Mapping):
+            return node
+        if named:
+            return {name: self.node(child) for name, child in node.items()}
+        if self.old and isinstance(node.get("$ref"), str) and not node.keys() & set(METHODS):
+            return {"$ref": node["$ref"]}  # all beside it is ignored in 3.0
+        made = bounds({name: self._keyword(name, node[name]) for name in node})
+        return nullable(made) if self.old else made
+
+    def _keyword(self, name: str, child: Any) -> Any:
+        if name.startswith("x-") or name in DATA:
+            return child
+        # in a path, `parameters` is a list
+        return self.node(child, named=name in NAMED and isinstance(child, Mapping))
+
+
+def bounds(schema: dict[str, Any]) -> dict[str, Any]:
+    """`exclusiveMinimum: true` beside a `minimum` as the bound itself."""
+    for inclusive in ("minimum", "maximum"):
+        exclusive = f"exclusive{inclusive.capitalize()}"
+        if isinstance(schema.get(exclusive), bool):
+            is_exclusive = schema.pop(exclusive)
+            if is_exclusive and inclusive in schema:
+                schema[exclusive] = schema.pop(inclusive)
+    return schema
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(schema.get("nullable"), bool):
+        return schema
+    if not schema.pop("nullable"):
+        return schema
+    if isinstance(schema.get("type"), str) and not schema.keys() & {"allOf", "anyOf", "oneOf"}:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema and None not in schema["enum"]:
+            schema["enum"] = [*schema["enum"], None]
+        return schema
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+# -- operations -----------------------------------------------------------------------------------
+
+
+def path_item(document: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+    """With what it refers to, and its parameters in each of its operations."""
+    resolved = resolve(document, item)
+    merged = {**resolved, **{name: child for name, child in item.items() if name != "$ref"}}
+    shared = merged.pop("parameters", [])
+    for method in METHODS:
+        if method in merged:
+            operation = dict(merged[method])
+            parameters = by_place(document, [*shared, *operation.get("parameters", [])])
+            operation.pop("parameters", None)
+            if parameters:
+                operation["parameters"] = list(parameters.values())
+            merged[method] = operation
+    return merged
+
+
+def by_place(document: Mapping[str, Any], parameters: list[Any]) -> dict[tuple[str, str], Any]:
+    """The last one of each place and name, where the first one stood."""
+    found: dict[tuple[str, str], Any] = {}
+    for parameter in parameters:
+        node = resolve(document, parameter)
+        if node["in"] != "header" or node["name"].lower() not in IGNORED_HEADERS:
+            found[node["in"], node["name"]] = parameter
+    return found
+
+
+def complete_operations(document: dict[str, Any]) -> None:
+    found = list(operations(document))
+    taken = {node["operationId"] for _, _, node in found if "operationId" in node}
+    for path, method, node in found:
+        node["operationId"] = node.get("operationId") or unique(made_up_id(method, path), taken)
+        taken.add(node["operationId"])
+        node["tags"] = node.get("tags", [])[:1] or [made_up_tag(path)]
+        node.setdefault("security", document.get("security", []))
+        declared = node.get("responses", {"default": {"description": "Nothing is said of it."}})
+        node["responses"] = {str(status): response for status, response in declared.items()}
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and node of every operation."""
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def made_up_id(method: str, path: str) -> str:
+    """`getPetsByPetId` for `GET /pets/{petId}`."""
+    words = [method]
+    for part in filter(None, path.split("/")):
+        names = re.findall(r"[A-Za-z0-9]+", part)
+        if part.startswith("{"):
+            words.append("By")
+        words.extend(name[:1].upper() + name[1:] for name in names)
+    return "".join(words)
+
+
+def made_up_tag(path: str) -> str:
+    """The first part of a path that is no template."""
+    parts = [part for part in path.split("/") if part and not part.startswith("{")]
+    return parts[0] if parts and re.search(r"[A-Za-z]", parts[0]) else "default"
+
+
+def unique(name: str, taken: set[str]) -> str:
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}{number}"
+    return found
+
+
+def tags(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Those that are declared, then those that are used all the same."""
+    seen = set()
+    for tag in document.get("tags", []):
+        if tag["name"] not in seen:
+            seen.add(tag["name"])
+            yield tag
+    for _, _, node in operations(document):
+        (name,) = node["tags"]
+        if name not in seen:
+            seen.add(name)
+            yield {"name": name}
+
+
+def resolve(document: Mapping[str, Any], node: Any) -> Any:
+    """What a node is once its references are followed."""
+    while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
+        target: Any = document
+        for token in node["$ref"].removeprefix("#").split("/")[1:]:
+            token = token.replace("~1", "/").replace("~0", "~")
+            target = target[int(token)] if isinstance(target, list) else target[token]
+        node = target
+    return node

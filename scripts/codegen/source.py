@@ -1,0 +1,224 @@
+"""One file of a document: YAML or JSON, read as JSON's own types, with the place of everything."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import yaml
+
+LARGEST_FILE = 20_000_000
+"""Bytes. The largest documents that anybody publishes have 12 million."""
+MOST_NODES = 1_000_000
+"""After aliases are written out, which may stand for billions of nodes in a few lines."""
+DEEPEST = 200
+
+# the scalars of YAML 1.2's core schema (section 10.3.2), which are those of JSON
+NULL = re.compile(r"(?:~|null|Null|NULL|)")
+INTEGER = re.compile(r"[-+]?[0-9]+")
+OCTAL = re.compile(r"0o[0-7]+")
+HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+TRUE = re.compile(r"true|True|TRUE")
+FALSE = re.compile(r"false|False|FALSE")
+
+STRING = "tag:yaml.org,2002:str"
+COLLECTIONS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+MERGE = "<<"
+
+Path_ = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A position in a file, counted from one as editors do."""
+
+    file: Path
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class DocumentError(Exception):
+    """The document can't be worked with; says where, why, and what to do."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+
+
+class Loader(yaml.CSafeLoader):
+    """Composes nodes and gives plain scalars no type: YAML 1.1 reads `no` and 12:30 as others do
+    not."""
+
+
+Loader.yaml_implicit_resolvers = {}
+
+
+@dataclass
+class Source:
+    """A file that was read."""
+
+    file: Path
+    text: str
+    content: Any
+    places: dict[Path_, Place] = field(repr=False)
+    """By the tokens of a JSON Pointer."""
+
+    def place(self, tokens: Sequence[str | int]) -> Place:
+        """Where a node stands, or the nearest one around it."""
+        path = tuple(map(str, tokens))
+        while path not in self.places:
+            path = path[:-1]
+        return self.places[path]
+
+
+def load(file: Path, text: str | None = None) -> Source:
+    """Reads a file, unless its text is at hand. Raises DocumentError."""
+    text = read(file) if text is None else text
+    first = Place(file, 1, 1)
+    if text.lstrip().startswith("<"):
+        raise DocumentError(first, "This is HTML or XML: save the document itself, YAML or JSON.")
+    reader = Reader(file)
+    try:
+        loader = Loader(text)
+        root = loader.get_single_node()
+        content = None
+        if root is not None:
+            reader.measure(root)
+            content = reader.node(root, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else first
+        problem = f"{error.problem or error.context}"
+        raise DocumentError(place, f"This is not YAML: {problem}.") from None
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise DocumentError(first, f"This is not YAML: {problem}.") from None
+    except RecursionError:
+        raise DocumentError(first, f"This is nested deeper than {DEEPEST} levels.") from None
+    reader.places.setdefault((), first)
+    return Source(file, text, content, reader.places)
+
+
+def read(file: Path) -> str:
+    first = Place(file, 1, 1)
+    try:
+        if file.stat().st_size > LARGEST_FILE:
+            megabytes = LARGEST_FILE // 1_000_000
+            raise DocumentError(
+                first, f"The file is larger than {megabytes} MB: split it, and refer to its parts."
+            )
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise DocumentError(first, "There is no such file.") from None
+    except OSError as error:
+        raise DocumentError(first, f"The file can't be read: {error.strerror}.") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            first, f"The file is not UTF-8 from byte {error.start} on: save it as UTF-8."
+        ) from None
+
+
+class Reader:
+    """Builds JSON's own types from YAML's nodes, and notes where each of them stands."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.places: dict[Path_, Place] = {}
+        self.sizes: dict[int, int] = {}
+
+    def measure(self, node: yaml.Node) -> int:
+        """How many nodes there are once all aliases are written out.
+
+        Raises DocumentError for too many, and for an alias inside of what it stands for.
+        """
+        if id(node) not in self.sizes:
+            self.sizes[id(node)] = MOST_NODES  # of an alias to what is being measured
+            children = node.value if not isinstance(node, yaml.ScalarNode) else ()
+            pairs = isinstance(node, yaml.MappingNode)
+            inner = [part for pair in children for part in pair] if pairs else children
+            self.sizes[id(node)] = 1 + sum(map(self.measure, inner))
+        if self.sizes[id(node)] > MOST_NODES:
+            raise self.error(node, f"With its aliases this is larger than {MOST_NODES} nodes.")
+        return self.sizes[id(node)]
+
+    def node(self, node: yaml.Node, path: Path_) -> Any:
+        if len(path) > DEEPEST:
+            raise self.error(node, f"This is nested deeper than {DEEPEST} levels.")
+        self.places.setdefault(path, self.place(node))
+        if isinstance(node, yaml.ScalarNode):
+            return self.scalar(node)
+        if node.tag not in COLLECTIONS:
+            raise self.error(node, f"The tag {node.tag} means nothing in JSON: remove it.")
+        if isinstance(node, yaml.SequenceNode):
+            return [self.node(child, (*path, str(i))) for i, child in enumerate(node.value)]
+        return self.mapping(node, path)
+
+    def mapping(self, node: yaml.Node, path: Path_) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self.error(key, "A name can't be a list or a mapping: write it as text.")
+            name = str(key.value)
+            if name == MERGE and not key.style:
+                merged = self.merge(value, path) | merged
+                continue
+            if name in made:
+                raise self.error(key, f"The member `{name}` is there twice: remove one.")
+            self.places[*path, name] = self.place(key)
+            made[name] = self.node(value, (*path, name))
+        return merged | made if merged else made
+
+    def merge(self, node: yaml.Node, path: Path_) -> dict[str, Any]:
+        """What `<<` brings in: the members of a mapping, or of several, the first one wins."""
+        if isinstance(node, yaml.SequenceNode):
+            parts = [self.merge(part, path) for part in node.value]
+            return {name: child for part in reversed(parts) for name, child in part.items()}
+        if not isinstance(node, yaml.MappingNode):
+            raise self.error(node, "What `<<` merges is no mapping.")
+        return self.mapping(node, path)
+
+    def scalar(self, node: yaml.ScalarNode) -> Any:
+        text: str = node.value
+        if node.style or node.tag != STRING:
+            if node.tag not in (STRING, "!"):
+                raise self.error(node, f"The tag {node.tag} means nothing in JSON: remove it.")
+            return text
+        if NULL.fullmatch(text):
+            return None
+        if TRUE.fullmatch(text) or FALSE.fullmatch(text):
+            return bool(TRUE.fullmatch(text))
+        if INTEGER.fullmatch(text):
+            return int(text) if len(text) < 1000 else text
+        if FLOAT.fullmatch(text) and isfinite(float(text)):
+            return float(text)
+        if OCTAL.fullmatch(text):
+            return int(text[2:], 8)
+        if HEXADECIMAL.fullmatch(text):
+            return int(text[2:], 16)
+        if NOT_FINITE.fullmatch(text) or FLOAT.fullmatch(text):
+            raise self.error(node, f"{text} is no number of JSON: use one, or quote it.")
+        return text
+
+    def place(self, node: yaml.Node) -> Place:
+        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def error(self, node: yaml.Node, message: str) -> DocumentError:
+        return DocumentError(self.place(node), message)
+
+
+def tokens_of(reference: str) -> list[str]:
+    """The tokens of a JSON Pointer in a fragment (RFC 6901 section 6)."""
+    fragment = reference.partition("#")[2]
+    tokens = unquote(fragment, errors="strict").split("/")[1:]
+    return [token.replace("~1", "/").replace("~0", "~") for token in tokens]

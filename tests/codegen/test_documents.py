@@ -1,0 +1,282 @@
+"""Reading a document: what is refused, by file, line and column; and many files as one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.codegen import command, source
+from scripts.codegen.document import Document, DocumentError
+
+HEAD = "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n"
+ONE = HEAD + "paths:\n  /a:\n    get:\n      operationId: getA\n      responses:\n"
+GOOD = ONE + "        '200': {description: '-'}\n"
+
+
+def operation(*lines: str) -> str:
+    """A document of `GET /a` with more lines in the operation."""
+    return GOOD + "".join(f"      {line}\n" for line in lines)
+
+
+def schema(*lines: str) -> str:
+    """A document with the schema `A`."""
+    head = GOOD + "components:\n  schemas:\n    A:\n"
+    return head + "".join(f"      {line}\n" for line in lines)
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+# text, the place where the fault stands, and what is said of it
+REFUSED: list[tuple[str, str, str]] = [
+    ("", "1:1", "The file is empty"),
+    ("# nothing\n", "1:1", "The file is empty"),
+    ("<!doctype html>\n<html></html>", "1:1", "This is HTML or XML"),
+    ("- a\n", "1:1", "This is no OpenAPI document"),
+    ("just words\n", "1:1", "This is no OpenAPI document"),
+    ("title: t\n", "1:1", "This is no OpenAPI document"),
+    ("a: [1,\n", "2:1", "This is not YAML"),
+    ("a: b: c\n", "1:5", "This is not YAML"),
+    ("a: 1\nb: 2\na: 3\n", "3:1", "The member `a` is there twice"),
+    ("a: !thing 1\n", "1:4", "The tag !thing means nothing in JSON"),
+    ("a: .inf\n", "1:4", ".inf is no number of JSON"),
+    ("? [1]\n: 2\n", "1:3", "A name can't be a list"),
+    ("a: 1\n---\nb: 2\n", "2:1", "This is not YAML"),
+    ("a: *b\n", "1:4", "This is not YAML"),
+    ("a: &a [*a]\n", "1:4", "With its aliases this is larger"),
+    (BOMB, "6:", "With its aliases this is larger"),
+    ("a: " + "[" * 300 + "]" * 300, "1:", "nested deeper"),
+    ("swagger: '2.0'\n", "1:1", "This is Swagger 2.0: convert it"),
+    ("openapi: 4.0.0\n", "1:1", "OpenAPI 4.0.0 can't be generated from"),
+    (HEAD.replace("3.1.0", "3.1"), "1:1", "This is no OpenAPI document"),
+    (HEAD + "paths: []\n", "3:1", "This is no OpenAPI document"),
+    (operation("parameters: {}"), "9:7", "This is no OpenAPI document"),
+    (ONE.replace("responses:", "responses: {}"), "7:7", "no OpenAPI document|no response"),
+    (
+        GOOD.replace("3.1.0", "3.0.3").replace("responses:", "x-responses:"),
+        "5:5",
+        "This is no OpenAPI document",
+    ),
+    (GOOD + "  /b:\n    get:\n      operationId: getA\n      responses: {'200': {description: x}}",
+     "11:7", "The operationId `getA` is that of GET /a, too"),
+    (GOOD.replace("/a:", "/a/{id}:"), "5:5", "The path parameter `id` of /a/{id} is not declared"),
+    (operation("parameters:", "- {name: id, in: path, required: true, schema: {type: string}}"),
+     "9:7", "The path parameter `id` is not in the path /a"),
+    (GOOD.replace("/a:", "/a#b:"), "4:3", "has a fragment or a query"),
+    (GOOD.replace("/a:", "/a?b=c:"), "4:3", "has a fragment or a query"),
+    (GOOD.replace("/a:", "/{x}/{y}:") + "  /{y}/{x}: {}\n", "9:3", "is the same as"),
+    (operation("security: [{key: []}]"), "9:7", "asks for the security scheme `key`"),
+    (schema("$ref: '#/components/schemas/B'"), "12:7", "leads nowhere"),
+    (schema("$ref: nowhere.yaml"), "12:7", "names no file"),
+    (schema("$ref: https://example.com/a.yaml"), "12:7", "leads to the network"),
+    (schema("$ref: ../outside.yaml"), "12:7", "leaves the document's folder"),
+    (schema("$ref: '#nowhere'"), "12:7", "leads nowhere"),
+    (schema("$ref: '#/components/schemas/A'"), "12:7", "leads in a circle"),
+    (schema("type: strin"), "12:7", "This is no JSON Schema"),
+    (schema("type: string", "pattern: '('"), "13:7", "This is no JSON Schema"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "place", "message"), REFUSED)
+def test_a_document_that_is_none_is_refused_by_its_place(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    place: str,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("openapi.yaml")
+    file.write_text(text)
+
+    assert command.run(document=file, out=tmp_path / "generated") == 1
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"charter: openapi.yaml:{place}"), said
+    assert any(part in said for part in message.split("|")), said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "generated").exists()
+
+
+def refusal(file: Path) -> str:
+    with pytest.raises(DocumentError) as refused:
+        Document(file)
+    return str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "no.yaml").endswith("no.yaml:1:1: There is no such file.")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "The file can't be read: Is a directory." in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfeo\x00", b"openapi: \xe9\n", b"\x00\x01\x02\xff"])
+def test_what_is_no_utf_8_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.yaml").write_bytes(content)
+
+    assert "save it as UTF-8" in refusal(tmp_path / "a.yaml")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+
+    assert Document(tmp_path / "a.yaml").content["openapi"] == "3.1.0"
+
+
+def test_a_huge_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "LARGEST_FILE", 1_000_000)
+    (tmp_path / "a.yaml").write_text(GOOD + "#" * 1_000_000)
+
+    assert "larger than 1 MB" in refusal(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("no", "no"), ("on", "on"), ("y", "y"), ("12:30:45", "12:30:45"), ("1_000", "1_000"),
+        ("2026-11-23", "2026-11-23"), ("0123", 123), ("0o17", 15), ("0x1F", 31), ("1e-05", 1e-05),
+        ("-0.5", -0.5), ("true", True), ("False", False), ("~", None), ("null", None), ("", None),
+        ("'5'", "5"), ("!!str x", "x"), ("12345678901234567890123", 12345678901234567890123),
+    ],
+)  # fmt: skip
+def test_scalars_are_those_of_yaml_1_2(tmp_path: Path, text: str, value: Any) -> None:
+    (tmp_path / "a.yaml").write_text(f"{GOOD}x-value: {text}\n")
+
+    found = Document(tmp_path / "a.yaml").content["x-value"]
+
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_aliases_and_merged_mappings_are_written_out(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        f"{GOOD}x-a: &a {{one: 1, two: 2}}\nx-b: {{<<: *a, two: 3}}\nx-c: *a\n200: number\n"
+    )
+
+    content = Document(tmp_path / "a.yaml").content
+
+    assert content["x-b"] == {"one": 1, "two": 3}
+    assert content["x-c"] == {"one": 1, "two": 2}
+    assert content["200"] == "number"
+
+
+# -- many files -----------------------------------------------------------------------------------
+
+FILES = {
+    "openapi.yaml": """\
+openapi: 3.1.0
+info: {title: t, version: '1'}
+paths:
+  /pets:
+    $ref: paths/pets.yaml
+  /pets/{id}:
+    $ref: 'paths/all.json#/pet~1{id}'
+components:
+  schemas:
+    Pet:
+      $ref: schemas/Pet.yaml
+    Local: {type: string, $anchor: here}
+    ByAnchor: {$ref: '#here'}
+""",
+    "paths/pets.yaml": """\
+get:
+  operationId: listPets
+  parameters:
+    - $ref: ../parameters.yaml#/limit
+  responses:
+    '200':
+      description: '-'
+      content:
+        application/json:
+          example: {$ref: not-a-reference.yaml}
+          schema: {type: array, items: {$ref: ../schemas/Pet.yaml}}
+    default: {$ref: ../responses.yaml#/Error}
+""",
+    "paths/all.json": json.dumps(
+        {
+            "pet/{id}": {
+                "get": {
+                    "operationId": "getPet",
+                    "parameters": [{"$ref": "../parameters.yaml#/id"}],
+                    "responses": {"default": {"$ref": "../responses.yaml#/Error"}},
+                }
+            }
+        }
+    ),
+    "parameters.yaml": """\
+limit: {name: limit, in: query, schema: {type: integer}}
+id: {name: id, in: path, required: true, schema: {$ref: schemas/Pet.yaml#/properties/id}}
+""",
+    "responses.yaml": "Error: {description: '-'}\n",
+    "schemas/Pet.yaml": """\
+type: object
+properties:
+  id: {type: integer}
+  $ref: {type: string}
+  parent: {$ref: Pet.yaml}
+  owner: {$ref: Owner.yaml}
+discriminator: {propertyName: kind, mapping: {dog: Dog.yaml}}
+""",
+    "schemas/Owner.yaml": "properties:\n  pets: {type: array, items: {$ref: Pet.yaml}}\n",
+    "schemas/Dog.yaml": "type: object\n",
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return Path("openapi.yaml")
+
+
+def test_many_files_are_one_document(files: Path) -> None:
+    content = Document(files).content
+
+    pets = content["paths"]["/pets"]["get"]
+    assert pets["parameters"] == [{"$ref": "#/components/parameters/limit"}]
+    assert pets["responses"]["default"] == {"$ref": "#/components/responses/Error"}
+    shown = pets["responses"]["200"]["content"]["application/json"]
+    assert shown["schema"]["items"] == {"$ref": "#/components/schemas/Pet"}
+    assert shown["example"] == {"$ref": "not-a-reference.yaml"}
+    assert content["paths"]["/pets/{id}"]["get"]["operationId"] == "getPet"
+    schemas = content["components"]["schemas"]
+    assert set(schemas) == {"Pet", "Local", "ByAnchor", "Owner", "Dog", "id"}
+    assert schemas["Pet"]["properties"]["parent"] == {"$ref": "#/components/schemas/Pet"}
+    assert schemas["Pet"]["properties"]["$ref"] == {"type": "string"}
+    assert schemas["Pet"]["discriminator"]["mapping"] == {"dog": "#/components/schemas/Dog"}
+    assert schemas["Owner"]["properties"]["pets"]["items"] == {"$ref": "#/components/schemas/Pet"}
+    assert schemas["ByAnchor"] == {"$ref": "#/components/schemas/Local"}
+    assert content == Document(files).content
+
+
+def test_a_node_of_another_file_has_its_place_there(files: Path) -> None:
+    document = Document(files)
+
+    assert str(document.place(("components", "schemas", "Pet", "properties", "owner"))) == (
+        "schemas/Pet.yaml:6:3"
+    )
+    assert str(document.place(("paths", "/pets", "get", "operationId"))) == "paths/pets.yaml:2:3"
+    assert {str(file) for file in document.files} == FILES.keys()
+
+
+def test_a_document_of_many_files_is_generated_from(files: Path, tmp_path: Path) -> None:
+    assert command.run(document=files, out=tmp_path / "generated") == 0
+
+
+def test_a_fault_is_found_in_the_file_where_it_stands(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "schemas" / "Owner.yaml").write_text("type: object\nminLength: -1\n")
+    assert command.run(document=files, out=tmp_path / "generated") == 1
+    assert "charter: schemas/Owner.yaml:2:1: " in capsys.readouterr().err
+
+    (tmp_path / "schemas" / "Owner.yaml").write_text("a: 1\nproperties: {b: {$ref: No.yaml}}\n")
+    assert command.run(document=files, out=tmp_path / "generated") == 1
+    assert "charter: schemas/Owner.yaml:2:18: The reference No.yaml" in capsys.readouterr().err
