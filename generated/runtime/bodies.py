@@ -201,6 +201,9 @@ class FormContent(JsonContent):
                 form |= encoding.read(values)
             except ValueError as error:  # RFC 6749 section 3.2, and good sense elsewhere
                 found.append(Fault("body", pointer(encoding.name), str(error), "repeated"))
+        for name in self.shape.required & self.encodings.keys() - form.keys():
+            if self.encodings[name].style.shape.is_array:
+                form[name] = []  # the only way in which a form can spell it
         return Parsed(form, form)
 
     def _encodings(self, values: Values) -> "Iterator[Encoding]":

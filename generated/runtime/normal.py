@@ -63,7 +63,7 @@ class Upgrade:
             return {name: self.node(child) for name, child in node.items()}
         if self.old and isinstance(node.get("$ref"), str) and not node.keys() & set(METHODS):
             return {"$ref": node["$ref"]}  # all beside it is ignored in 3.0
-        made = bounds({name: self._keyword(name, node[name]) for name in node})
+        made = ranged(bounds({name: self._keyword(name, node[name]) for name in node}))
         return nullable(made) if self.old else made
 
     def _keyword(self, name: str, child: Any) -> Any:
@@ -81,6 +81,25 @@ def bounds(schema: dict[str, Any]) -> dict[str, Any]:
             is_exclusive = schema.pop(exclusive)
             if is_exclusive and inclusive in schema:
                 schema[exclusive] = schema.pop(inclusive)
+    return schema
+
+
+RANGES = {
+    **{f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
+}
+"""Of the integer formats in OpenAPI's registry."""
+
+
+def ranged(schema: dict[str, Any]) -> dict[str, Any]:
+    """An integer of `format: int32` with the bounds that the format means."""
+    format_, declared = schema.get("format"), schema.get("type")
+    types = declared if isinstance(declared, list) else [declared]
+    if isinstance(format_, str) and format_ in RANGES and "integer" in types:
+        least, most = RANGES[format_]
+        lower, upper = schema.get("minimum", least), schema.get("maximum", most)
+        if isinstance(lower, int | float) and isinstance(upper, int | float):
+            schema["minimum"], schema["maximum"] = max(lower, least), min(upper, most)
     return schema
 
 

@@ -59,6 +59,10 @@ class Shape:
         return frozenset(name for part in self.parts for name in part.get("properties", ()))
 
     @cached_property
+    def required(self) -> frozenset[str]:
+        return frozenset(name for part in self.parts for name in part.get("required", ()))
+
+    @cached_property
     def is_open(self) -> bool:
         """Whether it admits members that are not declared."""
         return not any(part.get("additionalProperties") is False for part in self.parts)

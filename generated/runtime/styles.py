@@ -72,11 +72,13 @@ class Style:
         if self.style in ("label", "matrix", "simple"):
             yield from self._folded(texts)
             return
-        if self.shape.is_array:
+        if self.shape.is_array or (not self.shape.types and len(texts) > 1):
             yield list(texts) if self.explode else self._split(one(texts))
         if self.shape.is_object and not self.has_members_of_its_own:
             yield pairs(self._split(one(texts)))
-        if self.shape.is_scalar and (len(texts) == 1 or not self.shape.is_array):
+        if self.shape.types and not self.shape.is_array and len(texts) > 1:
+            raise StyleError("is repeated")
+        if self.shape.is_scalar and len(texts) == 1:
             yield one(texts)
 
     def _split(self, text: str) -> list[Raw]:

@@ -37,6 +37,10 @@ OFFICIAL = Path(openapi_spec_validator.__file__).parent / "resources" / "schemas
 PLACES = frozenset({"cookie", "header", "path", "query"})
 
 
+class Unroutable(DocumentError):
+    """A path that no request can have; the rest of the document could be served without it."""
+
+
 def check(document: Document) -> None:
     """Raises DocumentError for the first construct that can't be honoured."""
     for found in findings(document):
@@ -185,8 +189,8 @@ def ignore(broken: ResponseBroken) -> None:
 
 def path_findings(document: Document, path: str, item: Any) -> Iterator[DocumentError]:
     if "#" in path or "?" in path:
-        yield document.error(
-            ("paths", path),
+        yield Unroutable(
+            document.place(("paths", path)),
             f"The path {path} has a fragment or a query, which no request's path has:"
             " give the operation a path of its own.",
         )

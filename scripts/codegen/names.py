@@ -26,7 +26,11 @@ def snake(name: str) -> str:
 
 def ascii_of(name: str) -> str:
     """Accents go; letters of other scripts are written as their code points."""
-    plain = (char for char in normalize("NFKD", name) if not "\u0300" <= char <= "\u036f")
+    plain = (
+        char
+        for char in normalize("NFKD", name.replace("ß", "ss"))
+        if not "\u0300" <= char <= "\u036f"
+    )
     return "".join(
         char if char.isascii() or not char.isalnum() else f"_u{ord(char):x}_" for char in plain
     )

@@ -84,7 +84,9 @@ class RecordingParser(RouteParser):  # type: ignore[misc]  # the base is untyped
         self, raw_operation: dict[str, Any], path: list[str], *, location: Any = None
     ) -> None:
         name, method = path[-2:]
-        self.seen.append(Seen(raw_operation, method, "/" if name == ROOT else f"/{name}"))
+        where = "/" if name == ROOT else f"/{name}"
+        known = self.document["paths"][where]
+        self.seen.append(Seen(raw_operation, method if method in known else "query", where))
         ModelParser.parse_operation(self, raw_operation, path)
         self.operations["/".join(path)] = Operation(
             method=method,

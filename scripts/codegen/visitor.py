@@ -10,7 +10,10 @@ from datamodel_code_generator.imports import Imports
 from scripts.codegen.names import declared_scopes, snake
 from scripts.codegen.parser import RecordingParser, Seen
 from scripts.codegen.runtime import paths
+from scripts.codegen.runtime.bodies import FORM, MULTIPART
 from scripts.codegen.runtime.normal import resolve
+from scripts.codegen.runtime.parameters import JSON
+from scripts.codegen.runtime.parts import essence
 
 HEADER_TYPES = {
     "array": "list[str]",
@@ -230,7 +233,7 @@ class Views:
             found[name] = Argument(name, hint if plain else f"{hint} | None")
         if "requestBody" in node:
             body = resolve(self.document, node["requestBody"])
-            hint = self.hints.of(*seen.bodies.values()) if seen.bodies else "bytes"
+            hint = self.body(body.get("content", {}), seen.bodies) or "bytes"
             plain = body.get("required") or hint == "Any"
             found["body"] = Argument("body", hint if plain else f"{hint} | None")
         return list(found.values())
@@ -247,7 +250,9 @@ class Views:
         content = node.get("content", {})
         types = seen.responses.get(status, seen.responses.get(status.lower(), {}))
         return ResponseView(
-            class_name=self.reply_class(f"{self.names.operations[operation_id]}{status.title()}"),
+            class_name=self.reply_class(
+                f"{self.names.operations[operation_id]}{status.replace('default', 'Default')}"
+            ),
             status=int(status) if status.isdecimal() else None,
             description=" ".join(node.get("description", "").split()),
             media_types=list(content),
@@ -263,10 +268,12 @@ class Views:
     def body(self, content: Mapping[str, Any], types: Mapping[str, Any]) -> str | None:
         if not content:
             return None
-        known = [types[media_type] for media_type in content if media_type in types]
-        hints = [self.hints.of(*known)] if known else []
-        if len(known) < len(content):
-            hints.append("bytes")  # a media type that the document does not describe
+        hints = [
+            self.hints.of(types[media_type])
+            if media_type in types and is_structured(media_type)
+            else "bytes"
+            for media_type in content
+        ]
         return " | ".join(dict.fromkeys(hints))
 
     def headers(self, node: Mapping[str, Any]) -> list[Header]:
@@ -289,6 +296,13 @@ class Views:
         if node.get("required"):
             return Header(name, wire_name, hint, None)
         return Header(name, wire_name, f"{hint} | None", "None")
+
+
+def is_structured(media_type: str) -> bool:
+    """Whether the runtime reads and writes values of it; of anything else it hands over bytes."""
+    plain = essence(media_type)
+    written = plain.startswith(("text/", MULTIPART)) or plain == FORM
+    return written or JSON.fullmatch(plain) is not None
 
 
 def first_success(replies: Sequence[ResponseView]) -> ResponseView | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -97,15 +97,18 @@ class Contract:
         """The dependency that reads what `method`, the service's, takes from a request."""
         return TypedReader(self.reader(operation_id), method)
 
-    def reader(self, operation_id: str) -> RequestReader:
-        """Reads and judges the requests of an operation."""
+    def reader(self, operation_id: str, known: Collection[str] = ()) -> RequestReader:
+        """Reads and judges the requests of an operation.
+
+        `known` are names in the query that are not the document's.
+        """
         operation = self.operations[operation_id]
         body = None
         if "requestBody" in self.judge.at(operation.place):
             place = operation.place + "/requestBody"
             body = Body(self.judge, operation_id, place, self.body_limit)
-        keys = self.credentials(operation_id).query_names
-        parameters = ParameterReader(list(operation.parameters), keys)
+        others = self.credentials(operation_id).query_names | set(known)
+        parameters = ParameterReader(list(operation.parameters), others)
         return RequestReader(operation_id, operation.refusal_status, parameters, body)
 
     def credentials(self, operation_id: str) -> Security:

@@ -50,5 +50,16 @@ def pattern(path: str) -> re.Pattern[str]:
     return re.compile("[^/]+".join(map(re.escape, literals)))
 
 
+def named_pattern(path: str) -> re.Pattern[str]:
+    """The same, which tells the values by what they are called in a route."""
+    called = keys(path)
+    parts = TEMPLATE.split(path)
+    written = [
+        f"(?P<{called[part]}>[^/]+)" if index % 2 else re.escape(part)
+        for index, part in enumerate(parts)
+    ]
+    return re.compile("".join(written))
+
+
 def ordered(paths: Iterable[str]) -> list[str]:
     return sorted(paths, key=specificity)
