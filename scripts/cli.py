@@ -204,6 +204,47 @@ Form = Annotated[
 ]
 
 
+@app.command()
+@verb
+def mock(
+    document: Annotated[
+        str,
+        typer.Argument(
+            callback=where_the_caller_is,
+            help="OpenAPI 3.0, 3.1 or 3.2; YAML or JSON; one file, or the first of many.",
+        ),
+    ] = "openapi/openapi.yaml",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 4010,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Other values each time, unless asked otherwise.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Makes the values that are made up the same in every run.")
+    ] = None,
+    memory: Annotated[bool, typer.Option(help="Keep what is POSTed, to GET it again.")] = True,
+    watch: Annotated[bool, typer.Option(help="Take up every edit of the document.")] = True,
+) -> int:
+    """Serve any document's operations from its examples, before a line of code is written.
+
+    Requests are judged by the document. `Prefer: code=404`, `example=NAME` or `dynamic=true`
+    chooses another answer. What is POSTed to a collection is there to GET, PATCH and DELETE.
+    """
+    from scripts.mock import server
+
+    return server.run(
+        Path(document),
+        host=host,
+        port=port,
+        remembers=memory,
+        dynamic=dynamic,
+        seed=seed,
+        watch=watch,
+    )
+
+
 @document_verbs.command("lint")
 @verb
 def lint_document(file: File = None, form: Form = "text") -> int:

@@ -1,0 +1,183 @@
+"""Answers made from the document: its examples, or values that its schemas admit."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from random import Random
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from generated.runtime import Contract, Operation
+from generated.runtime.parts import essence
+from generated.runtime.replies import Promise, PromisedContent, header_text
+from generated.runtime.views import Direction
+from scripts.mock.prefer import NotPreferable, Prefer
+from scripts.mock.texts import text
+from scripts.mock.values import Impossible, Values
+
+PROBLEM = "application/problem+json"
+ABSENT: Any = object()
+
+
+class NotAcceptable(Exception):
+    """None of the media types of a response is one that the client takes; names them."""
+
+
+class Answers:
+    """Makes the answers of all operations."""
+
+    def __init__(self, contract: Contract, random: Random) -> None:
+        self.contract = contract
+        self.values = Values(contract.judge)
+        self.random = random
+
+    def preferred(self, operation: Operation, prefer: Prefer) -> tuple[int, Promise]:
+        """The status to answer with, and what is promised of it. Raises NotPreferable."""
+        if prefer.code is None:
+            success = operation.success
+            return status_of(success), success
+        promise = operation.promise(prefer.code)
+        if promise is None:
+            declared = ", ".join([*map(str, sorted(operation.promises)), *sorted(operation.ranges)])
+            raise NotPreferable(f"{operation.id} declares no {prefer.code}, but {declared}.")
+        return prefer.code, promise
+
+    def answer(
+        self,
+        request: Request,
+        status: int,
+        promise: Promise,
+        prefer: Prefer,
+        *,
+        body: Any = ABSENT,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """The response, with the body that is given or an example.
+
+        Raises NotAcceptable or NotPreferable.
+        """
+        given = dict(self.headers(promise, prefer)) | dict(headers or {})
+        if not promise.contents or status in (204, 304):
+            return Response(status_code=status, headers=given)
+        media_type, content = self.negotiate(request, promise)
+        if body is ABSENT:
+            body = self.example(content, prefer)
+        return Response(written(body, content), status, given, concrete(media_type))
+
+    def negotiate(self, request: Request, promise: Promise) -> tuple[str, PromisedContent]:
+        """What of a promise with contents is sent. Raises NotAcceptable."""
+        return negotiated(promise, ",".join(request.headers.getlist("accept")))
+
+    def example(self, content: PromisedContent, prefer: Prefer) -> Any:
+        """The named example, or the first, or one that is made. Raises NotPreferable."""
+        node = self.contract.judge.at(content.place)
+        named = node.get("examples", {})
+        if prefer.example is not None:
+            if prefer.example not in named:
+                known = ", ".join(named) or "none"
+                raise NotPreferable(f"There is no example {prefer.example} here, but {known}.")
+            return self.contract.judge.resolve(named[prefer.example]).get("value")
+        if prefer.dynamic and content.schema_place:
+            return self.made(content, self.random)
+        for example in self.declared(node):
+            if self.fits(content, example):
+                return example
+        return self.made(content, None)
+
+    def declared(self, node: Mapping[str, Any]) -> Iterator[Any]:
+        if "example" in node:
+            yield node["example"]
+        for example in node.get("examples", {}).values():
+            resolved = self.contract.judge.resolve(example)
+            if "value" in resolved:
+                yield resolved["value"]
+
+    def fits(self, content: PromisedContent, value: Any) -> bool:
+        return not content.is_json or content.validator.is_valid(value)
+
+    def made(self, content: PromisedContent, random: Random | None) -> Any:
+        if content.schema_place is None:
+            return "text"
+        if random is not None:
+            with contextlib.suppress(Impossible):
+                return self.values.dynamic(content.schema_place, Direction.RESPONSE, random)
+        try:
+            return self.values.example(content.schema_place, Direction.RESPONSE)
+        except Impossible:
+            return None  # the schema contradicts itself: nothing would fit
+
+    def headers(self, promise: Promise, prefer: Prefer) -> Iterator[tuple[str, str]]:
+        for header in promise.headers:
+            place = f"{promise.place}/headers/{header.name.replace('~', '~0').replace('/', '~1')}"
+            node = self.contract.judge.resolve(self.contract.judge.at(place))
+            schema = self.contract.judge.locate(place) + "/schema"
+            example = next(self.declared(node), ABSENT)
+            if example is ABSENT and self.contract.judge.has(schema):
+                try:
+                    example = self.values.example(schema, Direction.RESPONSE)
+                except Impossible:
+                    continue
+            value = text({}, header.name, None) if example is ABSENT else example
+            yield header.name, header_text(value).encode("ascii", "replace").decode()
+
+
+def status_of(promise: Promise) -> int:
+    if promise.status.isdecimal():
+        return int(promise.status)
+    return int(promise.status[0]) * 100 if promise.status != "default" else 200
+
+
+def negotiated(promise: Promise, accept: str) -> tuple[str, PromisedContent]:
+    """The declared media type that the client likes best (RFC 9110 section 12.5.1)."""
+    ranges = [weighed(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
+    best: tuple[float, int, str] | None = None
+    for index, media_type in enumerate(promise.contents):
+        plain = essence(media_type)
+        # the most specific range that covers it counts
+        weights = sorted(
+            (not wanted.startswith("*/"), not wanted.endswith("/*"), weight)
+            for wanted, weight in ranges
+            if covers(wanted, plain)
+        )
+        weight = weights[-1][2] if weights else 0.0
+        if weight > 0 and (best is None or weight > best[0]):
+            best = (weight, index, media_type)
+    if best is None:
+        raise NotAcceptable(", ".join(promise.contents))
+    return best[2], promise.contents[best[2]]
+
+
+def weighed(part: str) -> tuple[str, float]:
+    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                return name, float(value)
+            except ValueError:
+                return name, 1.0
+    return name, 1.0
+
+
+def covers(wanted: str, media_type: str) -> bool:
+    main = media_type.partition("/")[0]
+    is_range = media_type.endswith("/*")
+    same_main = wanted.partition("/")[0] == main
+    return wanted in ("*/*", f"{main}/*", media_type) or (is_range and (main == "*" or same_main))
+
+
+def concrete(media_type: str) -> str:
+    """A media type that can be sent, for a range."""
+    if media_type == "*/*":
+        return "application/octet-stream"
+    return media_type.replace("text/*", "text/plain").replace("/*", "/octet-stream")
+
+
+def written(body: Any, content: PromisedContent) -> bytes:
+    if content.is_json:
+        return json.dumps(body, ensure_ascii=False).encode()
+    if isinstance(body, str):
+        return body.encode()
+    return json.dumps(body, ensure_ascii=False).encode()

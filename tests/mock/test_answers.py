@@ -1,0 +1,213 @@
+"""What the mock answers: by preference, to whom, in which media type, and why not."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.codegen import command
+from scripts.codegen.document import Document
+from scripts.mock.app import Mock
+from scripts.mock.prefer import NotPreferable, Prefer, parse
+from tests.mock.requests import client_of
+
+DOCUMENT = Document(command.PROJECT / "openapi" / "openapi.yaml").content
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def mock() -> Mock:
+    return Mock(DOCUMENT, seed=1)
+
+
+@pytest.fixture
+async def client(mock: Mock) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(mock) as client:
+        client.headers["Authorization"] = "Bearer token"
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([], Prefer()),
+        (["code=404"], Prefer(code=404)),
+        (["code=404, example=gone"], Prefer(code=404, example="gone")),
+        (["code=404; example=gone"], Prefer(code=404, example="gone")),
+        (["code=404", "dynamic=true"], Prefer(code=404, dynamic=True)),
+        (['example="two words"'], Prefer(example="two words")),
+        ([r'example="a \"quoted\" one"'], Prefer(example='a "quoted" one')),
+        (["CODE = 404"], Prefer(code=404)),
+        (["code=404, code=500"], Prefer(code=404)),
+        (["respond-async, wait=10"], Prefer()),
+        (["dynamic=false"], Prefer()),
+    ],
+)
+def test_a_preference_is_read(headers: list[str], expected: Prefer) -> None:
+    assert parse(headers) == expected
+
+
+@pytest.mark.parametrize("code", ["code=abc", "code=42", "code=", "code=4040"])
+def test_a_code_that_is_no_status_is_refused(code: str) -> None:
+    with pytest.raises(NotPreferable):
+        parse([code])
+
+
+async def test_another_status_is_answered(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/items", headers={"Prefer": "code=403"})
+
+    assert answer.status_code == 403
+    assert answer.headers["preference-applied"] == "code=403"
+
+
+@pytest.mark.parametrize("prefer", ["code=418", "example=nothing"])
+async def test_what_the_document_lacks_is_refused_by_name(
+    client: httpx.AsyncClient, prefer: str
+) -> None:
+    answer = await client.get("/items", headers={"Prefer": prefer})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, PROBLEM)
+    known = "200" if "code" in prefer else "page"
+    assert known in answer.json()["detail"]
+
+
+async def test_a_browser_prefers_in_its_address(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/items?__code=403")).status_code == 403
+    assert (await client.get("/items?__unknown=1")).status_code == 422
+
+
+async def test_only_what_is_declared_is_acceptable(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/items", headers={"Accept": "text/html"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (406, PROBLEM)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status"),
+    [
+        ("GET", "/nothing", b"", 404),
+        ("DELETE", "/items", b"", 405),
+        ("POST", "/items", b"{", 400),
+        ("POST", "/items", b"{}", 422),
+        ("GET", "/items?limit=x", b"", 422),
+    ],
+)
+async def test_a_bad_request_is_told_why(
+    client: httpx.AsyncClient, method: str, path: str, content: bytes, status: int
+) -> None:
+    headers = {"Content-Type": "application/json"} if content else {}
+    answer = await client.request(method, path, content=content, headers=headers)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
+    assert answer.json()["detail"]
+
+
+async def test_what_may_be_done_is_allowed(client: httpx.AsyncClient) -> None:
+    refused = await client.delete("/items")
+    asked = await client.options("/items")
+
+    assert refused.headers["allow"] == "GET, POST, HEAD, OPTIONS"
+    assert (asked.status_code, asked.headers["allow"]) == (204, "GET, POST, HEAD, OPTIONS")
+
+
+async def test_a_head_is_a_get_without_its_body(client: httpx.AsyncClient) -> None:
+    got, head = await client.get("/items"), await client.head("/items")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+async def test_every_origin_may_ask(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/items")).headers["access-control-allow-origin"] == "*"
+
+
+# -- security -------------------------------------------------------------------------------------
+
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "basic": {"type": "http", "scheme": "basic"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-Key"},
+    "query": {"type": "apiKey", "in": "query", "name": "key"},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": "session"},
+    "oauth": {"type": "oauth2", "flows": {}},
+    "openid": {"type": "openIdConnect", "openIdConnectUrl": "https://id.example/"},
+}
+BEARER = {"Authorization": "Bearer t"}
+
+
+@pytest.mark.parametrize(
+    ("security", "query", "headers", "status"),
+    [
+        ([{"bearer": []}], "", {}, 401),
+        ([{"bearer": []}], "", BEARER, 204),
+        ([{"bearer": []}], "", {"Authorization": "Bearer "}, 401),
+        ([{"bearer": []}], "", {"Authorization": "Basic YTpi"}, 401),
+        ([{"basic": []}], "", {"Authorization": "Basic YTpi"}, 204),
+        ([{"basic": []}], "", {"Authorization": "Basic ???"}, 401),
+        ([{"header": []}], "", {"X-Key": "k"}, 204),
+        ([{"query": []}], "?key=k", {}, 204),
+        ([{"query": []}], "?key=", {}, 401),
+        ([{"cookie": []}], "", {"Cookie": "session=k"}, 204),
+        ([{"oauth": ["read"]}], "", BEARER, 204),
+        ([{"openid": []}], "", BEARER, 204),
+        ([{"header": []}, {"bearer": []}], "", BEARER, 204),
+        ([{"header": [], "bearer": []}], "", BEARER, 401),
+        ([{"header": [], "bearer": []}], "", {**BEARER, "X-Key": "k"}, 204),
+        ([{"bearer": []}, {}], "", {}, 204),
+        ([], "", {}, 204),
+    ],
+)
+async def test_credentials_are_asked_for(
+    security: Any, query: str, headers: dict[str, str], status: int
+) -> None:
+    operation = {"security": security, "responses": {"204": {"description": "-"}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "t", "version": "1"},
+        "paths": {"/": {"get": operation}},
+        "components": {"securitySchemes": SCHEMES},
+    }
+    async with client_of(Mock(document)) as client:
+        answer = await client.get(f"/{query}", headers=headers)
+
+    assert answer.status_code == status
+    assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+# -- paths ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        ("/a/mine", "mine"),
+        ("/a/x", "one"),
+        ("/a/x:cancel", "cancel"),
+        ("/a/x.json/y", "both"),
+        ("/a-b/x", "dashes"),
+    ],
+)
+async def test_the_most_concrete_path_answers(path: str, operation: str) -> None:
+    async with client_of(Mock(templated())) as client:
+        assert (await client.get(path)).text == operation
+
+
+def templated() -> Any:
+    known = {
+        "/a/{id}": "one",
+        "/a/mine": "mine",
+        "/a/{id}:cancel": "cancel",
+        "/a/{name}.{kind}/y": "both",
+        "/a-b/{some-id}": "dashes",
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "t", "version": "1"},
+        "paths": {path: answering(name) for path, name in known.items()},
+    }
+
+
+def answering(name: str) -> Any:
+    content = {"text/plain": {"schema": {"type": "string"}, "example": name}}
+    return {"get": {"responses": {"200": {"description": "-", "content": content}}}}

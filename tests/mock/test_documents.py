@@ -1,0 +1,82 @@
+"""Real documents, which nobody here wrote: every operation of each answers as it says."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.responses import Response
+
+from scripts.codegen import command
+from scripts.codegen.document import Document
+from scripts.mock.answers import status_of
+from scripts.mock.app import Mock
+from scripts.mock.memory import Memory
+from tests.mock.requests import Requests, client_of
+
+SPECS = command.PROJECT.parent / "shared" / "data" / "specs"
+OWN = command.PROJECT / "openapi" / "openapi.yaml"
+NO_DOCUMENT = {"ORIGINS.tsv", "swagger20-petstore-expanded.yaml"}
+"""The list of them, and the one of Swagger 2.0."""
+FILES = [
+    OWN,
+    *(file for file in sorted(SPECS.glob("*")) if file.name not in NO_DOCUMENT),
+]
+
+EXCEPTIONS = {
+    "quirks_entirelyIncompatibleAllOf": "its body must be a string and an integer at once",
+    "quirks_partiallyUsableIncompatibleAllOf": "its body must be a string and an integer at once",
+    "postAnythingMutualTLS": "it asks for a client's certificate, which needs TLS",
+}
+"""Operations that nobody can call here, and why."""
+
+
+def test_the_real_documents_are_there() -> None:
+    if not SPECS.is_dir():
+        pytest.skip(f"the real documents are not at {SPECS}: only our own is tried")
+    assert len(FILES) > 20
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+async def test_every_operation_answers_a_valid_request_as_it_promises(file: Path) -> None:
+    mock = Mock(Document(file).content)
+    requests = Requests(mock.contract)
+
+    wrong = {}
+    async with client_of(mock) as client:
+        for operation in mock.contract.operations.values():
+            if operation.path in mock.unroutable or operation.id in EXCEPTIONS:
+                continue
+            answer = await client.send(requests.of(operation))
+            promise = operation.promise(answer.status_code)
+            if answer.status_code != status_of(operation.success) or promise is None:
+                wrong[operation.id] = f"{answer.status_code} {answer.text[:300]}"
+            elif found := list(promise.faults(as_response(answer))):
+                wrong[operation.id] = f"{answer.status_code} {found}"
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+async def test_what_is_remembered_is_shown_as_promised(file: Path) -> None:
+    """Three times each operation in turn, so that a list is read after something was created."""
+    mock = Mock(Document(file).content, memory=Memory())
+    requests = Requests(mock.contract)
+
+    wrong = {}
+    async with client_of(mock) as client:
+        for operation in [*mock.contract.operations.values()] * 3:
+            if operation.path in mock.unroutable or operation.id in EXCEPTIONS:
+                continue
+            answer = await client.send(requests.of(operation))
+            promise = operation.promise(answer.status_code)
+            if promise is None:
+                if answer.status_code != 404:
+                    wrong[operation.id] = f"{answer.status_code} {answer.text[:300]}"
+            elif found := list(promise.faults(as_response(answer))):
+                wrong[operation.id] = f"{answer.status_code} {found}"
+
+    assert wrong == {}
+
+
+def as_response(answer: httpx.Response) -> Response:
+    return Response(answer.content, answer.status_code, dict(answer.headers))
