@@ -48,7 +48,8 @@ def serve(*, migrate: bool = False, reload: bool = False) -> int:
         allowed = migrate or migrations.is_allowed(around)
         state = migrations.bring_to_head(settings, allowed=allowed)
         say(f"The schema is at {state}.")
-        announce(settings, listener)
+        if not settings.production:  # whose output is its log
+            announce(settings, listener)
         return run(settings, listener, reload=reload)
 
 

@@ -6,6 +6,7 @@ that used its tables leaves them empty.
 
 import asyncio
 import os
+import signal
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
@@ -27,6 +28,10 @@ from tests.people import Person, client_of, promote, register
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 CONTROLLER = os.getpid() if WORKER == "main" else os.getppid()
 RUN = f"test_{CONTROLLER}"
+
+# a shell's background job ignores it, and so would every program that a test starts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 JWT_SECRET = "aT-b3st.a_s3cret+for/tests=only;0123456789"
 

@@ -87,7 +87,7 @@ def load(file: Path, text: str | None = None) -> Source:
         raise DocumentError(first, "This is HTML or XML: save the document itself, YAML or JSON.")
     reader = Reader(file)
     try:
-        loader = Loader(text)
+        loader = Loader(yaml_of(text))
         root = loader.get_single_node()
         content = None
         if root is not None:
@@ -105,6 +105,29 @@ def load(file: Path, text: str | None = None) -> Source:
         raise DocumentError(first, f"This is nested deeper than {DEEPEST} levels.") from None
     reader.places.setdefault((), first)
     return Source(file, text, content, reader.places)
+
+
+ESCAPE = re.compile(
+    r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|(/)|.)", re.DOTALL
+)
+
+
+def yaml_of(text: str) -> str:
+    """JSON as YAML reads it, which has no pairs of surrogates and no tab before a document.
+
+    Any other text stays as it is.
+    """
+    start = len(text) - len(text.lstrip())
+    if text[start : start + 1] != "{":
+        return text
+
+    def unescaped(match: re.Match[str]) -> str:
+        high, low, slash = match.groups()
+        if high is None:
+            return slash or match[0]
+        return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
+
+    return text[:start].replace("\t", " ") + ESCAPE.sub(unescaped, text[start:])
 
 
 def read(file: Path) -> str:

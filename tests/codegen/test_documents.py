@@ -165,6 +165,21 @@ def test_aliases_and_merged_mappings_are_written_out(tmp_path: Path) -> None:
     assert content["200"] == "number"
 
 
+@pytest.mark.parametrize("options", [{}, {"indent": "\t"}, {"ensure_ascii": False}])
+@pytest.mark.parametrize("slash", ["/", "\\/"])
+@pytest.mark.parametrize("before", ["", "\t\n "])
+def test_json_is_read_as_json(tmp_path: Path, options: Any, slash: str, before: str) -> None:
+    content = {
+        "openapi": "3.1.0",
+        "info": {"title": '\U0001f52d / é \\ud83d\\udd2d "\t', "version": "1"},
+        "paths": {},
+    }
+    text = before + json.dumps(content, **options).replace("/", slash)
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+
+    assert Document(tmp_path / "a.json").content == content
+
+
 # -- many files -----------------------------------------------------------------------------------
 
 FILES = {
