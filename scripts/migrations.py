@@ -91,8 +91,9 @@ def scripts() -> ScriptDirectory:
 async def inspect_state(settings: Settings) -> State:
     """Raises DatabaseUnreachable."""
     async with connection(settings, autocommit=True) as connected:
-        revisions = await schema.current_revisions(connected)
+        # the tables first: whoever migrates meanwhile commits them together with the revision
         tables = await connected.run_sync(lambda sync: inspect(sync).get_table_names())
+        revisions = await schema.current_revisions(connected)
     ours = set(tables) & set(Base.metadata.tables)
     return State(settings.db_name, revisions, () if revisions else tuple(ours))
 
