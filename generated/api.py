@@ -24,7 +24,8 @@ from .routers import (
 from .routers import (
     users as users_routes,
 )
-from .runtime import Contract, in_order
+from .runtime import Contract
+from .runtime.routing import in_order
 from .security import Authenticate
 
 

@@ -13,7 +13,6 @@ from .faults import (
     UnsupportedMediaType,
 )
 from .inputs import Inputs
-from .routing import in_order
 
 __all__ = [
     "ContentTooLarge",
@@ -27,5 +26,4 @@ __all__ = [
     "ResponseBroken",
     "Unauthenticated",
     "UnsupportedMediaType",
-    "in_order",
 ]

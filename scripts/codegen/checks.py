@@ -6,11 +6,11 @@ What is for readers only, and asks nothing of the service, is listed in `DOCUMEN
 import json
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-import openapi_spec_validator
 
 from scripts.codegen.document import Document, DocumentError, tokens_of
 from scripts.codegen.runtime import Contract, ResponseBroken, paths
@@ -33,7 +33,8 @@ DOCUMENTATION_ONLY = frozenset(
     }
 )
 VERSIONS = ("3.0", "3.1", "3.2")
-OFFICIAL = Path(openapi_spec_validator.__file__).parent / "resources" / "schemas"
+OFFICIAL = "resources/schemas"
+"""Where openapi-spec-validator keeps the schemas of documents; the rest of it is slow to import."""
 PLACES = frozenset({"cookie", "header", "path", "query"})
 
 
@@ -98,7 +99,9 @@ def inner(error: Any) -> Iterator[Any]:
 
 @cache
 def official_schema(version: str) -> Any:
-    schema = json.loads((OFFICIAL / f"v{version}" / "schema.json").read_bytes())
+    package = find_spec("openapi_spec_validator")
+    (folder,) = (package.submodule_search_locations if package else None) or [""]
+    schema = json.loads((Path(folder) / OFFICIAL / f"v{version}" / "schema.json").read_bytes())
     return jsonschema_rs.validator_for(schema, mask="the value")
 
 

@@ -12,7 +12,6 @@ from .faults import (
     UnsupportedMediaType,
 )
 from .inputs import Inputs
-from .routing import in_order
 
 __all__ = [
     "ContentTooLarge",
@@ -26,5 +25,4 @@ __all__ = [
     "ResponseBroken",
     "Unauthenticated",
     "UnsupportedMediaType",
-    "in_order",
 ]
