@@ -1,10 +1,13 @@
 """Who calls? Asked before anything of the request is read, and answered by the database."""
 
-from typing import Annotated
+from typing import Annotated, Never
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 
+from generated import runtime
+from generated.runtime import Contract
+from generated.runtime.credentials import Security
 from generated.security import Principal, Scope
 from impl.core.problems import InsufficientScope, InvalidToken, Unauthenticated
 from impl.core.tokens import AccessTokens
@@ -19,9 +22,16 @@ async def access_tokens(request: Request) -> AccessTokens:
     return found
 
 
+async def security(request: Request) -> Security:
+    """What the document asks of whoever calls the operation."""
+    contract: Contract = request.app.state.contract
+    return contract.credentials(request.scope["route"].operation_id)
+
+
 async def authenticate(
     request: Request,
     required: SecurityScopes,
+    security: Annotated[Security, Depends(security)],
     token: Annotated[str | None, Depends(bearer)],
     access_tokens: Annotated[AccessTokens, Depends(access_tokens)],
     database: Annotated[Database, Depends(database)],
@@ -35,8 +45,8 @@ async def authenticate(
     """
     if len(request.headers.getlist("Authorization")) > 1:
         raise InvalidToken
-    if token is None:
-        raise Unauthenticated("This operation needs an access token.")
+    if token is None or not security.by_bearer:
+        await without_token(request, security)
     claims = access_tokens.read(token)
     async with database.autocommit.connect() as connection:
         found = await find_bearer(connection, claims.user_id, claims.session_id)
@@ -45,6 +55,20 @@ async def authenticate(
     scopes = frozenset(Scope(name) for name in found.scopes)
     if not found.administrator:
         scopes -= {Scope.USERS_ADMIN}
-    if missing := [scope for scope in required.scopes if scope not in scopes]:
-        raise InsufficientScope(missing)
+    if not any(scopes.issuperset(asked) for asked in security.by_bearer):
+        raise InsufficientScope([name for name in required.scopes if name not in scopes])
     return Principal(claims.user_id, scopes, claims.session_id)
+
+
+async def without_token(request: Request, security: Security) -> Never:
+    """Keys, passwords and certificates: where the document takes them, here is the place to.
+
+    Raises Unauthenticated where nothing is shown, NotImplementedError for what nobody checks yet.
+    """
+    try:
+        await security(request)
+    except runtime.Unauthenticated as error:
+        if security.by_bearer:
+            raise Unauthenticated("This operation needs an access token.") from error
+        raise Unauthenticated(error.detail, error.challenges) from error
+    raise NotImplementedError

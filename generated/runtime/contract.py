@@ -81,6 +81,7 @@ class Contract:
         self.broken = broken
         self.operations = {item.id: item for item in declared_operations(self.judge)}
         self.paths = by_path(self.operations.values())
+        self.securities: dict[str, Security] = {}
 
     @classmethod
     def load(
@@ -114,7 +115,10 @@ class Contract:
 
     def credentials(self, operation_id: str) -> Security:
         """Takes what a request shows for the operation's security requirements."""
-        return Security(self.judge, operation_id, self.operations[operation_id].security)
+        if operation_id not in self.securities:
+            security = self.operations[operation_id].security
+            self.securities[operation_id] = Security(self.judge, operation_id, security)
+        return self.securities[operation_id]
 
     def reply(self, operation_id: str, result: object) -> Response:
         """The response for what the service returned."""

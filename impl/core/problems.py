@@ -44,6 +44,9 @@ REALM = 'Bearer realm="charter"'
 OAUTH_OPERATIONS = ("createToken", "revokeToken")
 """Their errors are those of RFC 6749 section 5.2, too."""
 
+UNWRITTEN = "unwritten"
+"""In the state of a request: the operation that nobody has written yet."""
+
 TITLES = {
     # Python renamed these between its versions; RFC 9110 has the last word
     413: "Content Too Large",
@@ -118,9 +121,13 @@ class Unauthenticated(Problem):
 
     status = HTTPStatus.UNAUTHORIZED
 
+    def __init__(self, detail: str, challenges: Sequence[str] = (REALM,)) -> None:
+        super().__init__(detail)
+        self.challenges = challenges
+
     @property
     def headers(self) -> Mapping[str, str]:
-        return {"WWW-Authenticate": REALM}
+        return {"WWW-Authenticate": ", ".join(self.challenges)}
 
 
 class InvalidToken(Unauthenticated):
@@ -319,7 +326,8 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     return response(error.status_code, detail, headers=error.headers)
 
 
-async def on_missing_operation(request: Request, error: Exception) -> Response:
+async def on_unwritten_operation(request: Request, error: Exception) -> Response:
+    setattr(request.state, UNWRITTEN, request.scope["route"].operation_id)
     return response(501, "The document promises this operation; nobody has written it yet.")
 
 
@@ -327,4 +335,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestRefused, on_refusal)
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(NotImplementedError, on_missing_operation)
+    app.add_exception_handler(NotImplementedError, on_unwritten_operation)

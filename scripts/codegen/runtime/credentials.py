@@ -57,6 +57,14 @@ class Security:
             if (scheme["type"], scheme.get("in")) == ("apiKey", "query")
         }
 
+        bearers = {name for name, scheme in declared.items() if challenge(scheme) == "Bearer"}
+        self.by_bearer = [
+            frozenset[str]().union(*alternative.values())
+            for alternative in self.alternatives
+            if alternative and bearers.issuperset(alternative)
+        ]
+        """The scopes that a token needs, for each alternative that asks for nothing but a token."""
+
     @property
     def is_public(self) -> bool:
         return not self.alternatives
