@@ -113,9 +113,13 @@ def application() -> ASGIApp:
     """What uvicorn calls in each worker."""
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=follow, args=[parent], daemon=True).start()
-    from impl.app import create_app
+    if given().production:
+        from impl.app import create_app
 
-    return create_app()
+        return create_app()
+    from scripts.mock import stand_in
+
+    return stand_in.application()
 
 
 def follow(parent: BaseProcess) -> None:
@@ -209,7 +213,7 @@ Register, then log in (the answer holds the access_token):
 
 Use the token:
 
-  curl -s {base}/items -H "Authorization: Bearer $TOKEN"
+  curl -s {base}/users/me -H "Authorization: Bearer $TOKEN"
 """
 
 

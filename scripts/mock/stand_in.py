@@ -1,0 +1,77 @@
+"""The mock stands in for what nobody has written yet, so that a half-written service can be used.
+
+In development and tests alone: in production such an operation answers 501.
+"""
+
+import json
+import logging
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from generated.runtime.contract import DOCUMENT
+from impl.app import create_app
+from impl.core.config import Settings
+from impl.core.problems import UNWRITTEN
+from scripts.mock.app import Mock
+from scripts.mock.memory import Memory
+
+HEADER = "Charter-Mock"
+"""Names the operation, in every answer that the mock gave."""
+
+log = logging.getLogger(__name__)
+
+
+def application(settings: Settings | None = None, *, remembers: bool = True) -> FastAPI:
+    """The service; outside of production, the mock answers what it has not written yet."""
+    app = create_app(settings)
+    if not app.state.settings.production:
+        # the innermost: the layers around every request are around the mock's answers, too
+        memory = Memory() if remembers else None
+        mock = Mock(json.loads(DOCUMENT.read_bytes()), memory=memory)
+        app.user_middleware.append(Middleware(StandIn, mock=mock))
+    return app
+
+
+class StandIn:
+    """Asks the service first, and the mock where an operation raised NotImplementedError."""
+
+    def __init__(self, app: ASGIApp, mock: Mock) -> None:
+        self.app = app
+        self.mock = mock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        seen: list[Message] = []
+
+        async def recorded() -> Message:
+            seen.append(await receive())
+            return seen[-1]
+
+        async def unless_missing(message: Message) -> None:
+            if UNWRITTEN not in state:
+                await send(message)
+
+        await self.app(scope, recorded, unless_missing)
+        if UNWRITTEN in state:
+            request = Request(scope, replayed(seen, receive))
+            response = await self.mock.respond(request)
+            response.headers[HEADER] = state[UNWRITTEN]
+            log.warning("answered by the mock", extra={"unwritten": state[UNWRITTEN]})
+            await response(scope, receive, send)
+
+
+def replayed(seen: list[Message], receive: Receive) -> Receive:
+    """The messages once more, then those that nobody has asked for yet."""
+    again = iter(list(seen))
+
+    async def next_message() -> Message:
+        message = next(again, None)
+        return await receive() if message is None else message
+
+    return next_message
