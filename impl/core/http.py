@@ -123,7 +123,8 @@ class Methods:
     """Answers for the methods that need no operation: HEAD, OPTIONS, and all that are not there.
 
     Starlette would name in `Allow` the methods of the first route that matches, and let
-    `/users/{user_id}` answer for what `/users/me` does not have. RFC 9110 section 15.5.6.
+    `/users/{user_id}` answer for what `/users/me` does not have. RFC 9110 section
+    15.5.6.
     """
 
     def __init__(self, app: ASGIApp, allowed_methods: AllowedMethods) -> None:

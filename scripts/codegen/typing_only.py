@@ -55,11 +55,24 @@ def strip(node: Any, names: bool = False) -> Any:
         return [strip(child) for child in node]
     if not isinstance(node, Mapping):
         return node
-    return {
+    made = {
         name: strip(child, names=not names and name in NAMED)
         for name, child in node.items()
         if names or not is_constraint(name, child)
     }
+    if not names and isinstance(made.get("properties"), dict):
+        made["properties"] = {name: literal(child) for name, child in made["properties"].items()}
+    return made
+
+
+def literal(schema: Any) -> Any:
+    """A member that has one value alone is a Literal of that, and no enumeration."""
+    if isinstance(schema, dict) and isinstance(schema.get("enum"), list):
+        values = schema["enum"]
+        if len(values) == 1 and isinstance(values[0], str) and "x-enum-varnames" not in schema:
+            rest = {name: child for name, child in schema.items() if name != "enum"}
+            return {**rest, "const": values[0]}
+    return schema
 
 
 def is_constraint(name: str, value: Any) -> bool:

@@ -184,7 +184,7 @@ class Views:
             if self.may_be_returned(status, response, declared)
         ]
         main = first_success(replies)
-        returned = [self.returned(reply, main) for reply in replies]
+        returned = sorted((self.returned(reply, main) for reply in replies), key="None".__eq__)
         security = node["security"]
         return OperationView(
             id=node["operationId"],
@@ -291,8 +291,9 @@ class Views:
         schema = resolve(self.document, node.get("schema", {}))
         schema = schema if isinstance(schema, Mapping) else {}
         hint = HEADER_TYPES.get(str(schema.get("type")), "str")
-        if "const" in schema:
-            return Header(name, wire_name, hint, repr(schema["const"]))
+        values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+        if len(values) == 1:
+            return Header(name, wire_name, hint, repr(values[0]))
         if node.get("required"):
             return Header(name, wire_name, hint, None)
         return Header(name, wire_name, f"{hint} | None", "None")
