@@ -17,6 +17,8 @@ import typer
 from scripts.errors import Misconfigured, Refusal
 
 ROOT = Path(__file__).resolve().parents[1]
+HERE = Path.cwd()
+"""Where the caller is; the verbs run from ROOT."""
 
 Parameters = ParamSpec("Parameters")
 
@@ -189,6 +191,21 @@ def generate(
     return command.run(check=check, force=force)
 
 
+@app.command()
+@verb
+def scaffold(
+    tag: Annotated[str, typer.Argument(help="A tag of the document.")],
+) -> int:
+    """Write the first version of a tag's service, or the methods that it lacks.
+
+    Where the document shows a plain resource, its table, queries and migration, too. What is
+    written by hand stays as it is.
+    """
+    from scripts import scaffold as scaffolding
+
+    return scaffolding.run(tag)
+
+
 def where_the_caller_is(base: str) -> str:
     """A file is looked for in the caller's directory, not in the project's."""
     return base if base.startswith("git:") else str(Path(base).absolute())
@@ -243,6 +260,26 @@ def mock(
         seed=seed,
         watch=watch,
     )
+
+
+@app.command()
+@verb
+def init(
+    document: Annotated[
+        Path, typer.Argument(resolve_path=True, help="OpenAPI 3.0, 3.1 or 3.2; YAML or JSON.")
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(resolve_path=True, help="Empty or not there; named by the title, else."),
+    ] = None,
+) -> int:
+    """Make a new project around a document: accounts, database, tests, CI, container.
+
+    It runs and passes its tests at once; operations that nobody has written answer as a mock.
+    """
+    from scripts import init as beginning
+
+    return beginning.run(document, folder, HERE)
 
 
 @document_verbs.command("lint")
