@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from .faults import ContentTooLarge, Fault, MalformedRequest, UnsupportedMediaType
 from .judge import Judge, faults, pointer
-from .parameters import JSON, grouped
+from .parameters import JSON, Parameter, declare, grouped, header_faults
 from .parts import Part, essence, parse_parts
 from .scalars import parse_json, parse_pairs
 from .shapes import Shape
@@ -184,9 +184,10 @@ class FormContent(JsonContent):
 
     def __init__(self, judge: Judge, place: str) -> None:
         super().__init__(judge, place)
-        declared: Mapping[str, Mapping[str, Any]] = judge.at(place).get("encoding", {})
         self.encodings = {
-            name: Encoding.declared(judge, name, declared.get(name, {}), self.shape.member(name))
+            name: Encoding.declared(
+                judge, name, f"{place}/encoding{pointer(name)}", self.shape.member(name)
+            )
             for name in sorted(self.shape.names)
         }
 
@@ -254,15 +255,16 @@ class Encoding:
     is_json: bool
     media_types: tuple[str, ...]
     """What a part of it may be; anything where there is none."""
-    headers: frozenset[str]
-    """Headers that a part must have, in lower case."""
+    headers: tuple[Parameter, ...] = ()
+    """Those that a part of it has beside its media type."""
 
     @classmethod
     def of(cls, name: str, shape: Shape) -> "Encoding":
-        return cls(name, Style(name, "form", True, shape), is_compound(shape), (), frozenset())
+        return cls(name, Style(name, "form", True, shape), is_compound(shape), ())
 
     @classmethod
-    def declared(cls, judge: Judge, name: str, node: Mapping[str, Any], shape: Shape) -> "Encoding":
+    def declared(cls, judge: Judge, name: str, place: str, shape: Shape) -> "Encoding":
+        node: Mapping[str, Any] = judge.at(place) if judge.has(place) else {}
         style = node.get("style", "form")
         styled = bool({"style", "explode", "allowReserved"} & node.keys())
         media_types = tuple(text.strip().lower() for text in node.get("contentType", "").split(","))
@@ -273,10 +275,10 @@ class Encoding:
             style=Style(name, style, node.get("explode", style == "form"), shape),
             is_json=not styled and (all_json or (not media_types and is_compound(shape))),
             media_types=media_types,
-            headers=frozenset(
-                wire_name.lower()
-                for wire_name, header in node.get("headers", {}).items()
-                if judge.resolve(header).get("required", False)
+            headers=tuple(
+                declare(judge, f"{place}/headers{pointer(header)}", header=header)
+                for header in node.get("headers", {})
+                if header.lower() != "content-type"  # the specification says to ignore it
             ),
         )
 
@@ -302,8 +304,9 @@ class Encoding:
         media_type = part.media_type
         if media_type and self.media_types and not any(covers(media_type, self.media_types)):
             raise ValueError(f"is not of the media type {' or '.join(self.media_types)}")
-        if missing := sorted(self.headers - part.headers.keys()):
-            raise ValueError(f"lacks the header {missing[0]}")
+        for header in self.headers:
+            for fault in header_faults(header, part.headers.get(header.style.name)):
+                raise ValueError(f"is in a part whose header {header.name} {fault.detail}")
         if JSON.fullmatch(media_type or "") or (media_type is None and self.is_json):
             value = self._json(bytes(part.content))
             return Parsed(value, value)

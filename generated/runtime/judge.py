@@ -90,6 +90,8 @@ def faults(
     for error in validator.iter_errors(value):
         where = prefix + pointer(*error.instance_path)
         match error.kind.as_dict():
+            case {"unexpected": _} if error.kind.name == "unevaluatedItems":  # which are values
+                yield Fault(place, where, "has more items than the document knows", error.kind.name)
             case {"unexpected": unexpected}:
                 for name in unexpected:
                     yield Fault(

@@ -9,13 +9,14 @@ from types import MappingProxyType
 from typing import Any
 
 import jsonschema_rs
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 
 from .faults import Fault
 from .judge import Judge, faults, pointer
 from .scalars import parse_json, parse_pairs, read
 from .shapes import Shape
 from .styles import DEFAULT_STYLES, Style, StyleError, Values, one
+from .views import Direction
 
 ABSENT: Any = object()
 IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
@@ -74,13 +75,21 @@ class Parameter:
 COMPOUND = frozenset({"array", "object"})
 
 
-def declare(judge: Judge, place: str, keys: Mapping[str, str] = MappingProxyType({})) -> Parameter:
+def declare(
+    judge: Judge,
+    place: str,
+    keys: Mapping[str, str] = MappingProxyType({}),
+    *,
+    header: str = "",
+    direction: Direction = Direction.REQUEST,
+) -> Parameter:
     """The parameter that stands at that place of the document.
 
-    `keys` tells what the route calls the names of its path.
+    `keys` tells what the route calls the names of its path. What stands below `headers` is a
+    parameter in all but its place and its name, which is `header`.
     """
     place = judge.locate(place)
-    node = judge.at(place)
+    node = {"name": header, "in": "header", **judge.at(place)}
     media_type = next(iter(node.get("content", {})), None)
     if media_type is not None:
         schema_place = f"{place}/content{pointer(media_type)}/schema"
@@ -89,6 +98,7 @@ def declare(judge: Judge, place: str, keys: Mapping[str, str] = MappingProxyType
         schema_place = f"{place}/schema"
         schema = node.get("schema", True)
     style = node.get("style", DEFAULT_STYLES.get(node["in"], "form"))
+    explode = media_type is None and node.get("explode", style == "form")
     resolved = judge.resolve(schema)
     defaults = [found["default"] for found in (schema, resolved) if has_default(found)]
     name = node["name"].lower() if node["in"] == "header" else node["name"]
@@ -99,12 +109,25 @@ def declare(judge: Judge, place: str, keys: Mapping[str, str] = MappingProxyType
         required=node.get("required", False),
         has_default=bool(defaults),
         default=next(iter(defaults), None),
-        style=Style(
-            name, style, node.get("explode", style == "form"), Shape(judge, schema), node["name"]
-        ),
+        style=Style(name, style, explode, Shape(judge, schema), node["name"]),
         media_type=media_type,
-        validator=judge.validator(schema_place if judge.has(schema_place) else None),
+        validator=judge.validator(schema_place if judge.has(schema_place) else None, direction),
     )
+
+
+def header_faults(header: Parameter, text: str | None) -> Iterator[Fault]:
+    """What is wrong with a header of a response or of a part; None where it is not there."""
+    where = pointer(header.name)
+    if text is None:
+        if header.required:
+            yield Fault("header", where, "is required")
+        return
+    try:
+        value = header.read({header.style.name: [text]})
+    except ValueError as error:
+        yield Fault("header", where, str(error))
+    else:
+        yield from faults(header.validator, value, "header", where)
 
 
 def has_default(schema: Any) -> bool:
@@ -189,7 +212,9 @@ def path_values(request: Request, found: list[Fault]) -> Values:
 
 
 def cookie_values(request: Request, found: list[Fault]) -> Values:
-    return {name: [value] for name, value in request.cookies.items()}
+    """Those of one name stay apart: so does an exploded array write them."""
+    cookies = [text for sent in request.headers.getlist("cookie") for text in sent.split(";")]
+    return grouped([pair for text in cookies for pair in cookie_parser(text).items()])
 
 
 def grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:

@@ -14,10 +14,8 @@ from starlette.responses import Response
 
 from .faults import Fault
 from .judge import Judge, faults, pointer
-from .parameters import JSON
+from .parameters import JSON, declare, header_faults
 from .parts import essence
-from .shapes import Shape
-from .styles import Style
 from .views import Direction
 
 
@@ -68,7 +66,12 @@ class Promise:
             for media_type in content
         }
         self.headers = [
-            PromisedHeader(judge, name, f"{place}/headers{pointer(name)}")
+            declare(
+                judge,
+                f"{place}/headers{pointer(name)}",
+                header=name,
+                direction=Direction.RESPONSE,
+            )
             for name in node.get("headers", {})
             if name.lower() != "content-type"  # the specification says to ignore it
         ]
@@ -82,7 +85,7 @@ class Promise:
         elif response.body:
             yield Fault("body", "", "is not declared")
         for header in self.headers:
-            yield from header.faults(response)
+            yield from header_faults(header, response.headers.get(header.name))
 
     def content(self, media_type: str) -> "PromisedContent | None":
         """What is promised of a media type; the most specific range that covers it."""
@@ -113,39 +116,6 @@ class PromisedContent:
         yield from faults(
             self.validator, json.loads(body) if self.is_json else body.decode(), "body"
         )
-
-
-class PromisedHeader:
-    def __init__(self, judge: Judge, name: str, place: str) -> None:
-        place = judge.locate(place)
-        node = judge.at(place)
-        self.name = name
-        self.required: bool = node.get("required", False)
-        schema = f"{place}/schema"
-        self.style = Style(
-            name.lower(),
-            "simple",
-            node.get("explode", False),
-            Shape(judge, node.get("schema", True)),
-        )
-        self.validator: jsonschema_rs.Draft202012Validator = judge.validator(
-            schema if judge.has(schema) else None, Direction.RESPONSE
-        )
-
-    def faults(self, response: Response) -> Iterator[Fault]:
-        text = response.headers.get(self.name)
-        where = pointer(self.name)
-        if text is None:
-            if self.required:
-                yield Fault("header", where, "is required")
-            return
-        try:
-            readings = self.style.readings({self.style.name: [text]})
-            value = next((self.style.shape.value(raw) for raw in readings), text)
-        except ValueError as error:
-            yield Fault("header", where, str(error))
-        else:
-            yield from faults(self.validator, value, "header", where)
 
 
 def render(result: object, success: Promise) -> Response:

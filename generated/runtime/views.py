@@ -6,7 +6,7 @@ What a schema requires and marks `readOnly` is required of responses alone; what
 Object", JSON Schema 2020-12 validation section 9.4).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from enum import StrEnum
 from typing import Any
 
@@ -27,7 +27,14 @@ def view(document: Mapping[str, Any], direction: Direction) -> Mapping[str, Any]
     """The document itself, where nothing in it depends on the direction."""
     if not is_marked(document, direction):
         return document
-    viewed: dict[str, Any] = View(document, direction).of(document)
+    forbids = direction is Direction.RESPONSE
+    viewed: dict[str, Any] = View(document, {direction}, forbids=forbids).of(document)
+    return viewed
+
+
+def either(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with nothing required that only one of both sides sends."""
+    viewed: dict[str, Any] = View(document, set(Direction), forbids=False).of(document)
     return viewed
 
 
@@ -38,9 +45,12 @@ def is_marked(node: Any, mark: str) -> bool:
 
 
 class View:
-    def __init__(self, document: Mapping[str, Any], direction: Direction) -> None:
+    """Requires nothing that bears one of the marks, and forbids it, too, if asked to."""
+
+    def __init__(self, document: Mapping[str, Any], marks: Set[str], *, forbids: bool) -> None:
         self.document = document
-        self.direction = direction
+        self.marks = marks
+        self.forbids = forbids
 
     def of(self, node: Any, hidden: frozenset[str] = frozenset(), *, named: bool = False) -> Any:
         if isinstance(node, list):
@@ -64,7 +74,7 @@ class View:
         return self.of(child, passed, named=name in NAMED)
 
     def _member(self, schema: Any) -> Any:
-        if self.direction is Direction.RESPONSE and self._is_hidden(schema):
+        if self.forbids and self._is_hidden(schema):
             return False
         return self.of(schema)
 
@@ -90,7 +100,7 @@ class View:
         seen: set[int] = set()
         while isinstance(schema, Mapping) and id(schema) not in seen:
             seen.add(id(schema))
-            if schema.get(self.direction) is True:
+            if any(schema.get(mark) is True for mark in self.marks):
                 return True
             parts = schema.get("allOf")
             if isinstance(parts, list) and any(self._is_hidden(part) for part in parts):

@@ -47,7 +47,7 @@ class Upgrade:
     """Schemas of OpenAPI 3.0 as JSON Schema 2020-12.
 
     Newer documents often keep `exclusiveMinimum: true` from their past, which is no JSON Schema
-    any more: it means what it meant.
+    any more: it means what it meant. A schema's `$id` goes: references are into the document.
     """
 
     def __init__(self, old: bool) -> None:
@@ -62,7 +62,8 @@ class Upgrade:
             return {name: self.node(child) for name, child in node.items()}
         if self.old and isinstance(node.get("$ref"), str) and not node.keys() & set(METHODS):
             return {"$ref": node["$ref"]}  # all beside it is ignored in 3.0
-        made = ranged(bounds({name: self._keyword(name, node[name]) for name in node}))
+        made = {name: self._keyword(name, node[name]) for name in node if name != "$id"}
+        made = ranged(bounds(made))
         return nullable(made) if self.old else made
 
     def _keyword(self, name: str, child: Any) -> Any:
