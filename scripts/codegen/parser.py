@@ -12,6 +12,7 @@ from typing import Any
 
 from datamodel_code_generator import OpenAPIScope
 from datamodel_code_generator.imports import Imports
+from datamodel_code_generator.parser._schema_object import JsonSchemaObject
 from datamodel_code_generator.parser.openapi import OpenAPIParser as ModelParser
 from datamodel_code_generator.parser.openapi import ParameterObject, ReferenceObject
 from datamodel_code_generator.types import DataType
@@ -107,8 +108,8 @@ class RecordingParser(RouteParser):  # type: ignore[misc]  # the base is untyped
             parameter = self.resolve_object(reference, ParameterObject, "parameter")
             place = parameter.in_.value
             where = [*path, name, place, parameter.name]
-            schema = parameter.schema_ or next(iter(parameter.content.values())).schema_
-            data_type = self.parse_item(parameter.name, schema, where)
+            holder = next(iter(parameter.content.values()), parameter)
+            data_type = self.parse_item(parameter.name, schema_object(holder.schema_), where)
             self.seen[-1].parameters[place, parameter.name] = data_type
 
     def parse_request_body(self, name: str, request_body: Any, path: list[str]) -> Any:
@@ -119,3 +120,12 @@ class RecordingParser(RouteParser):  # type: ignore[misc]  # the base is untyped
         types = ModelParser.parse_responses(self, name, responses, path)
         self.seen[-1].responses = {str(status): found for status, found in types.items()}
         return types
+
+
+def schema_object(schema: ReferenceObject | JsonSchemaObject | bool | None) -> JsonSchemaObject:
+    """A schema as the generator takes it: what is none, or says nothing, is of any type."""
+    if isinstance(schema, JsonSchemaObject):
+        return schema
+    node = {"$ref": schema.ref} if isinstance(schema, ReferenceObject) else {}
+    made: JsonSchemaObject = JsonSchemaObject.model_validate(node)
+    return made

@@ -10,7 +10,9 @@ from typing import Any
 
 from scripts.codegen.names import Names
 from scripts.codegen.runtime.normal import METHODS, resolve
+from scripts.codegen.runtime.parameters import JSON
 from scripts.codegen.runtime.shapes import type_of
+from scripts.codegen.runtime.views import either
 
 CONSTRAINTS = frozenset(
     {
@@ -21,7 +23,12 @@ CONSTRAINTS = frozenset(
         "unevaluatedProperties", "uniqueItems",
     }
 )  # fmt: skip
-ANNOTATIONS = frozenset({"$comment", "example", "examples", "externalDocs", "nullable", "xml"})
+ANNOTATIONS = frozenset(
+    {
+        "$comment", "contentEncoding", "contentMediaType", "contentSchema", "example", "examples",
+        "externalDocs", "nullable", "xml",
+    }
+)  # fmt: skip
 TYPING_FORMATS = frozenset({"binary", "date", "date-time", "uuid"})
 NAMED = frozenset({"properties", "patternProperties", "$defs", "schemas"})
 """Keywords whose members are names, not keywords."""
@@ -31,7 +38,7 @@ DEEPEST_COMBINATION = 20
 
 def typing_only(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
     """The typing copy of a document in its normal form."""
-    stripped: dict[str, Any] = Renamed(names).of(strip(document))
+    stripped: dict[str, Any] = Renamed(names).of(strip(either(document)))
     stripped = inline(Simplified(stripped).of(stripped))
     stripped["info"] = {"title": "-", "version": "-"}
     stripped["tags"] = [{"name": module} for module in names.modules.values()]
@@ -62,7 +69,7 @@ def strip(node: Any, names: bool = False) -> Any:
     }
     if not names and isinstance(made.get("properties"), dict):
         made["properties"] = {name: literal(child) for name, child in made["properties"].items()}
-    return made
+    return made | {"format": "binary"} if not names and is_file(node) else made
 
 
 def literal(schema: Any) -> Any:
@@ -75,11 +82,22 @@ def literal(schema: Any) -> Any:
     return schema
 
 
+def is_file(schema: Mapping[str, Any]) -> bool:
+    """Whether a string is the bytes of something, as OpenAPI 3.1 writes `format: binary`."""
+    media_type = schema.get("contentMediaType")
+    if not isinstance(media_type, str) or schema.get("type") != "string":
+        return False
+    is_text = media_type.startswith("text/") or JSON.fullmatch(media_type) is not None
+    return not is_text and schema.get("contentEncoding", "binary") == "binary"
+
+
 def is_constraint(name: str, value: Any) -> bool:
     if name == "format":
         return value not in TYPING_FORMATS
     if name == "default" and value is None:
         return True  # so it is without one
+    if name == "const":
+        return isinstance(value, list | Mapping)
     if name.startswith("x-"):
         return name != "x-enum-varnames"
     # `additionalProperties: false` forbids, a schema there types

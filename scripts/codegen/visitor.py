@@ -268,13 +268,13 @@ class Views:
     def body(self, content: Mapping[str, Any], types: Mapping[str, Any]) -> str | None:
         if not content:
             return None
-        hints = [
-            self.hints.of(types[media_type])
-            if media_type in types and is_structured(media_type)
-            else "bytes"
-            for media_type in content
-        ]
+        hints = [self.media_type(media_type, types) for media_type in content]
         return " | ".join(dict.fromkeys(hints))
+
+    def media_type(self, media_type: str, types: Mapping[str, Any]) -> str:
+        if not is_structured(media_type):
+            return "bytes"
+        return self.hints.of(types[media_type]) if media_type in types else "Any"
 
     def headers(self, node: Mapping[str, Any]) -> list[Header]:
         found: dict[str, Header] = {}
