@@ -151,6 +151,9 @@ class Walker:
             return [self.node(child, (*path, str(i))) for i, child in enumerate(node)]
         if not isinstance(node, dict):
             return node
+        if not named and isinstance(node.get("$dynamicRef"), str) and "$ref" not in node:
+            # one document is one scope: what is meant is what has the anchor in it
+            node = {"$ref" if name == "$dynamicRef" else name: node[name] for name in node}
         if not named and isinstance(node.get("$ref"), str):
             return self._reference(node, path)
         made = {
@@ -206,6 +209,8 @@ def needs_bundling(node: Any) -> bool:
             reference = current.get("$ref")
             if isinstance(reference, str) and not reference.startswith("#/"):
                 return True
+            if isinstance(current.get("$dynamicRef"), str):
+                return True
             mapping = current.get("mapping")
             if isinstance(mapping, dict) and any(map(is_external, mapping.values())):
                 return True
@@ -248,14 +253,15 @@ def free_name(target: Target, taken: Mapping[str, Any]) -> str:
 
 
 def anchors(node: Any) -> dict[str, Path_]:
-    """Where each `$anchor` of a file stands."""
+    """Where each `$anchor` and `$dynamicAnchor` of a file stands."""
     found: dict[str, Path_] = {}
     waiting: list[tuple[Path_, Any]] = [((), node)]
     while waiting:
         path, current = waiting.pop()
         if isinstance(current, dict):
-            if isinstance(current.get("$anchor"), str):
-                found[current["$anchor"]] = path
+            for keyword in ("$anchor", "$dynamicAnchor"):
+                if isinstance(current.get(keyword), str):
+                    found[current[keyword]] = path
             waiting.extend(((*path, name), child) for name, child in current.items())
         elif isinstance(current, list):
             waiting.extend(((*path, str(i)), child) for i, child in enumerate(current))

@@ -4,7 +4,7 @@ What is for readers only, and asks nothing of the service, is listed in `DOCUMEN
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,19 +19,38 @@ from scripts.codegen.runtime.normal import DATA, METHODS, NAMED
 
 DOCUMENTATION_ONLY = frozenset(
     {
+        "$comment",
+        "$id",  # references are into the document
+        "$vocabulary",
+        "allowEmptyValue",
+        "allowReserved",  # how a client may write a value; every way is read
+        "bearerFormat",
         "callbacks",  # requests that the service would send; a service writes them by hand
+        "contentEncoding",
+        "contentMediaType",
+        "contentSchema",
         "deprecated",
         "description",
+        "double",  # formats, like those that nobody has registered
         "example",
         "examples",
         "externalDocs",
+        "float",
+        "flows",  # where a client gets a token; its scopes stand in the requirements
+        "info",
         "links",
+        "openIdConnectUrl",
+        "password",
         "servers",  # where the document's readers find the service; paths carry no prefix
         "summary",
+        "title",
         "webhooks",
         "xml",
     }
 )
+JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+DIALECTS = "https://spec.openapis.org/oas/3."
+"""OpenAPI's own, which are JSON Schema 2020-12 and annotations."""
 VERSIONS = ("3.0", "3.1", "3.2")
 OFFICIAL = "resources/schemas"
 """Where openapi-spec-validator keeps the schemas of documents; the rest of it is slow to import."""
@@ -71,6 +90,8 @@ def findings(document: Document) -> Iterator[DocumentError]:
         for method in METHODS:
             if method in document.resolve(item):
                 yield from operation(document, path, method, seen)
+    yield from dialects(document)
+    yield from dynamic_anchors(document)
     yield from invalid_schemas(document)
 
 
@@ -99,10 +120,15 @@ def inner(error: Any) -> Iterator[Any]:
 
 @cache
 def official_schema(version: str) -> Any:
+    return jsonschema_rs.validator_for(official_document(version), mask="the value")
+
+
+def official_document(version: str) -> dict[str, Any]:
     package = find_spec("openapi_spec_validator")
     (folder,) = (package.submodule_search_locations if package else None) or [""]
-    schema = json.loads((Path(folder) / OFFICIAL / f"v{version}" / "schema.json").read_bytes())
-    return jsonschema_rs.validator_for(schema, mask="the value")
+    file = Path(folder) / OFFICIAL / f"v{version}" / "schema.json"
+    schema: dict[str, Any] = json.loads(file.read_bytes())
+    return schema
 
 
 def references(document: Document) -> Iterator[DocumentError]:
@@ -119,20 +145,29 @@ def references(document: Document) -> Iterator[DocumentError]:
 
 
 def declared_references(
-    node: Any, path: tuple[str | int, ...], *, named: bool = False
+    node: Any, path: tuple[str | int, ...]
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every reference and where it stands; what looks like one in an example is none."""
+    """Every reference and where it stands."""
+    for where, found in objects(node, path):
+        if isinstance(found.get("$ref"), str):
+            yield where, found["$ref"]
+
+
+def objects(
+    node: Any, path: tuple[str | int, ...] = (), *, named: bool = False
+) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
+    """Every object that has keywords; what looks like one in an example is none."""
     if isinstance(node, list):
         for index, child in enumerate(node):
-            yield from declared_references(child, (*path, index))
+            yield from objects(child, (*path, index))
     if not isinstance(node, dict):
         return
-    if not named and isinstance(node.get("$ref"), str):
-        yield path, node["$ref"]
+    if not named:
+        yield path, node
     for name, child in node.items():
         if named or not (name in DATA or name.startswith("x-")):
             inner = not named and name in NAMED and isinstance(child, dict)
-            yield from declared_references(child, (*path, name), named=inner)
+            yield from objects(child, (*path, name), named=inner)
 
 
 def leads_in_a_circle(document: Document, reference: str) -> bool:
@@ -167,6 +202,30 @@ def same_paths(document: Document) -> Iterator[DocumentError]:
                 ("paths", path), f"The path {path} is the same as {seen[plain]}: join the two."
             )
         seen[plain] = path
+
+
+def dialects(document: Document) -> Iterator[DocumentError]:
+    for path, node in objects(document.content):
+        for keyword in ("jsonSchemaDialect", "$schema"):
+            dialect = node.get(keyword, JSON_SCHEMA)
+            if dialect != JSON_SCHEMA and not str(dialect).startswith(DIALECTS):
+                yield document.error(
+                    (*path, keyword),
+                    f"Schemas of {dialect} can't be judged: write them in {JSON_SCHEMA}.",
+                )
+
+
+def dynamic_anchors(document: Document) -> Iterator[DocumentError]:
+    seen = set()
+    for path, node in objects(document.content):
+        name = node.get("$dynamicAnchor")
+        if name is not None and name in seen:
+            yield document.error(
+                (*path, "$dynamicAnchor"),
+                f"The dynamic anchor `{name}` is there twice, and only one can be followed:"
+                " rename one, and refer to it by its name.",
+            )
+        seen.add(name)
 
 
 def invalid_schemas(document: Document) -> Iterator[DocumentError]:
