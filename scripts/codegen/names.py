@@ -120,7 +120,7 @@ class Names:
 
 
 def declared_scopes(document: Mapping[str, Any]) -> dict[str, str]:
-    """The scopes of all OAuth 2 flows, and what they are for."""
+    """The scopes of all OAuth 2 flows, with what they are for, and others that operations name."""
     schemes = document.get("components", {}).get("securitySchemes", {}).values()
     flows = [
         flow
@@ -128,4 +128,12 @@ def declared_scopes(document: Mapping[str, Any]) -> dict[str, str]:
         for flow in resolve(document, scheme).get("flows", {}).values()
         if isinstance(flow, Mapping)
     ]
-    return {name: text for flow in flows for name, text in flow.get("scopes", {}).items()}
+    asked = [
+        name
+        for _, _, node in operations(document)
+        for alternative in node["security"]
+        for names in alternative.values()
+        for name in names
+    ]
+    declared = {name: text for flow in flows for name, text in flow.get("scopes", {}).items()}
+    return declared | {name: "" for name in asked if name not in declared}

@@ -197,11 +197,25 @@ def write_our_own(folder: Path, document: dict[str, Any], theirs: Document, part
         folder / "tests" / "contract" / "test_operations.py",
         "test_operations.py.jinja2",
         sections=f'{sections}, "/livez", "/readyz"',
-        exceptions={},
+        exceptions=uncallable(document),
     )
     write(folder / "tests" / "contract" / "__init__.py", "")
     render(folder / ".ci" / "run", "ci.jinja2")
     (folder / ".ci" / "run").chmod(0o755)
+
+
+def uncallable(document: dict[str, Any]) -> dict[str, str]:
+    """The operations that nobody can call without TLS, and why."""
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    return {
+        node["operationId"]: "it asks for a client's certificate, which needs TLS"
+        for node in all_operations(document)
+        if node["security"]
+        and all(
+            any(schemes[name].get("type") == "mutualTLS" for name in alternative)
+            for alternative in node["security"]
+        )
+    }
 
 
 def after_docstring(text: str, lines: str) -> str:

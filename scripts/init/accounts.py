@@ -48,7 +48,7 @@ def accounts(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Accounts:
     part = kept(ours)
     if theirs["openapi"].startswith("3.0"):
         part = lowered(part, part["components"]["schemas"])
-    renaming = Renaming(set(called(theirs)))
+    renaming = Renaming(set(called(normal(theirs))))
     tags = {tag: renaming.tag(tag) for tag in TAGS}
     return Accounts(renaming.part(part), renaming.in_python(ours, part), renaming.moved, tags)
 
@@ -162,12 +162,12 @@ def lowered(node: Json, schemas: Mapping[str, Any]) -> Json:
 
 
 def called(document: Mapping[str, Any]) -> Iterator[Name]:
-    """Everything that a document names, as Python or a router would tell it apart."""
-    for path, item in (document.get("paths") or {}).items():
-        yield "path", re.sub(r"\{[^}]*\}", "{}", path)
-        for name, node in operations(item):
-            yield "operation", pascal(str(node.get("operationId", f"{name} {path}")))
-            yield from (("tag", snake(tag)) for tag in node.get("tags", ())[:1])
+    """Everything that a document in its normal form names, as Python would tell it apart."""
+    for path, item in document["paths"].items():
+        yield "path", path
+        for _, node in operations(item):
+            yield "operation", pascal(node["operationId"])
+            yield "tag", snake(node["tags"][0])
     for kind, members in (document.get("components") or {}).items():
         if isinstance(members, Mapping):
             yield from ((kind, class_name(name)) for name in members)
