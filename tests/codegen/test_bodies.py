@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from generated.runtime import InvalidRequest, MalformedRequest, RequestRefused, UnsupportedMediaType
+from generated.runtime.normal import normal
 from tests.codegen.requests import contract_of, request
 
 INTEGER = {"type": "integer"}
@@ -56,6 +57,8 @@ BOUNDARY = "multipart/form-data; boundary=b"
 NAME = ('name="name"', "", b"Ada")
 STYLED = {"tags": {"style": "form", "explode": False}}
 DEEP = {"address": {"style": "deepObject", "explode": True}}
+MEMBERS = {"address": {"style": "form"}}
+FOLDED = {"address": {"style": "form", "explode": False, "contentType": "image/png"}}
 
 ACCEPTED: list[tuple[Any, str, bytes, Any]] = [
     (only("application/json"), "application/json", b'{"name": "Ada", "age": 3}',
@@ -77,6 +80,18 @@ ACCEPTED: list[tuple[Any, str, bytes, Any]] = [
     (only(MULTIPART), BOUNDARY, parts(NAME, ('name="tags"', "", b"a")),
      {"name": "Ada", "tags": ["a"]}),
     (only(MULTIPART), BOUNDARY, parts(NAME, ('name="address"', "", b'{"zip":1}')),
+     {"name": "Ada", "address": {"zip": 1}}),
+    (only(MULTIPART, encoding=STYLED | MEMBERS), BOUNDARY,
+     parts(NAME, ('name="zip"', "", b"1"), ('name="tags"', "", b"a,b")),
+     {"name": "Ada", "address": {"zip": 1}, "tags": ["a", "b"]}),
+    (only(MULTIPART, encoding=FOLDED), BOUNDARY, parts(NAME, ('name="address"', "", b"zip,1")),
+     {"name": "Ada", "address": {"zip": 1}}),
+    (only(MULTIPART, encoding=DEEP), BOUNDARY, parts(NAME, ('name="address[zip]"', "", b"1")),
+     {"name": "Ada", "address": {"zip": 1}}),
+    (only(MULTIPART, encoding=FOLDED), BOUNDARY,
+     parts(NAME, ('name="address"', "Content-Type: application/json\r\n", b'{"zip":1}')),
+     {"name": "Ada", "address": {"zip": 1}}),
+    (only(FORM, encoding=MEMBERS), FORM, b"name=Ada&zip=1",
      {"name": "Ada", "address": {"zip": 1}}),
     (only(MULTIPART), BOUNDARY,
      parts(NAME, ('name="photo"; filename="a.png"', "Content-Type: image/png\r\n", b"\x89\x00")),
@@ -116,6 +131,8 @@ REFUSED: list[tuple[Any, str, bytes, str]] = [
     (only(MULTIPART), BOUNDARY, parts(NAME, ('name="age"', "", b"x")), "/age"),
     (only(MULTIPART), BOUNDARY, parts(NAME, (PHOTO, "", b"12345")), "/photo"),
     (only(MULTIPART), BOUNDARY, parts(NAME, ('name="address"', "", b"{")), "/address"),
+    (only(MULTIPART, encoding=FOLDED), BOUNDARY, parts(NAME, ('name="address"', "", b"zip")),
+     "/address"),
     (only(MULTIPART, encoding=PNG), BOUNDARY,
      parts(NAME, (PHOTO, "Content-Type: image/gif\r\n", b"1")), "/photo"),
     (only(MULTIPART, encoding=HEADED), BOUNDARY, parts(NAME, (PHOTO, "", b"1")), "/photo"),
@@ -161,6 +178,20 @@ async def test_a_body_that_cannot_be_read_is_refused(
 
 async def test_a_body_that_is_not_required_may_be_absent() -> None:
     assert await read(only("application/json"), b"", required=False) is None
+
+
+def test_parts_have_no_style_in_openapi_3_0() -> None:
+    operation = {
+        "requestBody": {"content": only(MULTIPART, encoding=MEMBERS)},
+        "responses": {"204": {"description": "-"}},
+    }
+    info = {"title": "t", "version": "1"}
+    document = {"openapi": "3.0.3", "info": info, "paths": {"/a": {"post": operation}}}
+
+    content = normal(document)["paths"]["/a"]["post"]["requestBody"]["content"]
+
+    assert content[MULTIPART]["encoding"] == {"address": {}}
+    assert MEMBERS == {"address": {"style": "form"}}
 
 
 READ_ONLY = {

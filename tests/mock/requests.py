@@ -115,7 +115,7 @@ def written_form(
     form: list[tuple[str, str, str | None]] = []
     for name, member in value.items():
         encoding = content.encoding(name)
-        if isinstance(content, MultipartContent):
+        if isinstance(content, MultipartContent) and not encoding.is_styled:
             parts = member if isinstance(member, list) else [member]
             form += [(name, text(part), kind_of(part, encoding.media_types)) for part in parts]
         elif encoding.is_json:

@@ -198,7 +198,7 @@ class FormContent(JsonContent):
         form: dict[str, Any] = {}
         for encoding in self._encodings(values):
             try:
-                form |= encoding.read(values)
+                form |= encoding.read(self._own(encoding, values))
             except ValueError as error:  # RFC 6749 section 3.2, and good sense elsewhere
                 found.append(Fault("body", pointer(encoding.name), str(error), "repeated"))
         for name in self.shape.required & self.encodings.keys() - form.keys():
@@ -215,6 +215,11 @@ class FormContent(JsonContent):
         for name in values.keys() - claimed:
             yield self.encoding(name)
 
+    def _own(self, encoding: "Encoding", values: Values) -> Values:
+        """Without the other members, which an object that is open would take for its own."""
+        others = self.encodings.keys() - {encoding.name} - encoding.style.shape.names
+        return {name: texts for name, texts in values.items() if name not in others}
+
 
 class MultipartContent(FormContent):
     """Parts, each with a name and, if it has one, a media type of its own (RFC 7578)."""
@@ -226,8 +231,8 @@ class MultipartContent(FormContent):
         named: dict[str, list[Part]] = {}
         for part in parse_parts(body, content_type):
             named.setdefault(part.name, []).append(part)
-        judged: dict[str, Any] = {}
-        given: dict[str, Any] = {}
+        judged = self._styled(named, found)
+        given = dict(judged)
         for name, parts in named.items():
             encoding = self.encoding(name)
             try:
@@ -244,6 +249,26 @@ class MultipartContent(FormContent):
                 judged[name], given[name] = values[0].judged, values[0].given
         return Parsed(judged, given)
 
+    def _styled(self, named: dict[str, list[Part]], found: list[Fault]) -> dict[str, Any]:
+        """The members that are written as their style says; takes their parts out of `named`.
+
+        A part of another media type than text is what that says (OpenAPI 3.1 "Encoding Object").
+        """
+        form: dict[str, Any] = {}
+        texts = {name: parts for name, parts in named.items() if all(map(is_text, parts))}
+        for encoding in self.encodings.values():
+            own = self._own(encoding, {name: [] for name in texts if encoding.claims(name)})
+            if not encoding.is_styled or not own:
+                continue
+            try:
+                for part in (part for name in own for part in named.pop(name, ())):
+                    encoding.check(part)
+                values = {name: [part.content.decode() for part in texts[name]] for name in own}
+                form |= encoding.read(values)
+            except ValueError as error:
+                found.append(Fault("body", pointer(encoding.name), str(error)))
+        return form
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -252,6 +277,7 @@ class Encoding:
     name: str
     style: Style
     is_json: bool
+    is_styled: bool
     media_types: tuple[str, ...]
     """What a part of it may be; anything where there is none."""
     headers: tuple[Parameter, ...] = ()
@@ -259,20 +285,23 @@ class Encoding:
 
     @classmethod
     def of(cls, name: str, shape: Shape) -> "Encoding":
-        return cls(name, Style(name, "form", True, shape), is_compound(shape), ())
+        style = Style(name, "form", True, shape)
+        return cls(name, style, is_compound(shape), False, ())
 
     @classmethod
     def declared(cls, judge: Judge, name: str, place: str, shape: Shape) -> "Encoding":
         node: Mapping[str, Any] = judge.at(place) if judge.has(place) else {}
         style = node.get("style", "form")
         styled = bool({"style", "explode", "allowReserved"} & node.keys())
-        media_types = tuple(text.strip().lower() for text in node.get("contentType", "").split(","))
-        media_types = tuple(filter(None, media_types))
+        # a style says all: no content type counts beside it
+        declared = "" if styled else node.get("contentType", "")
+        media_types = tuple(filter(None, (text.strip().lower() for text in declared.split(","))))
         all_json = bool(media_types) and all(map(JSON.fullmatch, media_types))
         return cls(
             name=name,
             style=Style(name, style, node.get("explode", style == "form"), shape),
             is_json=not styled and (all_json or (not media_types and is_compound(shape))),
+            is_styled=styled,
             media_types=media_types,
             headers=tuple(
                 declare(judge, f"{place}/headers{pointer(header)}", header=header)
@@ -303,18 +332,22 @@ class Encoding:
         media_type = part.media_type
         if media_type and self.media_types and not any(covers(media_type, self.media_types)):
             raise ValueError(f"is not of the media type {' or '.join(self.media_types)}")
-        for header in self.headers:
-            for fault in header_faults(header, part.headers.get(header.style.name)):
-                raise ValueError(f"is in a part whose header {header.name} {fault.detail}")
+        self.check(part)
         if JSON.fullmatch(media_type or "") or (media_type is None and self.is_json):
             value = self._json(bytes(part.content))
             return Parsed(value, value)
         shape = self.style.shape.element if self.style.shape.is_array else self.style.shape
-        if part.filename is None and (media_type or "text/plain").startswith("text/"):
+        if is_text(part):
             value = shape.value(part.content.decode("utf-8"))
             return Parsed(value, value)
         content = bytes(part.content)
         return Parsed(octets(content), content)
+
+    def check(self, part: Part) -> None:
+        """Raises ValueError for a header that is missing, or breaks its schema."""
+        for header in self.headers:
+            for fault in header_faults(header, part.headers.get(header.style.name)):
+                raise ValueError(f"is in a part whose header {header.name} {fault.detail}")
 
     def _json(self, content: bytes) -> Any:
         try:
@@ -327,6 +360,10 @@ def is_compound(shape: Shape) -> bool:
     """Whether a form writes it, or each of its elements, as JSON."""
     inner = shape.element if shape.is_array else shape
     return inner.is_object and not inner.is_scalar
+
+
+def is_text(part: Part) -> bool:
+    return part.filename is None and (part.media_type or "text/plain").startswith("text/")
 
 
 def covers(media_type: str, ranges: tuple[str, ...]) -> Iterator[bool]:

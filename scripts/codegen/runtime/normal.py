@@ -70,7 +70,18 @@ class Upgrade:
         if name.startswith("x-") or name in DATA:
             return child
         # in a path, `parameters` is a list
-        return self.node(child, named=name in NAMED and isinstance(child, Mapping))
+        made = self.node(child, named=name in NAMED and isinstance(child, Mapping))
+        return without_styles(made) if self.old and name == "content" else made
+
+
+def without_styles(contents: Any) -> Any:
+    """Bodies of several parts, which 3.0 doesn't write in styles (3.0.3 "Encoding Object")."""
+    for media_type, content in contents.items() if isinstance(contents, dict) else ():
+        if media_type.lower().startswith("multipart/"):
+            for encoding in content.get("encoding", {}).values():
+                for keyword in ("style", "explode", "allowReserved"):
+                    encoding.pop(keyword, None)
+    return contents
 
 
 def bounds(schema: dict[str, Any]) -> dict[str, Any]:
