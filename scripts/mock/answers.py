@@ -130,10 +130,13 @@ def status_of(promise: Promise) -> int:
 
 
 def negotiated(promise: Promise, accept: str) -> tuple[str, PromisedContent]:
-    """The declared media type that the client likes best (RFC 9110 section 12.5.1)."""
+    """The declared media type that the client likes best (RFC 9110 section 12.5.1).
+
+    Where it likes several, it is the first JSON among them, which alone can be made and remembered.
+    """
     ranges = [weighed(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
-    best: tuple[float, int, str] | None = None
-    for index, media_type in enumerate(promise.contents):
+    best: tuple[float, bool, str] | None = None
+    for media_type, content in promise.contents.items():
         plain = essence(media_type)
         # the most specific range that covers it counts
         weights = sorted(
@@ -142,8 +145,8 @@ def negotiated(promise: Promise, accept: str) -> tuple[str, PromisedContent]:
             if covers(wanted, plain)
         )
         weight = weights[-1][2] if weights else 0.0
-        if weight > 0 and (best is None or weight > best[0]):
-            best = (weight, index, media_type)
+        if weight > 0 and (best is None or (weight, content.is_json) > best[:2]):
+            best = (weight, content.is_json, media_type)
     if best is None:
         raise NotAcceptable(", ".join(promise.contents))
     return best[2], promise.contents[best[2]]
