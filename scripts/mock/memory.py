@@ -1,21 +1,29 @@
-"""What was POSTed to a collection is there to GET, PATCH and DELETE."""
+"""What was written to collections, and which paths of a document are their members'."""
 
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, count, islice
 from random import Random
 from typing import Any
 from uuid import UUID
 
 from generated.runtime import Contract, Operation
 from generated.runtime import paths as templates
+from generated.runtime.judge import Judge
 from generated.runtime.replies import PromisedContent
 from generated.runtime.shapes import Shape
+from scripts.mock import envelopes
+from scripts.mock.envelopes import Envelope, plain, words
+from scripts.mock.texts import texts
 
 MOST = 10_000
 """Objects of one collection; the oldest go."""
+
+ATTEMPTS = 10
+"""New identities that are made to a pattern, until another kind is tried."""
 
 Stored = OrderedDict[str, dict[str, Any]]
 
@@ -26,6 +34,10 @@ class Resource:
 
     collection: str
     member: str
+    shown: Operation
+    """What shows a whole member."""
+    envelope: Envelope
+    """How it does."""
     identifier: str
     """The member's property that its path names."""
 
@@ -56,20 +68,48 @@ def resources(contract: Contract) -> dict[str, Resource]:
     for operation in contract.operations.values():
         by_path.setdefault(operation.path, {})[operation.method] = operation
     found: dict[str, Resource] = {}
-    for member, operations in by_path.items():
+    for member in by_path:
         collection, _, last = member.rpartition("/")
-        is_named = re.fullmatch(r"\{[^{}]*\}", last)
-        if not is_named or collection not in by_path or "GET" not in operations:
+        if not re.fullmatch(r"\{[^{}]*\}", last):
             continue
-        content = json_content(operations["GET"])
-        if content is None or content.schema_place is None:
-            continue
-        shape = Shape(contract.judge, contract.judge.at(content.schema_place))
-        identifier = identifier_of(last[1:-1], collection, shape)
-        if shape.is_object and identifier is not None:
-            resource = Resource(collection, member, identifier)
-            found[collection] = found[member] = resource
+        for path in [collection] if collection in by_path else elsewhere(by_path, collection):
+            resource = resource_of(contract.judge, by_path, path, collection, member)
+            if resource is not None:
+                found[path] = found[member] = resource
     return found
+
+
+def elsewhere(by_path: Mapping[str, Any], collection: str) -> Iterator[str]:
+    """`/me/playlists`, where there is `/playlists/{id}`, and neither `/playlists` nor
+    `/me/playlists/{id}`."""
+    word = collection.rpartition("/")[2]
+    if word and not templates.names(collection):
+        with_members = {path.rpartition("/")[0] for path in by_path if path.endswith("}")}
+        for path, operations in by_path.items():
+            if path.endswith(f"/{word}") and "POST" in operations and path not in with_members:
+                yield path
+
+
+def resource_of(
+    judge: Judge,
+    by_path: Mapping[str, Mapping[str, Operation]],
+    path: str,
+    collection: str,
+    member: str,
+) -> Resource | None:
+    parameter = templates.names(member)[-1]
+    operations = [by_path[member].get(method) for method in ("GET", "PUT", "PATCH")]
+    for operation in (*operations, by_path[path].get("POST")):
+        content = json_content(operation) if operation is not None else None
+        if operation is None or content is None or content.schema_place is None:
+            continue
+        for envelope in envelopes.of_one(shape_of(judge, content), collection):
+            identifier = identifier_of(parameter, collection, envelope.shape)
+            if envelope.shape.is_object and identifier is not None:
+                return Resource(collection, member, operation, envelope, identifier)
+        if operation.method == "GET":
+            return None  # it shows something else
+    return None
 
 
 def json_content(operation: Operation) -> PromisedContent | None:
@@ -78,14 +118,18 @@ def json_content(operation: Operation) -> PromisedContent | None:
     return next((content for content in contents if content.is_json), None)
 
 
+def shape_of(judge: Judge, content: PromisedContent) -> Shape:
+    return Shape(judge, judge.at(content.schema_place) if content.schema_place else True)
+
+
 def identifier_of(parameter: str, collection: str, shape: Shape) -> str | None:
     """The property that a path's parameter means: of its name, or of its last word, or `id`."""
-    plain = {re.sub(r"[\W_]", "", name).lower(): name for name in sorted(shape.names)}
-    wanted = re.sub(r"[\W_]", "", parameter).lower()
-    singular = re.sub(r"[\W_]", "", collection.rpartition("/")[2]).lower().removesuffix("s")
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+", " ", parameter).lower().split()
-    candidates = [wanted, wanted.removeprefix(singular), words[-1] if words else "", "id", "uuid"]
-    return next((plain[name] for name in candidates if name in plain), None)
+    names = {plain(name): name for name in sorted(shape.names)}
+    wanted = plain(parameter)
+    singular = plain(collection.rpartition("/")[2]).removesuffix("s")
+    last = (words(parameter) or [""])[-1]
+    candidates = [wanted, wanted.removeprefix(singular), last, "id", "uuid", "slug"]
+    return next((names[name] for name in candidates if name in names), None)
 
 
 def filled(path: str, values: Mapping[str, Any]) -> str:
@@ -99,13 +143,22 @@ class Identities:
     def __init__(self, random: Random) -> None:
         self.random = random
 
-    def candidates(self, shape: Shape, taken: Stored) -> Iterator[Any]:
+    def candidates(
+        self, identifier: str, shape: Shape, said: Mapping[str, Any], taken: Stored
+    ) -> Iterator[Any]:
         """Some that nobody has, the likeliest to fit first."""
         number = len(taken) + 1
         while str(number) in taken:
             number += 1
         if "integer" in shape.types or "number" in shape.types:
             yield number
+        if "slug" in words(identifier) and (slug := slug_of(said)):
+            numbered = (f"{slug}-{number}" for number in count(2))
+            yield next(found for found in chain([slug], numbered) if found not in taken)
+        for part in shape.parts:
+            if "pattern" in part:
+                matching = islice(texts(part, "", self.random), ATTEMPTS)
+                yield from (found for found in matching if found not in taken)
         unique = str(UUID(int=self.random.getrandbits(128), version=4))
         while unique in taken:  # the same seed again, after an edit of the document
             unique = str(UUID(int=self.random.getrandbits(128), version=4))
@@ -115,18 +168,11 @@ class Identities:
         yield number
 
 
+def slug_of(said: Mapping[str, Any]) -> str:
+    """What a title or a name is in a path."""
+    title = said.get("title") or said.get("name") or ""
+    return re.sub("[^a-z0-9]+", "-", str(title).lower()).strip("-")
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7396 section 2."""
-    if not isinstance(patch, dict):
-        return patch
-    made = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            made.pop(name, None)
-        else:
-            made[name] = merge_patch(made.get(name), value)
-    return made

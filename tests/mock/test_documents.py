@@ -78,5 +78,37 @@ async def test_what_is_remembered_is_shown_as_promised(file: Path) -> None:
     assert wrong == {}
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+async def test_what_was_created_is_shown_and_changed_as_promised(file: Path) -> None:
+    """Each collection, by the identity of what was POSTed last."""
+    mock = Mock(Document(file).content, memory=(memory := Memory()))
+    requests = Requests(mock.contract)
+    assert mock.remembering is not None
+
+    wrong = []
+    async with client_of(mock) as client:
+        for path, resource in mock.remembering.resources.items():
+            create = mock.operations[path].get("POST")
+            if path == resource.member or create is None:
+                continue
+            before = set(memory.collections)
+            answers = [(create, await client.send(requests.of(create)))]
+            for collection in set(memory.collections) - before:
+                identity = next(reversed(memory.collections[collection]), "none")
+                for method in ("GET", "PUT", "PATCH", "POST", "GET", "DELETE", "GET"):
+                    operation = mock.operations[resource.member].get(method)
+                    if operation is None:
+                        continue
+                    made = requests.of(operation)
+                    made.url = made.url.copy_with(path=f"{collection}/{identity}")
+                    answers.append((operation, await client.send(made)))
+            for operation, answer in answers:
+                promise = operation.promise(answer.status_code)
+                if promise is None or (found := list(promise.faults(as_response(answer)))):
+                    wrong.append(f"{operation.id}: {answer.status_code} {promise and found}")
+
+    assert wrong == []
+
+
 def as_response(answer: httpx.Response) -> Response:
     return Response(answer.content, answer.status_code, dict(answer.headers))

@@ -1,0 +1,93 @@
+"""Changes that are sent as patches: JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902)."""
+
+import copy
+import re
+from typing import Any
+
+import jsonschema_rs
+
+JSON_PATCH = "application/json-patch+json"
+
+
+class Unpatchable(Exception):
+    """A step of a patch doesn't fit what it is applied to; nothing is changed."""
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396 section 2."""
+    if not isinstance(patch, dict):
+        return patch
+    made = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            made.pop(name, None)
+        else:
+            made[name] = merge_patch(made.get(name), value)
+    return made
+
+
+def json_patch(target: Any, patch: Any) -> Any:
+    """RFC 6902: all steps, or Unpatchable."""
+    whole = {"": copy.deepcopy(target)}  # so that a pointer to all of it has a parent, too
+    for number, step in enumerate(patch if isinstance(patch, list) else [patch]):
+        try:
+            apply(whole, step)
+        except (LookupError, TypeError, ValueError):
+            raise Unpatchable(f"Step {number} of the patch doesn't fit what is there.") from None
+    return whole.get("")
+
+
+def apply(whole: Any, step: Any) -> None:
+    match step:
+        case {"op": "add", "path": path, "value": value}:
+            add(whole, path, value)
+        case {"op": "remove", "path": path}:
+            remove(whole, path)
+        case {"op": "replace", "path": path, "value": value}:
+            remove(whole, path)
+            add(whole, path, value)
+        case {"op": "move", "from": source, "path": path}:
+            add(whole, path, remove(whole, source))
+        case {"op": "copy", "from": source, "path": path}:
+            parent, name = located(whole, source)
+            add(whole, path, copy.deepcopy(parent[name]))
+        case {"op": "test", "path": path, "value": value}:
+            parent, name = located(whole, path)
+            if not jsonschema_rs.is_valid({"const": value}, parent[name]):  # 1 is no true
+                raise ValueError(path)
+        case _:
+            raise ValueError(step)
+
+
+def add(whole: Any, path: str, value: Any) -> None:
+    parent, name = located(whole, path)
+    if not isinstance(parent, list):
+        parent[name] = value
+    elif name > len(parent):
+        raise IndexError(path)
+    else:
+        parent.insert(name, value)
+
+
+def remove(whole: Any, path: str) -> Any:
+    parent, name = located(whole, path)
+    return parent.pop(name)
+
+
+def located(whole: Any, path: str) -> tuple[Any, Any]:
+    """What holds the value at a JSON Pointer (RFC 6901), and under what."""
+    if path and not path.startswith("/"):
+        raise ValueError(path)
+    *way, last = path.split("/")
+    parent = whole
+    for part in way:
+        parent = parent[key(parent, part)]
+    return parent, key(parent, last)
+
+
+def key(parent: Any, part: str) -> Any:
+    if isinstance(parent, dict):
+        return part.replace("~1", "/").replace("~0", "~")
+    if isinstance(parent, list) and re.fullmatch("-|0|[1-9][0-9]*", part):
+        return len(parent) if part == "-" else int(part)
+    raise ValueError(part)
