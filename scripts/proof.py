@@ -1,0 +1,283 @@
+"""Proves that documents are enforced: Schemathesis asks the mock of each, and finds nothing.
+
+    python -m scripts.proof                      # every document in ../shared/data/specs
+    python -m scripts.proof museum.yaml --seconds 300
+
+The mock judges with the runtime of generated services. What a document itself causes is explained
+by a rule (`EXPLANATIONS`); anything else is a finding, and the exit code is 1.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+
+from generated.runtime import Contract, Operation
+from generated.runtime.bodies import FormContent, JsonContent, TextContent
+from generated.runtime.normal import IGNORED_HEADERS, METHODS
+from scripts.codegen.document import Document, DocumentError
+from scripts.environment import ROOT
+from scripts.trial import free_port
+
+SPECS = ROOT.parent / "shared" / "data" / "specs"
+STATEFUL = "use_after_free,ensure_resource_availability"
+"""Checks that need a state: the mock runs without memory, so that every request stands alone."""
+CONFIGURATION = """
+continue-on-failure = true
+workers = 1
+[cache]
+enabled = false
+[generation]
+mode = "all"
+database = "none"
+with-security-parameters = false
+"""
+
+Json = Any
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.proof", description=__doc__)
+    parser.add_argument("documents", nargs="*", help="files, or names in ../shared/data/specs")
+    parser.add_argument("--seconds", type=int, default=60, help="for each document")
+    parser.add_argument("--max-examples", type=int, help="for each operation, instead of seconds")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    files = [found(name) for name in chosen.documents] or sorted(SPECS.glob("*.[jy]*"))
+    limit = ("--max-time", str(chosen.seconds))
+    if chosen.max_examples is not None:
+        limit = ("--max-examples", str(chosen.max_examples))
+    return 1 if sum([prove(file, *limit, "--seed", str(chosen.seed)) for file in files]) else 0
+
+
+def found(name: str) -> Path:
+    return Path(name) if Path(name).exists() else SPECS / name
+
+
+def prove(file: Path, *limits: str) -> int:
+    """One document: print what was found; the number of findings that nothing explains."""
+    try:
+        document = in_force(Document(file).content)
+    except DocumentError as error:
+        print(f"{file.name}: refused: {error}", flush=True)
+        return 0
+    contract = Contract(document, body_limit=0, checked_share=0, broken=lambda broken: None)
+    if not contract.operations:
+        print(f"{file.name}: it has no operations", flush=True)
+        return 0
+    folder = Path(mkdtemp(prefix=f"charter-proof-{file.stem}-"))
+    (folder / "openapi.json").write_text(json.dumps(document))
+    (folder / "schemathesis.toml").write_text(CONFIGURATION + credentials(document))
+    started = monotonic()
+    with mock(folder / "openapi.json", folder / "mock.log") as address:
+        ask(folder, address, *limits)
+    report = json.loads(next(folder.glob("json-*.json")).read_text())
+    explained, open_findings = Counter[str](), list[str]()
+    for failure in report["failures"]:
+        for label in failure["operations"]:
+            reason = explanation(contract, label, {failure["code"], failure["title"]})
+            if reason is None:
+                open_findings.append(f"{failure['code']} {failure['title']} at {label}")
+            else:
+                explained[reason] += 1
+    open_findings += [f"error: {error}" for error in report["errors"]]
+    cases = report["test_cases"]["generated"]
+    verdict = f"{len(open_findings)} findings" if open_findings else "nothing found"
+    print(
+        f"{file.name}: {len(contract.operations)} operations, {cases} requests,"
+        f" {monotonic() - started:.0f} s: {verdict}",
+        flush=True,
+    )
+    for reason, count in explained.items():
+        print(f"  explained {count} times: {reason}", flush=True)
+    for finding in open_findings:
+        print(f"  {finding}; see {folder}/schemathesis.log", flush=True)
+    return len(open_findings)
+
+
+# -- what Schemathesis reads ----------------------------------------------------------------------
+
+
+def in_force(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The document, with what OpenAPI says of every document said in it.
+
+    Paths that no request has are out, and so are parameters that are to be ignored; refusals are
+    declared where nothing says how the operation refuses; all bearer tokens are of one kind.
+    """
+    document: dict[str, Any] = json.loads(json.dumps(content, default=str))
+    paths = document.get("paths") or {}
+    document["paths"] = {name: item for name, item in paths.items() if not set(name) & set("#?")}
+    for schemes in [document.get("components", {}).get("securitySchemes", {})]:
+        for name, scheme in schemes.items():
+            if scheme.get("type") in ("oauth2", "openIdConnect"):
+                schemes[name] = {"type": "http", "scheme": "bearer"}
+    for item in document["paths"].values():
+        for node in (item, *(item[method] for method in METHODS if method in item)):
+            if "parameters" in node:
+                node["parameters"] = [p for p in node["parameters"] if not is_ignored(document, p)]
+            if node is not item and "default" not in node.setdefault("responses", {}):
+                node["responses"].setdefault("4XX", {"description": "A refusal."})
+    return document
+
+
+def is_ignored(document: Mapping[str, Any], parameter: Mapping[str, Any]) -> bool:
+    while "$ref" in parameter:
+        node: Json = document
+        for token in parameter["$ref"].split("/")[1:]:
+            node = node[token.replace("~1", "/").replace("~0", "~")]
+        parameter = node
+    return parameter["in"] == "header" and parameter["name"].lower() in IGNORED_HEADERS
+
+
+def credentials(document: Mapping[str, Any]) -> str:
+    """One for every scheme."""
+    lines = []
+    for name, scheme in document.get("components", {}).get("securitySchemes", {}).items():
+        match scheme:
+            case {"type": "apiKey"}:
+                shown = 'api_key = "key"'
+            case {"type": "http", "scheme": kind} if kind.lower() == "basic":
+                shown = 'username = "ada"\npassword = "key"'
+            case {"type": "http"}:
+                shown = 'bearer = "token"'
+            case _:
+                continue
+        lines.append(f"[auth.openapi.{json.dumps(name)}]\n{shown}\n")
+    return "\n".join(lines)
+
+
+# -- who asks, and who answers --------------------------------------------------------------------
+
+
+def mock(document: Path, log: Path) -> AbstractContextManager[str]:
+    """The address of a mock that remembers nothing."""
+    port = free_port()
+    command = [sys.executable, "-c", "from scripts.cli import main; main()", "mock", str(document)]
+    options = ["--port", str(port), "--no-memory", "--no-watch"]
+    return running([*command, *options], f"http://127.0.0.1:{port}", log, ROOT)
+
+
+@contextmanager
+def running(command: Sequence[str], address: str, log: Path, folder: Path) -> Iterator[str]:
+    """The address of a server that is ended at the end."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
+        try:
+            wait_until_up(process, address, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def wait_until_up(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    while process.poll() is None:
+        try:
+            httpx.get(address)
+        except httpx.TransportError:
+            sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"The server has ended; its last words are in {log}.")
+
+
+def ask(folder: Path, address: str, *limits: str) -> None:
+    """Schemathesis's coverage and fuzzing phases; its report goes into the folder."""
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        "--config-file", str(folder / "schemathesis.toml"), "--no-color",
+        "run", str(folder / "openapi.json"), "--url", address,
+        "--phases", "coverage,fuzzing", *limits,
+        "--checks", "all", "--exclude-checks", STATEFUL,
+        "--report", "json", "--report-dir", str(folder),
+    ]  # fmt: skip
+    with (folder / "schemathesis.log").open("w") as log:
+        subprocess.run(command, cwd=folder, stdout=log, stderr=log, check=False)
+
+
+# -- what a document itself causes ----------------------------------------------------------------
+
+
+def explanation(contract: Contract, label: str, called: set[str]) -> str | None:
+    """Why a finding is the document's own."""
+    method, _, path = label.partition(" ")
+    operation = next(
+        found
+        for found in contract.operations.values()
+        if (found.method, found.path) == (method, path)
+    )
+    for codes, reason, applies in EXPLANATIONS:
+        if codes & called and applies(contract, operation):
+            return reason
+    return None
+
+
+def asks_for_credentials(contract: Contract, operation: Operation) -> bool:
+    return bool(operation.security)
+
+
+def has_no_success(contract: Contract, operation: Operation) -> bool:
+    return not any(
+        status < 400 for status in operation.promises
+    ) and not operation.ranges.keys() & {
+        "2XX",
+        "3XX",
+        "default",
+    }
+
+
+def hands_over_bytes(contract: Contract, operation: Operation) -> bool:
+    body = contract.reader(operation.id).body
+    judged = (JsonContent, TextContent)
+    return body is not None and not all(
+        isinstance(content, judged) for content in body.contents.values()
+    )
+
+
+def takes_a_form(contract: Contract, operation: Operation) -> bool:
+    body = contract.reader(operation.id).body
+    return body is not None and any(
+        isinstance(content, FormContent) for content in body.contents.values()
+    )
+
+
+def lists_objects(contract: Contract, operation: Operation) -> bool:
+    return any(
+        parameter.media_type is None and parameter.style.shape.element.is_object
+        for parameter in operation.parameters
+    )
+
+
+Rule = tuple[frozenset[str], str, Callable[[Contract, Operation], bool]]
+
+EXPLANATIONS: Sequence[Rule] = (
+    (
+        frozenset({"API accepts invalid authentication"}),
+        "any credential will do for a mock; one without is refused",
+        asks_for_credentials,
+    ),
+    (frozenset({"ST202"}), "it declares no success, so that none is answered", has_no_success),
+    (
+        frozenset({"ST201"}),
+        "bodies that are neither JSON, forms nor text are handed over as bytes",
+        hands_over_bytes,
+    ),
+    (
+        frozenset({"ST202"}),
+        "OpenAPI leaves open how a style writes a list of objects",
+        lists_objects,
+    ),
+    (frozenset({"ST201"}), "a form spells a text and a list of one alike", takes_a_form),
+)
+
+if __name__ == "__main__":
+    sys.exit(main())
