@@ -124,8 +124,10 @@ def in_force(content: Mapping[str, Any]) -> dict[str, Any]:
         for node in (item, *(item[method] for method in METHODS if method in item)):
             if "parameters" in node:
                 node["parameters"] = [p for p in node["parameters"] if not is_ignored(document, p)]
-            if node is not item and "default" not in node.setdefault("responses", {}):
-                node["responses"].setdefault("4XX", {"description": "A refusal."})
+            if node is not item:
+                says = node.setdefault("responses", {"default": {"description": "Anything."}})
+                if "default" not in says:
+                    says.setdefault("4XX", {"description": "A refusal."})
     return document
 
 
@@ -250,6 +252,39 @@ def takes_a_form(contract: Contract, operation: Operation) -> bool:
     )
 
 
+def says_nullable(contract: Contract, operation: Operation) -> bool:
+    document = contract.judge.document
+    return not str(document["openapi"]).startswith("3.0") and '"nullable"' in json.dumps(document)
+
+
+def misnames_alternatives(contract: Contract, operation: Operation) -> bool:
+    """Whether a discriminator has values that name no alternative, and are mapped to none."""
+    judge = contract.judge
+    for node in nodes(judge.document):
+        if not isinstance(node.get("discriminator"), dict):
+            continue
+        name = node["discriminator"].get("propertyName")
+        mapped = node["discriminator"].get("mapping", {})
+        for alternative in (*node.get("oneOf", ()), *node.get("anyOf", ())):
+            reference = alternative.get("$ref", "")
+            known = {value for value, target in mapped.items() if target == reference}
+            said = judge.resolve(alternative).get("properties", {}).get(name, {})
+            values = judge.resolve(said).get("enum", [judge.resolve(said).get("const")])
+            if not (known or {reference.rpartition("/")[2]}).intersection(map(str, values)):
+                return True
+    return False
+
+
+def nodes(node: Json) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from nodes(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from nodes(child)
+
+
 def lists_objects(contract: Contract, operation: Operation) -> bool:
     return any(
         parameter.media_type is None and parameter.style.shape.element.is_object
@@ -270,6 +305,16 @@ EXPLANATIONS: Sequence[Rule] = (
         frozenset({"ST201"}),
         "bodies that are neither JSON, forms nor text are handed over as bytes",
         hands_over_bytes,
+    ),
+    (
+        frozenset({"ST202"}),
+        "`nullable` is a word of 3.0, and says nothing from 3.1 on",
+        says_nullable,
+    ),
+    (
+        frozenset({"ST111"}),
+        "its discriminator's values are neither names of the alternatives nor mapped to them",
+        misnames_alternatives,
     ),
     (
         frozenset({"ST202"}),

@@ -338,10 +338,15 @@ class Encoding:
             value = self._json(bytes(part.content))
             return Parsed(value, value)
         shape = self.style.shape.element if self.style.shape.is_array else self.style.shape
-        if is_text(part):
-            value = shape.value(part.content.decode("utf-8"))
-            return Parsed(value, value)
         content = bytes(part.content)
+        if is_text(part):
+            try:
+                value = shape.value(content.decode("utf-8"))
+            except UnicodeDecodeError:
+                if not is_binary(self.style.shape):
+                    raise ValueError("is no text in UTF-8") from None
+            else:
+                return Parsed(value, value)
         return Parsed(octets(content), content)
 
     def check(self, part: Part) -> None:
@@ -361,6 +366,12 @@ def is_compound(shape: Shape) -> bool:
     """Whether a form writes it, or each of its elements, as JSON."""
     inner = shape.element if shape.is_array else shape
     return inner.is_object and not inner.is_scalar
+
+
+def is_binary(shape: Shape) -> bool:
+    """Whether it, or an element of it, may be a file."""
+    parts = [*shape.parts, *shape.element.parts]
+    return any(part.get("format") == "binary" or "contentMediaType" in part for part in parts)
 
 
 def is_text(part: Part) -> bool:

@@ -96,6 +96,9 @@ ACCEPTED: list[tuple[Any, str, bytes, Any]] = [
     (only(MULTIPART), BOUNDARY,
      parts(NAME, ('name="photo"; filename="a.png"', "Content-Type: image/png\r\n", b"\x89\x00")),
      {"name": "Ada", "photo": b"\x89\x00"}),
+    # a file of which nobody says that it is one
+    (only(MULTIPART), BOUNDARY, parts(NAME, ('name="photo"', "", b"\x89\x00")),
+     {"name": "Ada", "photo": b"\x89\x00"}),
     (only("application/octet-stream", {}), "application/octet-stream", b"\x00\xff", b"\x00\xff"),
     (only("image/*", {"type": "string", "maxLength": 2}), "image/png", b"\xff\xfe", b"\xff\xfe"),
     (only("text/plain", {"type": "string"}), "text/plain; charset=utf-8", "ä".encode(), "ä"),
@@ -129,6 +132,7 @@ REFUSED: list[tuple[Any, str, bytes, str]] = [
     (only(MULTIPART), BOUNDARY, parts(('name="age"', "", b"3")), "/name"),
     (only(MULTIPART), BOUNDARY, parts(NAME, NAME), "/name"),
     (only(MULTIPART), BOUNDARY, parts(NAME, ('name="age"', "", b"x")), "/age"),
+    (only(MULTIPART), BOUNDARY, parts(('name="name"', "", b"\xff")), "/name"),
     (only(MULTIPART), BOUNDARY, parts(NAME, (PHOTO, "", b"12345")), "/photo"),
     (only(MULTIPART), BOUNDARY, parts(NAME, ('name="address"', "", b"{")), "/address"),
     (only(MULTIPART, encoding=FOLDED), BOUNDARY, parts(NAME, ('name="address"', "", b"zip")),

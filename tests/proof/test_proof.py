@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from generated.runtime import Contract
 from scripts import oracle, proof
+from scripts.codegen.document import Document
 from scripts.mock.app import Mock
 
 SPECS = proof.SPECS
@@ -23,14 +25,15 @@ def test_schemathesis_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing found" in said
 
 
-def test_what_nothing_explains_is_a_finding(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(proof, "EXPLANATIONS", ())
+def test_only_a_rule_of_the_document_explains_a_finding() -> None:
+    document = proof.in_force(Document(SPECS / TICTACTOE).content)
+    contract = Contract(document, body_limit=0, checked_share=0, broken=print)
 
-    assert proof.main([TICTACTOE, "--max-examples", "2"]) == 1
-
-    assert "API accepts invalid authentication at GET /board" in capsys.readouterr().out
+    any_token = {"ST401", "API accepts invalid authentication"}
+    assert proof.explanation(contract, "GET /board", any_token) is not None
+    without_one = {"ST401", "API accepts requests without authentication"}
+    assert proof.explanation(contract, "GET /board", without_one) is None
+    assert proof.explanation(contract, "GET /board", {"ST201"}) is None
 
 
 def test_the_oracle_agrees_or_the_difference_is_explained(
