@@ -40,6 +40,7 @@ def build(
 ) -> APIRouter:
     """Each argument but the contract is a FastAPI dependency, and none of them blocks."""
     return in_order(
+        contract,
         auth_routes.build(contract, auth, authenticate),
         users_routes.build(contract, users, authenticate),
         items_routes.build(contract, items, authenticate),

@@ -3,7 +3,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from .inputs import RequestReader, TypedReader
 from .judge import Judge, pointer
 from .normal import normal, operations
 from .parameters import Parameter, ParameterReader, declare
-from .paths import keys, ordered, pattern
+from .paths import address, keys, ordered, pattern
 from .replies import Promise, render
 
 DOCUMENT = Path(__file__).parents[1] / "openapi.json"
@@ -32,6 +32,9 @@ class Operation:
     id: str
     method: str
     path: str
+    """What a request's path looks like."""
+    key: str
+    """The path as the document writes it, which may have a query or a fragment."""
     tags: Sequence[str]
     security: Sequence[Mapping[str, Sequence[str]]]
     parameters: Sequence[Parameter]
@@ -40,6 +43,11 @@ class Operation:
     ranges: Mapping[str, Promise]
     """Those of `1XX` to `5XX`, and the `default`."""
     place: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its path is all that a request can show of it."""
+        return self.key == self.path
 
     def promise(self, status: int) -> Promise | None:
         """What is promised of a status: its own response, or its range's, or the default."""
@@ -82,6 +90,7 @@ class Contract:
         self.operations = {item.id: item for item in declared_operations(self.judge)}
         self.paths = by_path(self.operations.values())
         self.securities: dict[str, Security] = {}
+        self.sharing = sharing(self.judge, self.operations.values())
 
     @classmethod
     def load(
@@ -152,16 +161,16 @@ def declared_operation(judge: Judge, path: str, method: str) -> Operation:
             judge, status, f"{place}/responses/{status}"
         )
         for status in node["responses"]
-        if not status.startswith("x-")
     }
     return Operation(
         id=node["operationId"],
         method=method.upper(),
-        path=path,
+        path=address(path),
+        key=path,
         tags=node["tags"],
         security=node["security"],
         parameters=[
-            declare(judge, f"{place}/parameters/{index}", keys(path))
+            declare(judge, f"{place}/parameters/{index}", keys(address(path)))
             for index in range(len(node.get("parameters", ())))
         ],
         promises={int(name): found for name, found in promises.items() if name.isdecimal()},
@@ -170,8 +179,29 @@ def declared_operation(judge: Judge, path: str, method: str) -> Operation:
     )
 
 
-def by_path(operations: Sequence[Operation] | Any) -> list[tuple[re.Pattern[str], Sequence[str]]]:
-    methods: dict[str, list[str]] = {}
+def by_path(operations: Iterable[Operation]) -> list[tuple[re.Pattern[str], Sequence[str]]]:
+    methods: dict[str, dict[str, None]] = {}
     for operation in operations:
-        methods.setdefault(operation.path, []).append(operation.method)
-    return [(pattern(path), methods[path]) for path in ordered(methods)]
+        methods.setdefault(operation.path, {})[operation.method] = None
+    return [(pattern(path), list(methods[path])) for path in ordered(methods)]
+
+
+def sharing(judge: Judge, operations: Iterable[Operation]) -> dict[str, tuple[str, ...]]:
+    """The operations that share a method and a path, by each of them, in the order in which they
+    are asked: who asks for more goes first, and of two that ask for as much the plain path."""
+    found: dict[tuple[str, str], list[Operation]] = {}
+    for operation in operations:
+        found.setdefault((operation.method, operation.path), []).append(operation)
+    shared = [group for group in found.values() if len(group) > 1]
+    for group in shared:
+        group.sort(key=lambda operation: (-demands(judge, operation), not operation.is_plain))
+    names = (tuple(operation.id for operation in group) for group in shared)
+    return {name: group for group in names for name in group}
+
+
+def demands(judge: Judge, operation: Operation) -> int:
+    """How many parameters and members of its body an operation requires."""
+    body = judge.resolve(judge.at(operation.place).get("requestBody", {}))
+    schemas = [judge.resolve(content.get("schema")) for content in body.get("content", {}).values()]
+    members = [len(schema.get("required", ())) for schema in schemas if isinstance(schema, dict)]
+    return sum(parameter.required for parameter in operation.parameters) + max(members, default=0)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import jsonschema_rs
 
 from .faults import Fault
+from .normal import place_of
 from .views import Direction, view
 
 BASE = "urn:charter:document"
@@ -35,7 +36,7 @@ class Judge:
     def resolve(self, node: Any) -> Any:
         """What a node is once its references are followed."""
         while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-            node = self.at(node["$ref"].removeprefix("#"))
+            node = self.at(place_of(node["$ref"]))
         return node
 
     def at(self, place: str) -> Any:
@@ -56,7 +57,7 @@ class Judge:
         """Where a node stands once its references are followed."""
         node = self.at(place)
         while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-            place = node["$ref"].removeprefix("#")
+            place = place_of(node["$ref"])
             node = self.at(place)
         return place
 

@@ -9,6 +9,9 @@ the document. What a client can see stays as it was written.
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, unquote
+
+from . import paths
 
 METHODS = dict.fromkeys(
     ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
@@ -29,13 +32,21 @@ NAMED = frozenset(
 """Keywords whose members are names, not keywords."""
 
 
+DECLARED = "x-declared-parameters"
+"""Where references into a path find the parameters as they were declared."""
+MOVED = re.compile(rf"(#/paths/[^/]+(?:/(?:{'|'.join(METHODS)}))?)/parameters(?=/)")
+
+
 def normal(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document in the normal form; one that is in it already stays as it is."""
     old = str(document["openapi"]).startswith("3.0")
-    made: dict[str, Any] = Upgrade(old).node(document)
+    upgrade = Upgrade(old)
+    made: dict[str, Any] = upgrade.node(document)
     if old:
         made["openapi"] = "3.1.1"
-    made["paths"] = {path: path_item(made, item) for path, item in made.get("paths", {}).items()}
+    if upgrade.refers_to_parameters:
+        keep_parameters(made)
+    made["paths"] = {path: path_item(made, path, item) for path, item in path_items(made)}
     complete_operations(made)
     made["tags"] = list(tags(made))
     return made
@@ -53,6 +64,7 @@ class Upgrade:
 
     def __init__(self, old: bool) -> None:
         self.old = old
+        self.refers_to_parameters = False
 
     def node(self, node: Any, *, named: bool = False) -> Any:
         if isinstance(node, list):
@@ -62,10 +74,19 @@ class Upgrade:
         if named:
             return {name: self.node(child) for name, child in node.items()}
         if self.old and isinstance(node.get("$ref"), str) and not node.keys() & set(METHODS):
-            return {"$ref": node["$ref"]}  # all beside it is ignored in 3.0
+            return {"$ref": self._reference(node["$ref"])}  # all beside it is ignored in 3.0
         made = {name: self._keyword(name, node[name]) for name in node if name != "$id"}
+        if isinstance(made.get("$ref"), str):
+            made["$ref"] = self._reference(made["$ref"])
         made = ranged(bounds(made))
         return nullable(made) if self.old else made
+
+    def _reference(self, reference: str) -> str:
+        """With all that no URI may hold encoded, as in templated paths (RFC 6901 section 6)."""
+        encoded = quote(unquote(reference), safe="#/~!$&'()*+,;=:@?")
+        made, moved = MOVED.subn(rf"\1/{DECLARED}", encoded)
+        self.refers_to_parameters |= moved > 0
+        return made
 
     def _keyword(self, name: str, child: Any) -> Any:
         if name.startswith("x-") or name in DATA:
@@ -73,6 +94,11 @@ class Upgrade:
         # in a path, `parameters` is a list
         made = self.node(child, named=name in NAMED and isinstance(child, Mapping))
         return without_styles(made) if self.old and name == "content" else made
+
+
+def place_of(reference: str) -> str:
+    """The JSON Pointer of what a reference into the document names."""
+    return unquote(reference.removeprefix("#"))
 
 
 def without_styles(contents: Any) -> Any:
@@ -131,7 +157,21 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
 # -- operations -----------------------------------------------------------------------------------
 
 
-def path_item(document: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+def keep_parameters(document: Mapping[str, Any]) -> None:
+    for _, item in path_items(document):
+        for node in (item, *(item[method] for method in METHODS if method in item)):
+            if "parameters" in node:
+                node[DECLARED] = node["parameters"]
+
+
+def path_items(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The paths that are declared; among them may be extensions."""
+    for path, item in document.get("paths", {}).items():
+        if path.startswith("/"):
+            yield path, item
+
+
+def path_item(document: Mapping[str, Any], path: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """With what it refers to, and its parameters in each of its operations."""
     resolved = resolve(document, item)
     merged = {**resolved, **{name: child for name, child in item.items() if name != "$ref"}}
@@ -140,6 +180,7 @@ def path_item(document: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str,
         if method in merged:
             operation = dict(merged[method])
             parameters = by_place(document, [*shared, *operation.get("parameters", [])])
+            parameters = with_query(document, path, parameters)
             operation.pop("parameters", None)
             if parameters:
                 operation["parameters"] = list(parameters.values())
@@ -157,6 +198,27 @@ def by_place(document: Mapping[str, Any], parameters: list[Any]) -> dict[tuple[s
     return found
 
 
+def with_query(
+    document: Mapping[str, Any], path: str, parameters: dict[tuple[str, str], Any]
+) -> dict[tuple[str, str], Any]:
+    """What stands in a path's query as parameters in the query.
+
+    `/pets?full=true` takes a `full` that is "true", and `/pets?page={number}` a `page` that is what
+    the parameter `number` says.
+    """
+    made = dict(parameters)
+    for name, value in paths.query(path):
+        template = paths.TEMPLATE.fullmatch(value)
+        if template is None:
+            schema = {"type": "string", "const": value}
+            made["query", name] = {"name": name, "in": "query", "required": True, "schema": schema}
+        elif ("path", template[1]) in made:
+            node = resolve(document, made.pop(("path", template[1])))
+            kept = {key: child for key, child in node.items() if key not in ("style", "explode")}
+            made["query", name] = {**kept, "name": name, "in": "query"}
+    return made
+
+
 def complete_operations(document: dict[str, Any]) -> None:
     found = list(operations(document))
     taken = {node["operationId"] for _, _, node in found if "operationId" in node}
@@ -166,7 +228,9 @@ def complete_operations(document: dict[str, Any]) -> None:
         node["tags"] = node.get("tags", [])[:1] or [made_up_tag(path)]
         node.setdefault("security", document.get("security", []))
         declared = node.get("responses", {"default": {"description": "Nothing is said of it."}})
-        node["responses"] = {str(status): response for status, response in declared.items()}
+        node["responses"] = {
+            status: response for status, response in declared.items() if not status.startswith("x-")
+        }
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -190,7 +254,7 @@ def made_up_id(method: str, path: str) -> str:
 
 def made_up_tag(path: str) -> str:
     """The first part of a path that is no template."""
-    parts = [part for part in path.split("/") if part and not part.startswith("{")]
+    parts = [part for part in paths.address(path).split("/") if part and part[0] != "{"]
     return parts[0] if parts and re.search(r"[A-Za-z]", parts[0]) else "default"
 
 
@@ -220,7 +284,7 @@ def resolve(document: Mapping[str, Any], node: Any) -> Any:
     """What a node is once its references are followed."""
     while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
         target: Any = document
-        for token in node["$ref"].removeprefix("#").split("/")[1:]:
+        for token in place_of(node["$ref"]).split("/")[1:]:
             token = token.replace("~1", "/").replace("~0", "~")
             target = target[int(token)] if isinstance(target, list) else target[token]
         node = target

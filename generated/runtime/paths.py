@@ -3,8 +3,24 @@
 
 import re
 from collections.abc import Iterable
+from urllib.parse import parse_qsl
 
 TEMPLATE = re.compile(r"\{([^{}]*)\}")
+
+
+def address(path: str) -> str:
+    """What a request's path can show of it: `/files/{id}` of `/files/{id}?full=true#copy`."""
+    return re.split(r"[?#]", path, maxsplit=1)[0]
+
+
+def untold(path: str) -> str:
+    """The same for paths that a request can't tell apart: `/files/{}`."""
+    return TEMPLATE.sub("{}", address(path))
+
+
+def query(path: str) -> list[tuple[str, str]]:
+    """The names and values in a path's query; a fragment's are none (RFC 3986 section 3.5)."""
+    return parse_qsl(path.partition("#")[0].partition("?")[2], keep_blank_values=True)
 
 
 def names(path: str) -> list[str]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from .judge import Judge
+from .normal import place_of
 from .scalars import read
 
 COMBINING = ("allOf", "anyOf", "oneOf")
@@ -108,7 +109,7 @@ def alternatives(judge: Judge, schemas: tuple[Any, ...]) -> Iterator[Mapping[str
         seen.add(id(schema))
         yield schema
         if isinstance(schema.get("$ref"), str):
-            waiting.append(judge.at(schema["$ref"].removeprefix("#")))
+            waiting.append(judge.at(place_of(schema["$ref"])))
         for keyword in COMBINING:
             waiting.extend(schema.get(keyword, ()))
         for keyword in CONDITIONAL:

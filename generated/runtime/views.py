@@ -10,10 +10,7 @@ from collections.abc import Mapping, Set
 from enum import StrEnum
 from typing import Any
 
-DATA = frozenset({"const", "default", "enum", "example", "examples", "value"})
-"""Keywords whose values are no schemas, whatever they look like."""
-NAMED = frozenset({"properties", "patternProperties", "$defs", "schemas", "responses", "headers"})
-"""Keywords whose members are names, not keywords."""
+from .normal import DATA, NAMED, place_of
 
 
 class Direction(StrEnum):
@@ -63,7 +60,7 @@ class View:
         return {name: self._keyword(name, child, hidden) for name, child in node.items()}
 
     def _keyword(self, name: str, child: Any, hidden: frozenset[str]) -> Any:
-        if name in DATA:
+        if name in DATA or name.startswith("x-"):
             return child
         if name == "required" and isinstance(child, list):
             return [required for required in child if required not in hidden]
@@ -117,7 +114,7 @@ class View:
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return None
         node: Any = self.document
-        for token in reference[2:].split("/"):
+        for token in place_of(reference).split("/")[1:]:
             token = token.replace("~1", "/").replace("~0", "~")
             node = node[int(token)] if isinstance(node, list) else node[token]
         return node

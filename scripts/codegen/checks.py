@@ -15,7 +15,7 @@ import jsonschema_rs
 from scripts.codegen.document import Document, DocumentError, tokens_of
 from scripts.codegen.runtime import Contract, ResponseBroken, paths
 from scripts.codegen.runtime.judge import pointer
-from scripts.codegen.runtime.normal import DATA, METHODS, NAMED
+from scripts.codegen.runtime.normal import DATA, METHODS, NAMED, path_items
 
 DOCUMENTATION_ONLY = frozenset(
     {
@@ -57,10 +57,6 @@ OFFICIAL = "resources/schemas"
 PLACES = frozenset({"cookie", "header", "path", "query"})
 
 
-class Unroutable(DocumentError):
-    """A path that no request can have; the rest of the document could be served without it."""
-
-
 def check(document: Document) -> None:
     """Raises DocumentError for the first construct that can't be honoured."""
     for found in findings(document):
@@ -85,7 +81,7 @@ def findings(document: Document) -> Iterator[DocumentError]:
         return
     yield from same_paths(document)
     seen: dict[str, str] = {}
-    for path, item in document.content.get("paths", {}).items():
+    for path, item in path_items(document.content):
         yield from path_findings(document, path, item)
         for method in METHODS:
             if method in document.resolve(item):
@@ -195,13 +191,13 @@ def is_there(document: Document, reference: str) -> bool:
 
 def same_paths(document: Document) -> Iterator[DocumentError]:
     seen: dict[str, str] = {}
-    for path in document.content.get("paths", {}):
-        plain = paths.TEMPLATE.sub("{}", path)
-        if plain in seen:
+    for path, _ in path_items(document.content):
+        untold = paths.untold(path)
+        other = seen.setdefault(untold, path)
+        if paths.address(other) != paths.address(path):
             yield document.error(
-                ("paths", path), f"The path {path} is the same as {seen[plain]}: join the two."
+                ("paths", path), f"The path {path} is the same as {other}: join the two."
             )
-        seen[plain] = path
 
 
 def dialects(document: Document) -> Iterator[DocumentError]:
@@ -250,12 +246,7 @@ def ignore(broken: ResponseBroken) -> None:
 
 
 def path_findings(document: Document, path: str, item: Any) -> Iterator[DocumentError]:
-    if "#" in path or "?" in path:
-        yield Unroutable(
-            document.place(("paths", path)),
-            f"The path {path} has a fragment or a query, which no request's path has:"
-            " give the operation a path of its own.",
-        )
+    yield from queries(document, path)
     if "additionalOperations" in document.resolve(item):
         yield document.error(
             ("paths", path, "additionalOperations"),
@@ -266,6 +257,22 @@ def path_findings(document: Document, path: str, item: Any) -> Iterator[Document
         yield document.error(
             ("paths", path), f"The path {path} has `{twice[0]}` twice: rename one."
         )
+
+
+def queries(document: Document, path: str) -> Iterator[DocumentError]:
+    """What no request can show, or what nobody could take out of its query."""
+    for name in paths.names(path.partition("#")[2]):
+        yield document.error(
+            ("paths", path),
+            f"The path {path} has `{name}` in its fragment, which no request carries: remove it.",
+        )
+    for name, value in paths.query(path):
+        if paths.names(name) or (paths.names(value) and not paths.TEMPLATE.fullmatch(value)):
+            yield document.error(
+                ("paths", path),
+                f"The path {path} has `{name}={value}` in its query, which can't be read:"
+                " declare a parameter in query.",
+            )
 
 
 def operation(
@@ -301,7 +308,9 @@ def path_parameters(
     holders = [*item.get("parameters", []), *item[place[2]].get("parameters", [])]
     resolved = [document.resolve(parameter) for parameter in holders]
     declared = {node["name"] for node in resolved if node.get("in") == "path"}
-    written = set(paths.names(path))
+    queried = {node["name"] for node in resolved if node.get("in") == "query"}
+    in_query = {name for _, value in paths.query(path) for name in paths.names(value)}
+    written = set(paths.names(path)) - (in_query & queried)
     for name in sorted(written - declared):
         yield document.error(
             place, f"The path parameter `{name}` of {path} is not declared: add it."

@@ -16,11 +16,11 @@ from datamodel_code_generator.parser._schema_object import JsonSchemaObject
 from datamodel_code_generator.parser.openapi import OpenAPIParser as ModelParser
 from datamodel_code_generator.parser.openapi import ParameterObject, ReferenceObject
 from datamodel_code_generator.types import DataType
-from fastapi_code_generator.parser import ROOT_PATH_NAME as ROOT
 from fastapi_code_generator.parser import OpenAPIParser as RouteParser
 from fastapi_code_generator.parser import Operation
 
 from scripts.codegen.names import Names
+from scripts.codegen.runtime.normal import operations
 
 MODEL_OPTIONS: dict[str, Any] = {
     "base_class": "generated.runtime.models.Model",
@@ -80,18 +80,20 @@ class RecordingParser(RouteParser):  # type: ignore[misc]  # the base is untyped
         self.include_request_argument = False
         self._temporary_operation: dict[str, Any] = {}
         self.seen: list[Seen] = []
+        self.places = {
+            names.operations[node["operationId"]]: (path, method)
+            for path, method, node in operations(document)
+        }
 
     def parse_operation(
         self, raw_operation: dict[str, Any], path: list[str], *, location: Any = None
     ) -> None:
-        name, method = path[-2:]
-        where = "/" if name == ROOT else f"/{name}"
-        known = self.document["paths"][where]
-        self.seen.append(Seen(raw_operation, method if method in known else "query", where))
+        where, method = self.places[raw_operation["operationId"]]
+        self.seen.append(Seen(raw_operation, method, where))
         ModelParser.parse_operation(self, raw_operation, path)
         self.operations["/".join(path)] = Operation(
-            method=method,
-            path=self.seen[-1].path,
+            method=path[-1],
+            path=where,
             operationId=raw_operation["operationId"],
             tags=raw_operation["tags"],
         )

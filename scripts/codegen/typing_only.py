@@ -7,9 +7,10 @@ of Python here, so that the generators have none to make up.
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from scripts.codegen.names import Names
-from scripts.codegen.runtime.normal import METHODS, resolve
+from scripts.codegen.runtime.normal import DATA, DECLARED, METHODS, NAMED, resolve
 from scripts.codegen.runtime.parameters import JSON
 from scripts.codegen.runtime.shapes import type_of
 from scripts.codegen.runtime.views import either
@@ -30,8 +31,6 @@ ANNOTATIONS = frozenset(
     }
 )  # fmt: skip
 TYPING_FORMATS = frozenset({"binary", "date", "date-time", "uuid"})
-NAMED = frozenset({"properties", "patternProperties", "$defs", "schemas"})
-"""Keywords whose members are names, not keywords."""
 SCHEMAS = "#/components/schemas/"
 DEEPEST_COMBINATION = 20
 
@@ -44,7 +43,8 @@ def typing_only(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
     stripped["tags"] = [{"name": module} for module in names.modules.values()]
     for unused in ("webhooks", "security", "servers", "externalDocs"):
         stripped.pop(unused, None)
-    for item in stripped.get("paths", {}).values():
+    stripped["paths"] = {keyed(path): item for path, item in stripped.get("paths", {}).items()}
+    for item in stripped["paths"].values():
         if "query" in item:  # which the generators do not know: `RecordingParser` calls it back
             item[next(method for method in METHODS if method not in item)] = item.pop("query")
         for method in METHODS:
@@ -57,13 +57,20 @@ def typing_only(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
     return stripped
 
 
+def keyed(path: str) -> str:
+    """The path without what would cut it off in a reference."""
+    return path.replace("?", "/_query_/").replace("#", "/_fragment_/")
+
+
 def strip(node: Any, names: bool = False) -> Any:
     if isinstance(node, list):
         return [strip(child) for child in node]
     if not isinstance(node, Mapping):
         return node
     made = {
-        name: strip(child, names=not names and name in NAMED)
+        name: child
+        if not names and name in DATA
+        else strip(child, names=not names and name in NAMED)
         for name, child in node.items()
         if names or not is_constraint(name, child)
     }
@@ -99,7 +106,7 @@ def is_constraint(name: str, value: Any) -> bool:
     if name == "const":
         return isinstance(value, list | Mapping)
     if name.startswith("x-"):
-        return name != "x-enum-varnames"
+        return name not in ("x-enum-varnames", DECLARED)
     # `additionalProperties: false` forbids, a schema there types
     forbids = name == "additionalProperties" and value is False
     return forbids or name in CONSTRAINTS or name in ANNOTATIONS
@@ -132,7 +139,7 @@ class Renamed:
         made = {name: self._node(child) for name, child in node.items()}
         reference = made.get("$ref")
         if isinstance(reference, str):
-            made["$ref"] = self.references.get(reference, reference)
+            made["$ref"] = self.references.get(reference, unquote(reference))
         return made
 
 
@@ -209,6 +216,7 @@ def inline(document: Any) -> Any:
     """
     schemas: dict[str, Any] = document.get("components", {}).get("schemas", {})
     plain = {f"{SCHEMAS}{name}": node for name, node in schemas.items() if not is_class(node)}
+    plain |= elsewhere(document)
     recursive = {reference for reference in plain if reaches(reference, plain)}
     plain = {name: node for name, node in plain.items() if name not in recursive}
 
@@ -226,8 +234,31 @@ def inline(document: Any) -> Any:
 
     result = written_out(document)
     for reference in plain:
-        del result["components"]["schemas"][reference.rpartition("/")[2]]
+        if reference.startswith(SCHEMAS):
+            del result["components"]["schemas"][reference.rpartition("/")[2]]
     return result
+
+
+def elsewhere(document: Any) -> dict[str, Any]:
+    """What references name that is no component, and that no class is made of where it stands."""
+    found: dict[str, Any] = {}
+    for reference in references(document):
+        if not reference.startswith("#/components/"):
+            target = resolve(document, {"$ref": reference})
+            if DECLARED in reference or not is_class(target):
+                found[reference] = target
+    return found
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for child in node:
+            yield from references(child)
+    elif isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for child in node.values():
+            yield from references(child)
 
 
 def reaches(reference: str, plain: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """What the templates need to know of each operation: names, types, and the order of things."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from scripts.codegen.names import declared_scopes, snake
 from scripts.codegen.parser import RecordingParser, Seen
 from scripts.codegen.runtime import paths
 from scripts.codegen.runtime.bodies import FORM, MULTIPART
-from scripts.codegen.runtime.normal import resolve
+from scripts.codegen.runtime.normal import operations, resolve
 from scripts.codegen.runtime.parameters import JSON
 from scripts.codegen.runtime.parts import essence
 
@@ -68,6 +69,8 @@ class OperationView:
     name: str
     method: str
     path: str
+    shares: bool
+    """Whether another operation has its method and address."""
     summary: str
     deprecated: bool
     scopes: Sequence[str] | None
@@ -90,7 +93,7 @@ class OperationView:
 
     @property
     def route(self) -> str:
-        return paths.route(self.path)
+        return paths.route(paths.address(self.path))
 
 
 @dataclass
@@ -109,6 +112,10 @@ class TagView:
     @property
     def optional(self) -> bool:
         return any(operation.optional for operation in self.operations)
+
+    @property
+    def shares(self) -> bool:
+        return any(operation.shares for operation in self.operations)
 
     @property
     def reply_classes(self) -> list[str]:
@@ -150,7 +157,7 @@ def visit(parser: RecordingParser, model_path: Path) -> dict[str, object]:
         node = document["paths"][seen.path][seen.method]
         tags[node["tags"][0]].operations.append(views.operation(seen, node))
     for tag in tags.values():
-        tag.operations.sort(key=lambda found: paths.specificity(found.path))
+        tag.operations.sort(key=lambda found: paths.specificity(paths.address(found.path)))
     return {
         "tag_views": [tag for tag in tags.values() if tag.operations],
         "tags_by_name": {tag.module: tag for tag in tags.values()},
@@ -172,6 +179,9 @@ class Views:
         self.names = parser.names
         self.hints = Hints()
         self.taken = set(parser.names.schemas.values())
+        self.addresses = Counter(
+            (method, paths.untold(path)) for path, method, _ in operations(self.document)
+        )
 
     def operation(self, seen: Seen, node: Mapping[str, Any]) -> OperationView:
         declared = {
@@ -191,6 +201,7 @@ class Views:
             name=self.names.methods[node["operationId"]],
             method=seen.method,
             path=seen.path,
+            shares=self.addresses[seen.method, paths.untold(seen.path)] > 1,
             summary=" ".join(str(node.get("summary") or node["operationId"]).split()),
             deprecated=node.get("deprecated", False),
             scopes=scopes(security),

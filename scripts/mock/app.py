@@ -24,6 +24,7 @@ from generated.runtime import paths as templates
 from generated.runtime.inputs import RequestReader
 from generated.runtime.parts import essence
 from generated.runtime.replies import Promise
+from generated.runtime.routing import Address
 from scripts.mock.answers import ABSENT, PROBLEM, Answers, NotAcceptable
 from scripts.mock.memory import Memory
 from scripts.mock.prefer import NotPreferable, Prefer, parse
@@ -63,12 +64,12 @@ class Mock:
             Remembering(self.contract, self.answers, memory, random) if memory is not None else None
         )
         self.operations: dict[str, dict[str, Operation]] = {}
-        self.unroutable: list[str] = []
         for operation in self.contract.operations.values():
-            if "#" in operation.path or "?" in operation.path:
-                self.unroutable.append(operation.path)
-            else:
-                self.operations.setdefault(operation.path, {})[operation.method] = operation
+            self.operations.setdefault(operation.path, {})[operation.method] = operation
+        self.addresses = {
+            names: Address(self.contract, names, OWN_QUERY)
+            for names in set(self.contract.sharing.values())
+        }
         self.paths = [
             (templates.named_pattern(path), path) for path in templates.ordered(self.operations)
         ]
@@ -129,16 +130,15 @@ class Mock:
     async def operate(self, request: Request, operation: Operation) -> Response:
         request.state.why = operation.id
         try:
-            prefer = self.prefer(request)
-            await self.contract.credentials(operation.id)(request)
-            values = await self.read(request, operation)
-            return await self.answer(request, operation, prefer, values)
+            return await self.answer_of_any(request, operation)
         except Unauthenticated as refused:
             headers = {"WWW-Authenticate": ", ".join(refused.challenges)}
-            request.state.why = f"{operation.id}: {refused.detail}"
+            request.state.why = str(refused)
+            operation = self.contract.operations[refused.operation_id]
             return self.refuse(request, operation, 401, refused.detail, headers=headers)
         except RequestRefused as refused:
-            request.state.why = f"{operation.id}: {refused.detail} {explained(refused.faults)}"
+            request.state.why = f"{refused} {explained(refused.faults)}"
+            operation = self.contract.operations[refused.operation_id]
             return self.refuse(
                 request, operation, refused.status, refused.detail, faults=refused.faults
             )
@@ -151,6 +151,24 @@ class Mock:
         except NotAcceptable as error:
             request.state.why = f"{operation.id}: {error} is not acceptable"
             return problem(406, f"The operation answers with {error}.")
+
+    async def answer_of_any(self, request: Request, operation: Operation) -> Response:
+        """The answer of the operation, or of another one that has its method and address."""
+
+        async def attempt(name: str) -> Response:
+            request.state.why = name
+            return await self.attempt(request, self.contract.operations[name])
+
+        if operation.id not in self.contract.sharing:
+            return await attempt(operation.id)
+        address = self.addresses[self.contract.sharing[operation.id]]
+        return await address.answer(request, attempt)
+
+    async def attempt(self, request: Request, operation: Operation) -> Response:
+        prefer = self.prefer(request)
+        await self.contract.credentials(operation.id)(request)
+        values = await self.read(request, operation)
+        return await self.answer(request, operation, prefer, values)
 
     def prefer(self, request: Request) -> Prefer:
         headers = request.headers.getlist("prefer")

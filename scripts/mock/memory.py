@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, count, islice
+from operator import attrgetter
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -65,7 +66,7 @@ class Memory:
 def resources(contract: Contract) -> dict[str, Resource]:
     """By the path of the collection and by that of the member."""
     by_path: dict[str, dict[str, Operation]] = {}
-    for operation in contract.operations.values():
+    for operation in filter(attrgetter("is_plain"), contract.operations.values()):
         by_path.setdefault(operation.path, {})[operation.method] = operation
     found: dict[str, Resource] = {}
     for member in by_path:

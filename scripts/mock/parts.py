@@ -9,6 +9,7 @@ from urllib.parse import quote
 import jsonschema_rs
 
 from generated.runtime.judge import BASE, Judge
+from generated.runtime.normal import place_of
 from generated.runtime.views import Direction
 from scripts.mock.merging import AVOIDED, OWN, Contradiction, joined
 
@@ -92,7 +93,7 @@ class Parts:
             return
         if within.count(reference) >= DEEPEST_REFERENCE:
             return
-        target = self.judge.at(reference[1:])
+        target = self.judge.at(place_of(reference))
         if not is_part and isinstance(target, Mapping):
             for heir in taste.ordered(self._heirs(target, reference)):
                 yield from self.flat({"$ref": heir}, within, taste)
@@ -151,9 +152,9 @@ class Parts:
         return [heir for heir in found if heir != reference and self._inherits(heir, reference)]
 
     def _inherits(self, heir: str, reference: str) -> bool:
-        if not heir.startswith("#/") or not self.judge.has(heir[1:]):
+        if not heir.startswith("#/") or not self.judge.has(place_of(heir)):
             return False
-        schema = self.judge.at(heir[1:])
+        schema = self.judge.at(place_of(heir))
         parts = schema.get("allOf", ()) if isinstance(schema, Mapping) else ()
         named = [part["$ref"] for part in parts if isinstance(part, Mapping) and "$ref" in part]
         return reference in named
@@ -181,7 +182,7 @@ class Parts:
             if any(self.is_hidden(part) for part in schema.get("allOf", ())):
                 return True
             reference = schema.get("$ref", "")
-            schema = self.judge.at(reference[1:]) if reference.startswith("#/") else None
+            schema = self.judge.at(place_of(reference)) if reference.startswith("#/") else None
         return False
 
 

@@ -113,7 +113,8 @@ class Remembering:
         self.memory = memory
         self.identities = Identities(random)
         self.resources = resources(contract)
-        self.lists = {item.path: item for item in contract.operations.values() if is_get(item)}
+        operations = [item for item in contract.operations.values() if item.is_plain]
+        self.lists = {item.path: item for item in operations if is_get(item)}
 
     def recall(self, written: Written) -> Recalled | None:
         """What an operation shows; None where it has nothing to do with memory.
@@ -122,7 +123,7 @@ class Remembering:
         """
         operation = written.operation
         resource = self.resources.get(operation.path)
-        if resource is None:
+        if resource is None or not operation.is_plain:
             return None
         collection = filled(resource.collection, written.in_path)
         if operation.path == resource.member:

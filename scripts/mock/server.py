@@ -15,7 +15,7 @@ from watchfiles import awatch
 
 from impl.core.config import is_loopback
 from scripts.codegen.bundling import shown
-from scripts.codegen.checks import Unroutable, findings
+from scripts.codegen.checks import check
 from scripts.codegen.document import Document, DocumentError
 from scripts.errors import Refusal
 from scripts.mock.app import Mock
@@ -42,10 +42,7 @@ class Mocking:
         started = time.perf_counter()
         document = Document(self.file)
         tell(f"{self.file} is read, {len(document.text):,} characters ...")
-        for found in findings(document):
-            if not isinstance(found, Unroutable):
-                raise found
-            tell(f"left out: {found}")
+        check(document)
         mock = Mock(document.content, memory=self.memory, dynamic=self.dynamic, seed=self.seed)
         self.files = document.files
         seconds = time.perf_counter() - started

@@ -115,12 +115,3 @@ async def test_a_refusal_is_what_the_document_says(declared: str) -> None:
 
     assert response.status_code == (400 if declared == "400" else 422)
     assert response.json() == {"code": "no"}
-
-
-async def test_a_path_that_no_request_has_is_left_out() -> None:
-    answer = {"get": {"responses": {"200": {"description": "-"}}}}
-    mock = Mock(document(**{"_a": answer, "_a#b": answer}))
-
-    async with client_of(mock) as client:
-        assert (await client.get("/a")).status_code == 200
-    assert mock.unroutable == ["/a#b"]

@@ -1,6 +1,6 @@
 """Reads the body of a request: its media type, its size, its syntax, in this order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any, NoReturn
@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from .faults import ContentTooLarge, Fault, MalformedRequest, UnsupportedMediaType
 from .judge import Judge, faults, pointer
+from .normal import place_of
 from .parameters import JSON, Parameter, declare, grouped, header_faults
 from .parts import Part, essence, parse_parts
 from .scalars import parse_json, parse_pairs
@@ -64,14 +65,18 @@ class Body:
             self._too_large()
         if announced != "0" or "transfer-encoding" in request.headers:
             self._content(request)
-        chunks: list[bytes] = []
+        if not hasattr(request.state, "body"):  # which another operation may have read before
+            request.state.body = b"".join([chunk async for chunk in self._chunks(request)])
+        body: bytes = request.state.body
+        return body
+
+    async def _chunks(self, request: Request) -> AsyncIterator[bytes]:
         size = 0
         async for chunk in request.stream():
             size += len(chunk)
             if size > self.limit:
                 self._too_large()
-            chunks.append(chunk)
-        return b"".join(chunks)
+            yield chunk
 
     def _content(self, request: Request) -> "Content":
         """How to read the media type that the request announces. Raises UnsupportedMediaType."""
@@ -433,4 +438,4 @@ class Choice:
 
 def target_of(target: str) -> str:
     """Where a schema stands that a mapping names, by a reference or by its name alone."""
-    return target.removeprefix("#") if "#" in target else f"/components/schemas{pointer(target)}"
+    return place_of(target) if "#" in target else f"/components/schemas{pointer(target)}"
