@@ -12,6 +12,8 @@ from .normal import place_of
 from .views import Direction, view
 
 BASE = "urn:charter:document"
+PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=2**26)
+"""Bytes of a compiled pattern, which is enough to count to 20,000."""
 MASK = "the value"
 LONGEST_NAME = 100
 """Of a member that the client made up: an answer need not repeat a megabyte of it."""
@@ -74,6 +76,7 @@ class Judge:
             {"$ref": f"{BASE}#{quote(place, safe='/~')}"},
             registry=self._registry(direction),
             validate_formats=True,
+            pattern_options=PATTERNS,
             mask=MASK,
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from . import paths
+from .patterns import strict
 
 METHODS = dict.fromkeys(
     ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
@@ -90,6 +91,10 @@ class Upgrade:
     def _keyword(self, name: str, child: Any) -> Any:
         if name.startswith("x-") or name in DATA:
             return child
+        if name == "pattern" and isinstance(child, str):
+            return strict(child)
+        if name == "patternProperties" and isinstance(child, Mapping):
+            child = {strict(pattern): schema for pattern, schema in child.items()}
         # in a path, `parameters` is a list
         made = self.node(child, named=name in NAMED and isinstance(child, Mapping))
         return without_styles(made) if self.old and name == "content" else made

@@ -1,0 +1,74 @@
+"""Patterns as the judge reads them: what ECMA-262 allows for the web's sake, in its strict form.
+
+JSON Schema's patterns are regular expressions of ECMA-262. Its Annex B also takes `{` where nothing
+is counted, `-` beside a class of characters, and octal escapes; documents hold them, and the
+judge's engine refuses them.
+"""
+
+import re
+
+TOKEN = re.compile(
+    r"""(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})
+    | (?P<octal>\\0[0-7]{0,2})
+    | (?P<kind>\\[dDsSwW]|\\[pP]\{[^}]*\})
+    | (?P<whole>\\u\{[^}]*\}|\\.|\{[0-9]+(?:,[0-9]*)?\})
+    | (?P<character>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+EMPTY = {"[^]": r"[\s\S]", "[]": r"[^\s\S]"}
+
+
+def strict(pattern: str) -> str:
+    """The same pattern; one that is strict already stays as it is."""
+    made, at = [], 0
+    while at < len(pattern):
+        empty = next((text for text in EMPTY if pattern.startswith(text, at)), None)
+        if empty is not None:
+            made.append(EMPTY[empty])
+            at += len(empty)
+        elif pattern[at] == "[":
+            tokens, at = characters(pattern, at)
+            made.append(strict_class(tokens))
+        else:
+            found = token(pattern, at)
+            made.append(r"\{" if found[0] == "{" else written(found))
+            at = found.end()
+    return "".join(made)
+
+
+def characters(pattern: str, at: int) -> tuple[list[re.Match[str]], int]:
+    """What stands in a class of characters, with its brackets, and where it ends."""
+    found = []
+    while at < len(pattern):
+        found.append(token(pattern, at))
+        at = found[-1].end()
+        if found[-1][0] == "]":
+            break
+    return found, at
+
+
+def strict_class(tokens: list[re.Match[str]]) -> str:
+    """Without a `-` between kinds of characters, of which there are no ranges: `[\\w-.]`."""
+    made = [written(found) for found in tokens]
+    for index in range(2, len(tokens) - 2):
+        beside = {tokens[index - 1].lastgroup, tokens[index + 1].lastgroup}
+        if tokens[index][0] == "-" and "kind" in beside:
+            made[index] = r"\-"
+    return "".join(r"\x08" if text == r"\b" else text for text in made)
+
+
+def token(pattern: str, at: int) -> re.Match[str]:
+    found = TOKEN.match(pattern, at)
+    assert found is not None  # any character is one
+    return found
+
+
+def written(found: re.Match[str]) -> str:
+    match found.lastgroup:
+        case "pair":  # of surrogates
+            high, low = int(found[0][2:6], 16), int(found[0][8:12], 16)
+            return rf"\u{{{0x10000 + ((high - 0xD800) << 10) + low - 0xDC00:x}}}"
+        case "octal":
+            return rf"\x{int(found[0][1:], 8):02x}"
+        case _:
+            return found[0]
