@@ -8,7 +8,7 @@ import httpx
 import schemathesis
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from generated.runtime import Contract
+from generated.runtime import Contract, Operation
 from generated.runtime.contract import DOCUMENT
 from generated.runtime.paths import pattern
 
@@ -17,6 +17,10 @@ SEEN: set[tuple[str, int]] = set()
 
 ANYWHERE = {405, 404}
 """Answers to a path or a method that the document does not list."""
+
+
+OURS = ("/",)
+"""How the paths begin that the tests speak of; in a project around a document, the accounts'."""
 
 
 @cache
@@ -33,6 +37,10 @@ def schema() -> OpenApiSchema:
 @cache
 def contract() -> Contract:
     return Contract.load(body_limit=1, checked_share=0, broken=lambda broken: None)
+
+
+def our_operations() -> list[Operation]:
+    return [one for one in contract().operations.values() if one.path.startswith(OURS)]
 
 
 def operation_of(method: str, path: str) -> tuple[str, str] | None:

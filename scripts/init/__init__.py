@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def copied() -> Iterator[Path]:
 def copy(source: Path, target: Path, part: Accounts) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(source, target)
-    if source.suffix not in (".py", ".js") or "codegen" in source.parts:
+    if not speaks_of_paths(source) or "codegen" in source.parts:
         return
     text = source.read_text()
     name = str(source.relative_to(ROOT))
@@ -146,6 +147,10 @@ def copy(source: Path, target: Path, part: Accounts) -> None:
     elif name.startswith(PRUNED):
         text = pruned(text, SAMPLE, deep=name.startswith("alembic/"))
     target.write_text(part.in_code(text))
+
+
+def speaks_of_paths(source: Path) -> bool:
+    return source.suffix in (".py", ".js") or source.name in ("Dockerfile", "docker-compose.yml")
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -187,16 +192,16 @@ def write_our_own(folder: Path, document: dict[str, Any], theirs: Document, part
         "README.md.jinja2",
         title=info["title"],
         summary=(info.get("summary") or info.get("description") or "").strip().split("\n\n")[0],
-        count=len(list(all_operations(theirs.content))),
-        token_path=f"POST {part.moved}/auth/token",
-        users_path=f"POST {part.moved}/users",
+        count=len(list(all_operations(normal(theirs.content)))),
+        token_path=f"POST {part.path('/auth/token')}",
+        users_path=f"POST {part.path('/users')}",
         first_tag=next(iter(tags), "TAG"),
     )
-    sections = ", ".join(f'"{part.moved}{section}"' for section in SECTIONS)
+    sections = tuple(map(part.path, chain(*SECTIONS)))
+    replace(folder / "tests" / "promises.py", 'OURS = ("/",)', f"OURS = {sections}")
     render(
         folder / "tests" / "contract" / "test_operations.py",
         "test_operations.py.jinja2",
-        sections=f'{sections}, "/livez", "/readyz"',
         exceptions=uncallable(document),
     )
     write(folder / "tests" / "contract" / "__init__.py", "")

@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from scripts.codegen.names import Names, class_name, method, pascal, snake
 from scripts.codegen.runtime.normal import METHODS, normal
 
 TAGS = ("auth", "users", "health")
-SECTIONS = ("/auth", "/users")
-"""How the paths begin that move where the document has such paths itself."""
+SECTIONS = (("/auth", "/users"), ("/livez", "/readyz"))
+"""How the paths begin that move together where the document has some of them itself."""
 WORD = "account"
 SAMPLE = re.compile(r"\bitems:\w+ ?")
 """The scopes of the sample resource, which stays behind."""
@@ -27,8 +28,9 @@ class Accounts:
 
     part: dict[str, Any]
     renamed: Mapping[str, str]
-    moved: str
-    """What the paths begin with: nothing, or `/account`."""
+    word: str
+    moved: tuple[str, ...]
+    """How the paths began that begin with the word now."""
     tags: Mapping[str, str]
     """What they are called, by what they were."""
 
@@ -38,9 +40,12 @@ class Accounts:
             names = "|".join(sorted(map(re.escape, self.renamed), key=len, reverse=True))
             text = re.sub(rf"(?<!\w)({names})\b", lambda match: self.renamed[match[0]], text)
         if self.moved:
-            sections = "|".join(section[1:] for section in SECTIONS)
-            text = re.sub(rf"(?<=[\"'}} `])/({sections})\b(?!\.)", rf"{self.moved}/\1", text)
+            sections = "|".join(section[1:] for section in self.moved)
+            text = re.sub(rf"(?<=[\"'}} `\d])/({sections})\b(?!\.)", rf"/{self.word}/\1", text)
         return text
+
+    def path(self, path: str) -> str:
+        return f"/{self.word}{path}" if path.startswith(self.moved) else path
 
 
 def accounts(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Accounts:
@@ -48,9 +53,10 @@ def accounts(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Accounts:
     part = kept(ours)
     if theirs["openapi"].startswith("3.0"):
         part = lowered(part, part["components"]["schemas"])
-    renaming = Renaming(set(called(normal(theirs))))
-    tags = {tag: renaming.tag(tag) for tag in TAGS}
-    return Accounts(renaming.part(part), renaming.in_python(ours, part), renaming.moved, tags)
+    taken = set(called(normal(theirs)))
+    words = chain([WORD], (f"{WORD}{number}" for number in count(2)))
+    ways = (Renaming(taken, word).accounts(ours, part) for word in words)
+    return next(way for way in ways if taken.isdisjoint(called(way.part)))
 
 
 # -- what is kept ---------------------------------------------------------------------------------
@@ -163,35 +169,50 @@ def lowered(node: Json, schemas: Mapping[str, Any]) -> Json:
 
 def called(document: Mapping[str, Any]) -> Iterator[Name]:
     """Everything that a document in its normal form names, as Python would tell it apart."""
+    yield from (("tag", snake(tag["name"])) for tag in document.get("tags") or [])
     for path, item in document["paths"].items():
-        yield "path", path
+        yield "path", re.sub(r"\{[^{}]*\}", "{}", path)
         for _, node in operations(item):
             yield "operation", pascal(node["operationId"])
-            yield "tag", snake(node["tags"][0])
+            yield from (("tag", snake(tag)) for tag in node["tags"])
     for kind, members in (document.get("components") or {}).items():
         if isinstance(members, Mapping):
             yield from ((kind, class_name(name)) for name in members)
 
 
 class Renaming:
-    """Puts a word before every name that is taken; paths move all together."""
+    """Puts a word before every name that is taken; the paths of a section move together."""
 
-    def __init__(self, taken: set[Name]) -> None:
+    def __init__(self, taken: set[Name], word: str) -> None:
         self.taken = taken
-        is_moved = any(kind == "path" and name.startswith(SECTIONS) for kind, name in taken)
-        self.moved = f"/{WORD}" if is_moved else ""
+        self.word = word
+        paths = [name for kind, name in taken if kind == "path"]
+        self.moved = tuple(
+            section
+            for sections in SECTIONS
+            if any(path.startswith(sections) for path in paths)
+            for section in sections
+        )
+
+    def accounts(self, ours: Mapping[str, Any], part: Mapping[str, Any]) -> Accounts:
+        tags = {tag: self.tag(tag) for tag in TAGS}
+        return Accounts(self.part(part), self.in_python(ours, part), self.word, self.moved, tags)
 
     def component(self, kind: str, name: str) -> str:
-        return prefixed(name) if (kind, class_name(name)) in self.taken else name
+        return self.prefixed(name) if (kind, class_name(name)) in self.taken else name
 
     def operation(self, name: str) -> str:
-        return prefixed(name) if ("operation", pascal(name)) in self.taken else name
+        return self.prefixed(name) if ("operation", pascal(name)) in self.taken else name
 
     def tag(self, name: str) -> str:
-        return f"{WORD}-{name}" if ("tag", snake(name)) in self.taken else name
+        return f"{self.word}-{name}" if ("tag", snake(name)) in self.taken else name
+
+    def prefixed(self, name: str) -> str:
+        word = self.word if name[:1].islower() else self.word.capitalize()
+        return f"{word}{name[:1].upper()}{name[1:]}"
 
     def path(self, path: str) -> str:
-        return f"{self.moved}{path}" if path.startswith(SECTIONS) else path
+        return f"/{self.word}{path}" if path.startswith(self.moved) else path
 
     def part(self, part: Mapping[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = self.node(part)
@@ -245,11 +266,6 @@ class Renaming:
             found[f"schemas.{name}"] = f"schemas.{now}"
         found["ProblemType"] = self.component("schemas", "ProblemType")
         return {was: now for was, now in found.items() if was != now}
-
-
-def prefixed(name: str) -> str:
-    word = WORD if name[:1].islower() else WORD.capitalize()
-    return f"{word}{name[:1].upper()}{name[1:]}"
 
 
 def all_operations(part: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,9 +11,9 @@ from generated.runtime import Operation
 from impl.db.session import Database
 from impl.models import Item, User
 from tests.people import PASSWORD, Person
-from tests.promises import contract
+from tests.promises import contract, our_operations
 
-OPERATIONS = list(contract().operations.values())
+OPERATIONS = our_operations()
 SECURED = [operation for operation in OPERATIONS if operation.security]
 
 

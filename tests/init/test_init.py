@@ -98,6 +98,26 @@ def test_what_has_no_lines_of_its_own_is_written_anew(version: str, tmp_path: Pa
     check(Document(file))
 
 
+def test_names_that_the_accounts_would_take_instead_may_be_taken_too(tmp_path: Path) -> None:
+    theirs = yaml.safe_load(LIBRARY.read_text())
+    answer = {"responses": {"200": {"description": "Well."}}}
+    for path, name in (("/livez", "accountGetUser"), ("/account/users/{id}", "getUser")):
+        theirs["paths"][path] = {"get": {"operationId": name, "tags": ["account-users"], **answer}}
+    identity = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    theirs["paths"]["/account/users/{id}"]["parameters"] = [identity]
+    theirs["components"]["schemas"]["AccountUser"] = {"type": "string"}
+    file = tmp_path / "library.yaml"
+    file.write_text(yaml.safe_dump(theirs))
+
+    made = accounts(Document(command.DOCUMENT).content, theirs)
+
+    (text,) = joined(Document(file), made.part).values()
+    file.write_text(text)
+    check(Document(file))
+    assert made.path("/users/me") == "/account2/users/me"
+    assert made.in_code('get(f"{url}/livez")') == 'get(f"{url}/account2/livez")'
+
+
 # -- the project ----------------------------------------------------------------------------------
 
 
@@ -106,6 +126,7 @@ def test_every_operation_answers_and_the_tests_pass(project: Project) -> None:
     tests = (
         "tests/contract",
         "tests/api/test_health.py",
+        "tests/api/test_permissions.py",
         "tests/services",
         "tests/core/test_tokens.py",
     )
