@@ -15,10 +15,10 @@ from impl.core import config, problems, telemetry
 from impl.core.config import Settings
 from impl.core.http import CrossOrigin, Deadline, Methods, SafeErrors, SecurityHeaders
 from impl.core.passwords import Passwords
-from impl.core.problems import NotFound, ServiceUnavailable, Unauthenticated
+from impl.core.problems import NotFound, ServiceUnavailable, Unauthenticated, UnfitValue
 from impl.core.telemetry import RequestLog
 from impl.core.tokens import AccessTokens, RefreshTokens
-from impl.db.outage import is_outage
+from impl.db.outage import is_outage, is_unfit, sqlstate
 from impl.db.session import Database
 
 EXPOSED_HEADERS = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
@@ -104,7 +104,10 @@ def refuse_broken(broken: ResponseBroken) -> None:
 
 
 async def on_database_error(request: Request, error: Exception) -> Response:
-    """503 where trying again helps; anything else is a fault of ours."""
+    """503 where trying again helps, 422 for values beyond any column; else a fault of ours."""
+    if is_unfit(error):
+        log.warning("value refused by the database", extra={"reason": sqlstate(error)})
+        return await problems.on_problem(request, UnfitValue())
     if not is_outage(error):
         raise error
     log.warning("database unavailable", extra={"reason": type(error).__name__})

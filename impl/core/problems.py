@@ -5,6 +5,7 @@ Services raise a `Problem`; the handlers here are the only place that turns one 
 * Problem
   * InvalidRequest          422
     * UnfitPassword         422
+    * UnfitValue            422
   * OAuthProblem
     * InvalidScope          400
     * InvalidGrant          401
@@ -95,6 +96,13 @@ class UnfitPassword(InvalidRequest):
 
     def __init__(self, pointer: str, reason: str) -> None:
         super().__init__([Fault("body", pointer, reason)])
+
+
+class UnfitValue(InvalidRequest):
+    """The document admits a value that the database can't hold, and doesn't say where it was."""
+
+    def __init__(self) -> None:
+        super().__init__([Fault("body", "", "holds a value that can't be stored")])
 
 
 class OAuthProblem(Problem):

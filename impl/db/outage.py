@@ -1,4 +1,6 @@
-"""Which failures mean that the database can't answer, as opposed to a fault of our own."""
+"""Which failures mean that the database can't answer, or takes no such value."""
+
+from typing import TypeGuard
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -18,6 +20,20 @@ UNAVAILABLE_CODES = frozenset(
 )
 
 
+UNFIT_CODES = frozenset(
+    {
+        "22000",  # an integer beyond 64 bits, which the driver refuses itself
+        "22001",  # a text too long
+        "22003",  # a number too large
+        "22008",  # a time too early or too late
+        "22021",  # NUL in a text
+        "22P05",  # NUL in JSON
+        "2201W",  # LIMIT below zero
+        "2201X",  # OFFSET below zero
+    }
+)
+
+
 def is_outage(error: Exception) -> bool:
     """Whether trying again later is the right advice. OSError covers TimeoutError, too."""
     if isinstance(error, OSError | PoolTimeout):
@@ -30,6 +46,11 @@ def is_outage(error: Exception) -> bool:
         or code.startswith(UNAVAILABLE_CLASSES)
         or code in UNAVAILABLE_CODES
     )
+
+
+def is_unfit(error: Exception) -> TypeGuard[DBAPIError]:
+    """Whether the database can't hold a value that the document admits."""
+    return isinstance(error, DBAPIError) and sqlstate(error) in UNFIT_CODES
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -78,6 +78,10 @@ def annotation(node: ast.expr | None) -> str:
     return text.removesuffix(" | None")
 
 
+def may_be_absent(node: ast.expr | None) -> bool:
+    return node is not None and ast.unparse(node).endswith(" | None")
+
+
 def answer(method: Method) -> str:
     """What a method returns when all is well: nothing, where it may; else the first."""
     first, *others = (ast.unparse(method.returns) if method.returns else "None").split(" | ")

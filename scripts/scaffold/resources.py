@@ -1,7 +1,8 @@
 """A plain resource: what a document shows of a collection and its members is a table.
 
 It is plain where `POST /pets` makes what `GET /pets/{id}` shows, and where every member of that is
-said by whoever makes it, or is an identity or a time. Anything else is somebody's to think about.
+said by whoever makes it, or is an identity, a time, or has a value to begin with. Anything else is
+somebody's to think about.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, RootModel
+from pydantic.fields import FieldInfo
 
 from generated import responses, schemas
 from generated.runtime import Contract, Operation
@@ -21,6 +23,7 @@ from generated.runtime.paths import names as path_names
 from generated.runtime.replies import Reply
 from impl.models import Base
 from scripts.codegen.names import Names, pascal, snake
+from scripts.scaffold.members import Members
 from scripts.scaffold.nouns import singular
 from scripts.scaffold.promises import Promises, annotation, answer, arguments
 
@@ -34,6 +37,15 @@ TYPES: Mapping[Any, tuple[str, str]] = {
     date: ("date", "Date"),
 }
 """How Python and PostgreSQL write a value; anything else is JSONB."""
+TIMES = re.compile(r"add|chang|creat|insert|modif|regist|updat")
+"""Who makes or changes a row need not say when."""
+HIDING = frozenset(python for python, _ in TYPES.values()) | {"func", "mapped_column", "uuid4"}
+"""What the class of a table says itself."""
+NAMED = frozenset(sql.partition("(")[0] for _, sql in TYPES.values()) | {
+    "Any", "Base", "Conflict", "Identity", "JSONB", "Mapped", "Mapping", "NotFound", "Repository",
+    "Sequence", "UUID",
+}  # fmt: skip
+"""What the modules of a resource import."""
 
 
 class NotPlain(Exception):
@@ -49,6 +61,23 @@ class Column:
     is_identity: bool = False
     is_time: bool = False
     """Whether the service says it, and not whoever makes the row."""
+    is_read_only: bool = False
+    default: str | None = None
+    """What it begins with where nobody says it, as Python."""
+    is_always_shown: bool = False
+
+    @property
+    def begins_itself(self) -> bool:
+        """Whether it has a value where a client says none, or null."""
+        return not self.is_read_only and (
+            self.is_identity or self.is_time or self.default is not None
+        )
+
+    @property
+    def attribute(self) -> str:
+        """Its name in the class of the table, where it may hide nothing."""
+        is_taken = self.name in HIDING or hasattr(Base, self.name)
+        return f"{self.name}_" if is_taken else self.name
 
 
 @dataclass(frozen=True)
@@ -77,7 +106,8 @@ class Resource:
     @property
     def row(self) -> str:
         """The class of the table."""
-        return pascal(self.noun)
+        row = pascal(self.noun)
+        return f"{row}Row" if row in NAMED else row
 
     @property
     def queries(self) -> str:
@@ -96,14 +126,19 @@ def resource_of(module: str, promises: Promises, names: Names) -> Resource | Non
     for operation in own:
         if operation.method == "POST" and "{" not in operation.path:
             try:
-                return plain(module, operation.path, own, promises, names)
+                return plain(module, operation.path, own, promises, names, contract)
             except NotPlain as reason:
                 print(f"{operation.path} is no plain resource: {reason}.")
     return None
 
 
 def plain(
-    module: str, collection: str, own: list[Operation], promises: Promises, names: Names
+    module: str,
+    collection: str,
+    own: list[Operation],
+    promises: Promises,
+    names: Names,
+    contract: Contract,
 ) -> Resource:
     """Raises NotPlain."""
     calls = {}
@@ -121,10 +156,13 @@ def plain(
     if module in Base.metadata.tables:
         raise NotPlain(f"there is a table {module} already")
     parameter = snake(path_names(calls["GET", True].path)[-1])
-    identity = identity_of(parameter, member)
-    columns = [
-        column_of(name, field, said, identity) for name, field in member.model_fields.items()
-    ]
+    made = Making(
+        identity_of(parameter, member),
+        said,
+        Members.taken(contract, calls["POST", False]),
+        Members.shown(contract, calls["GET", True]),
+    )
+    columns = [made.column(name, field) for name, field in member.model_fields.items()]
     columns.sort(key=lambda column: not column.is_identity)
     return Resource(module, collection, member.__name__, columns, called, parameter)
 
@@ -158,19 +196,55 @@ def identity_of(parameter: str, member: type[BaseModel]) -> str:
     raise NotPlain(f"no member of {member.__name__} is called as the path's {parameter}")
 
 
-def column_of(name: str, field: Any, said: type[BaseModel], identity: str) -> Column:
-    kind, is_nullable = plain_type(field.annotation)
-    python, sql = TYPES.get(kind, ("Any", "JSONB"))
-    if name == identity:
-        if python not in ("UUID", "int", "str"):
-            raise NotPlain(f"its {name} is neither a number nor a text")
-        return Column(name, python, sql, nullable=False, is_identity=True)
-    is_said = name in said.model_fields
-    is_time = kind is datetime and not is_said
-    if field.is_required() and not is_said and not is_time and not is_nullable:
-        raise NotPlain(f"whoever makes one does not say its {name}")
-    always = is_time or (is_said and said.model_fields[name].is_required())
-    return Column(name, python, sql, nullable=is_nullable or not always, is_time=is_time)
+@dataclass(frozen=True)
+class Making:
+    """What whoever makes a member says of it, and what everybody is told."""
+
+    identity: str
+    body: type[BaseModel]
+    taken: Members
+    shown: Members
+
+    def column(self, name: str, field: FieldInfo) -> Column:
+        """Raises NotPlain."""
+        known = field.alias or name
+        kind, _ = plain_type(field.annotation)
+        python, sql = TYPES.get(kind, ("Any", "JSONB"))
+        told = self.taken if known in self.taken.schemas else self.shown
+        is_read_only = told.is_read_only(known)
+        is_said = name in self.body.model_fields and not is_read_only
+        if name == self.identity:
+            if python not in ("UUID", "int", "str"):
+                raise NotPlain(f"its {name} is neither a number nor a text")
+            return Column(name, python, sql, False, is_identity=True, is_read_only=is_read_only)
+        is_promised = known in self.shown.required
+        may_be_null = self.shown.may_be_null(known)
+        is_needed = is_promised and not may_be_null
+        is_unsaid_time = kind is datetime and not is_said
+        is_time = is_unsaid_time and (is_needed or TIMES.search(name) is not None)
+        always = is_time or (is_said and known in self.taken.required)
+        default = self.default(known, kind) if is_needed and not always else None
+        if is_needed and not (always or default):
+            does = "need" if is_said else "does"
+            raise NotPlain(f"whoever makes one {does} not say its {name}")
+        return Column(
+            name,
+            python,
+            sql,
+            nullable=may_be_null or not (always or default),
+            is_time=is_time,
+            is_read_only=is_read_only,
+            default=default,
+            is_always_shown=is_promised and may_be_null,
+        )
+
+    def default(self, known: str, kind: Any) -> str | None:
+        """What the document says; else a flag is down, and a list empty."""
+        for members in (self.taken, self.shown):
+            value = members.schemas.get(known, {}).get("default")
+            if isinstance(value, bool | int | float | str) and kind in (bool, int, float, str):
+                return repr(value)
+        return "list" if get_origin(kind) is list else "False" if kind is bool else None
 
 
 def reply_of(name: str) -> Any:
@@ -205,5 +279,5 @@ def plain_type(hint: Any) -> tuple[Any, bool]:
     if isinstance(hint, type) and issubclass(hint, RootModel):
         return plain_type(hint.model_fields["root"].annotation)
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return (str if issubclass(hint, str) else object), False
+        return (str if issubclass(hint, str) else int if issubclass(hint, int) else object), False
     return (datetime if hint is AwareDatetime else hint), False

@@ -1,19 +1,26 @@
 """The rules of a plain resource as text: one method for each operation that is understood."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, RootModel
 
 from generated import schemas
-from scripts.scaffold.promises import Method, Promises, annotation, answer, arguments
+from scripts.scaffold.promises import (
+    Method,
+    Promises,
+    annotation,
+    answer,
+    arguments,
+    may_be_absent,
+)
 from scripts.scaffold.resources import NotPlain, Resource, model, named, plain_type, reply_of
 
-LIMITS = ("limit", "per_page", "page_size")
+LIMITS = ("limit", "per_page", "page_size", "size", "take")
 OFFSETS = ("offset", "skip")
-COUNTS = re.compile(r"count|total")
+COUNTS = re.compile(r"count|total(_?(items|count|results|elements|records))?|(items|num)_count")
 
 Lines = list[str]
 
@@ -126,7 +133,8 @@ class Rules:
         given += [f"offset={offset} or 0"] if offset else []
         given += [f"offset=((page or 1) - 1) * ({limit} or 0)"] if pages else []
         shown = f"[present({self.row}) for {self.row} in rows]"
-        value = self.answered(answer(method), lambda name: self.page(name, shown))
+        asked = self.asked(method, (limit, offset, pages))
+        value = self.answered(answer(method), lambda name: self.page(name, shown, asked))
         return [f"rows = await self.{self.rows}.page({', '.join(given)})", f"return {value}"]
 
     # -- what they take and answer ----------------------------------------------------------------
@@ -175,7 +183,7 @@ class Rules:
             raise NotPlain(f"it answers {name}")
         return found
 
-    def page(self, name: str, shown: str) -> str | None:
+    def page(self, name: str, shown: str, asked: Mapping[str, str]) -> str | None:
         """The list, in the class of its page where it has one."""
         if name == f"list[{self.resource.schema}]":
             return shown
@@ -188,15 +196,34 @@ class Rules:
         given = []
         for member, field in page.model_fields.items():
             kind, is_nullable = plain_type(field.annotation)
-            if self.is_list(kind):
-                given.append(f"{member}={shown}")
-            elif kind is int and COUNTS.search(member):
-                given.append(f"{member}=await self.{self.rows}.count()")
-            elif field.is_required() and is_nullable:
-                given.append(f"{member}=None")
-            elif field.is_required():
-                return None
+            value = self.told(member, kind, shown, asked)
+            if value is None and field.is_required():
+                if not is_nullable:
+                    return None
+                value = "None"
+            given += [f"{member}={value}"] if value is not None else []
         return f"schemas.{name}({', '.join(given)})"
+
+    def told(self, member: str, kind: Any, shown: str, asked: Mapping[str, str]) -> str | None:
+        """What a page says in one of its members."""
+        if self.is_list(kind):
+            return shown
+        if kind is int and member in asked:
+            return asked[member]
+        if kind is int and COUNTS.fullmatch(member):
+            return f"await self.{self.rows}.count()"
+        is_part = isinstance(kind, type) and issubclass(kind, BaseModel)
+        return self.page(kind.__name__, shown, asked) if is_part else None
+
+    def asked(self, method: Method, names: Iterable[str | None]) -> dict[str, str]:
+        """How the page that was asked for is written, also where nobody said which."""
+        known = arguments(method)
+        otherwise = {"page": "1"} | dict.fromkeys(OFFSETS, "0") | dict.fromkeys(LIMITS, "len(rows)")
+        return {
+            name: f"{name} or {otherwise[name]}" if may_be_absent(known[name]) else name
+            for name in names
+            if name is not None
+        }
 
     def is_list(self, hint: Any) -> bool:
         element = get_args(hint)[0] if get_origin(hint) is list else None
@@ -206,24 +233,42 @@ class Rules:
 
     def helpers(self) -> Lines:
         columns = self.resource.columns
+        read_only = {column.name for column in columns if column.is_read_only}
         structured = [column.name for column in columns if column.sql == "JSONB"]
-        made = [column.name for column in columns if column.is_identity or column.is_time]
+        begun = [column.name for column in columns if column.begins_itself]
+        renamed = {c.name: c.attribute for c in columns if c.attribute != c.name}
+        nulls = [column.name for column in columns if column.is_always_shown]
         schema = f"schemas.{self.resource.schema}"
-        plain = f"""    plain = body.model_dump(mode="json", exclude_unset=patch)
+        name = "ATTRIBUTES.get(name, name)" if renamed else "name"
+        attributes = f"""
+
+ATTRIBUTES = {renamed!r}
+\"\"\"What the table calls otherwise.\"\"\"
+"""
+        exclude = f"exclude={set_of(read_only)}, " if read_only else ""
+        plain = f"""    # what is absent in there stays absent
+    plain = body.model_dump(mode="json", exclude_unset=True)
     values |= {{name: plain[name] for name in {structured!r} if name in plain}}
 """
-        return f'''
+        unsaid = f"    unsaid = [name for name in {begun!r} if values.get(name) is None]\n"
+        if_said = " if name not in unsaid" if begun else ""
+        columns_of = f"{{{name}: value for name, value in values.items(){if_said}}}"
+        or_null = f" or name in {nulls!r}" if nulls else ""
+        return f'''{attributes if renamed else ""}
 
 def values_of(body: Any, *, patch: bool = False) -> dict[str, Any]:
     """The columns; of a patch those alone that it names."""
-    values: dict[str, Any] = body.model_dump(exclude_unset=patch)
-{plain if structured else ""}    unsaid = [name for name in {made!r} if values.get(name) is None]
-    return {{name: value for name, value in values.items() if name not in unsaid}}
+    values: dict[str, Any] = body.model_dump({exclude}exclude_unset=patch)
+{plain if structured else ""}{unsaid if begun else ""}\
+    return {columns_of if renamed or begun else "values"}
 
 
 def present({self.row}: {self.resource.row}) -> {schema}:
     """What is absent stays absent, unless the document asks for a null."""
-    known = {schema}.model_fields.items()
-    values = {{name: getattr({self.row}, name) for name, _ in known}}
-    shown = {{n: values[n] for n, field in known if field.is_required() or values[n] is not None}}
+    values = {{name: getattr({self.row}, {name}) for name in {schema}.model_fields}}
+    shown = {{name: value for name, value in values.items() if value is not None{or_null}}}
     return {schema}.model_validate(shown)'''.splitlines()
+
+
+def set_of(names: Iterable[str]) -> str:
+    return f"{{{', '.join(map(repr, sorted(names)))}}}"

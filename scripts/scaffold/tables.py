@@ -34,17 +34,20 @@ class {resource.row}(Base):
 
 def written(column: Column) -> str:
     python = f"{column.python} | None" if column.nullable else column.python
-    arguments = [column.sql]
+    is_renamed = column.attribute != column.name
+    arguments = [f'"{column.name}"'] * is_renamed + [column.sql]
     if column.is_identity:
         arguments += [KEYS[column.python], "primary_key=True"]
     if column.is_time:
         arguments.append("server_default=func.clock_timestamp()")
-    return f"    {column.name}: Mapped[{python}] = mapped_column({', '.join(arguments)})"
+    if column.default is not None:
+        arguments.append(f"default={column.default}")
+    return f"    {column.attribute}: Mapped[{python}] = mapped_column({', '.join(arguments)})"
 
 
 def repository(resource: Resource) -> str:
     row, key, python = resource.row, resource.identifier.name, resource.identifier.python
-    times = [column.name for column in resource.columns if column.is_time]
+    times = [column.attribute for column in resource.columns if column.is_time]
     changed = "".join(f", {name}=func.clock_timestamp()" for name in filter(CHANGED.search, times))
     order = [*[name for name in times if not CHANGED.search(name)][:1], key]
     return f'''from collections.abc import Mapping, Sequence
@@ -75,9 +78,11 @@ class {resource.queries}(Repository[{row}]):
         return await self.session.scalar(select(func.count()).select_from({row})) or 0
 
     async def change(self, {key}: {python}, values: Mapping[str, Any]) -> {row} | None:
-        if not values:
+        """The row as it is now; the path says which it is, whatever the body says."""
+        others = {{name: value for name, value in values.items() if name != "{key}"}}
+        if not others:
             return await self.get({key})
-        statement = update({row}).where({row}.{key} == {key}).values(**values{changed})
+        statement = update({row}).where({row}.{key} == {key}).values(**others{changed})
         return await self.session.scalar(statement.returning({row}))
 
     async def delete(self, {key}: {python}) -> bool:

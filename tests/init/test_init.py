@@ -25,6 +25,7 @@ from tests.command_line import naming
 
 LIBRARY = Path(__file__).with_name("library.yaml")
 BOOKS = Path(__file__).with_name("books.py")
+LOANS = Path(__file__).with_name("loans.py")
 CHARTER = "from scripts import cli; cli.main()"
 
 
@@ -181,8 +182,11 @@ def test_a_plain_resource_becomes_a_table_and_what_serves_it(
 
     assert "+ impl/services/books.py" in said
     assert "0002_add_books.py is written" in said
-    shutil.copy(BOOKS, copy.folder / "tests" / "api" / "test_books.py")
-    copy.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/api/test_books.py")
+    copy.charter("scaffold", "loans")
+    tests = [copy.folder / "tests" / "api" / f"test_{file.name}" for file in (BOOKS, LOANS)]
+    shutil.copy(BOOKS, tests[0])
+    shutil.copy(LOANS, tests[1])
+    copy.run("-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, tests))
     copy.run("-m", "ruff", "check", "--no-cache", "impl", "alembic")
     copy.run("-m", "mypy", "--cache-dir", str(Path.cwd() / ".mypy_cache"), "impl")
 
