@@ -202,7 +202,10 @@ class Mock:
         if self.remembering is not None and prefer == Prefer() and status < 400:
             media_type = essence(request.headers.get("content-type", ""))
             reader = self.readers[operation.id]
-            recalled = self.remembering.recall(Written(operation, values, reader, media_type))
+            address = f"{request.url.scheme}://{request.url.netloc}"
+            recalled = self.remembering.recall(
+                Written(operation, values, reader, media_type, address)
+            )
         if recalled is not None and not is_json and recalled.body is not ABSENT:
             recalled = replace(recalled, body=ABSENT, why="what is remembered is JSON")
         varied = replace(prefer, dynamic=prefer.dynamic or self.dynamic)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from generated.runtime import Contract, Operation
 from generated.runtime import paths as templates
 from generated.runtime.inputs import RequestReader
+from generated.runtime.parameters import header_faults
 from generated.runtime.replies import Promise, PromisedContent
 from generated.runtime.shapes import Shape
 from scripts.mock import envelopes
@@ -51,6 +52,8 @@ class Written:
     """By place and name."""
     reader: RequestReader
     media_type: str
+    address: str
+    """Of the server, as the client calls it."""
 
     @property
     def body(self) -> Any:
@@ -227,7 +230,7 @@ class Remembering:
             self.memory.put(collection, str(identity), made)
             path = f"{quote(collection)}/{quote(str(identity), safe='')}"
             recalled = self.shown(written.operation, resource, made)
-            headers = location(written.operation.success, path)
+            headers = location(written.operation.success, path, written.address)
             return replace(unlike(recalled, wanted, made), headers=headers)
         return Recalled(why="the schema of a member doesn't admit what was sent")
 
@@ -401,8 +404,15 @@ def is_get(operation: Operation) -> bool:
     return operation.method == "GET"
 
 
-def location(promise: Promise, path: str) -> dict[str, str]:
-    return {header.name: path for header in promise.headers if header.name.lower() == "location"}
+def location(promise: Promise, path: str, address: str) -> dict[str, str]:
+    """As a path, or with the server's address where the header's schema asks for that."""
+    return {
+        header.name: text
+        for header in promise.headers
+        if header.name.lower() == "location"
+        for text in (address + path, path)
+        if not any(header_faults(header, text))
+    }
 
 
 def is_marked(shape: Shape, mark: str) -> bool:

@@ -262,6 +262,18 @@ async def test_a_location_is_ascii_whatever_the_path_is() -> None:
     assert found.json()["name"] == "bob c"
 
 
+async def test_a_location_has_the_address_of_the_server_where_its_schema_asks_for_that() -> None:
+    paths = names_of_users()
+    created = paths["paths"]["/teams/{team}/users"]["post"]["responses"]["201"]
+    created["headers"]["Location"]["schema"]["format"] = "uri"
+    async with client_of(Mock(paths, memory=Memory())) as client:
+        created = await client.post("/teams/a/users", json={"name": "bob"})
+        found = await client.get(created.headers["location"])
+
+    assert created.headers["location"] == "http://mock/teams/a/users/bob"
+    assert found.json()["name"] == "bob"
+
+
 async def test_a_list_is_no_longer_than_its_schema_lets_it_be() -> None:
     async with client_of(Mock(names_of_users(maximum=2), memory=Memory())) as client:
         for name in ("a", "b", "c"):
