@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
@@ -10,14 +11,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from generated.runtime import Contract, Operation
+from generated.runtime.judge import pointer
+from generated.runtime.parameters import Parameter, header_faults
 from generated.runtime.parts import essence
 from generated.runtime.replies import Promise, PromisedContent, header_text
 from generated.runtime.views import Direction
+from scripts.mock.merging import OWN
 from scripts.mock.prefer import NotPreferable, Prefer
 from scripts.mock.texts import text
 from scripts.mock.values import Impossible, Values
 
 PROBLEM = "application/problem+json"
+SERVERS = frozenset(
+    {
+        "connection", "content-encoding", "content-length", "date", "keep-alive", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+"""Headers that say how an answer is sent, which the server knows, and an example doesn't."""
+USUAL = {
+    "etag": '"1"',
+    "last-modified": "Mon, 23 Nov 2026 08:30:00 GMT",
+    "link": '</>; rel="self"',
+    "location": "/",
+    "retry-after": "120",
+    "www-authenticate": "Bearer",
+}
+"""What a header says whose own examples say nothing."""
+TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""What a header may be called (RFC 9110 section 5.1)."""
+INTERIM = range(100, 200)
+"""Statuses that another one follows (RFC 9110 section 15.2)."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What could end a line of the console, or a header."""
 ABSENT: Any = object()
 
 
@@ -36,10 +62,10 @@ class Answers:
     def preferred(self, operation: Operation, prefer: Prefer) -> tuple[int, Promise]:
         """The status to answer with, and what is promised of it. Raises NotPreferable."""
         if prefer.code is None:
-            success = operation.success
+            success = final(operation)
             return status_of(success), success
         promise = operation.promise(prefer.code)
-        if promise is None:
+        if promise is None or prefer.code in INTERIM:
             declared = ", ".join([*map(str, sorted(operation.promises)), *sorted(operation.ranges)])
             raise NotPreferable(f"{operation.id} declares no {prefer.code}, but {declared}.")
         return prefer.code, promise
@@ -58,8 +84,8 @@ class Answers:
 
         Raises NotAcceptable or NotPreferable.
         """
-        given = dict(self.headers(promise, prefer)) | dict(headers or {})
-        if not promise.contents or status in (204, 304):
+        given = dict(self.headers(promise)) | dict(headers or {})
+        if not promise.contents or status in (204, 205, 304):
             return Response(status_code=status, headers=given)
         media_type, content = self.negotiate(request, promise)
         if body is ABSENT:
@@ -108,22 +134,52 @@ class Answers:
         except Impossible:
             return None  # the schema contradicts itself: nothing would fit
 
-    def headers(self, promise: Promise, prefer: Prefer) -> Iterator[tuple[str, str]]:
+    def headers(self, promise: Promise) -> Iterator[tuple[str, str]]:
         for header in promise.headers:
-            place = f"{promise.place}/headers/{header.name.replace('~', '~0').replace('/', '~1')}"
-            node = self.contract.judge.resolve(self.contract.judge.at(place))
-            schema = self.contract.judge.locate(place) + "/schema"
-            example = next(self.declared(node), ABSENT)
-            if example is ABSENT and self.contract.judge.has(schema):
-                try:
-                    example = self.values.example(schema, Direction.RESPONSE)
-                except Impossible:
-                    continue
-            value = text({}, header.name, None) if example is ABSENT else example
-            yield header.name, header_text(value).encode("ascii", "replace").decode()
+            if header.name.lower() in SERVERS or not TOKEN.fullmatch(header.name):
+                continue
+            with contextlib.suppress(Impossible):
+                yield header.name, one_line(header_text(self.header(promise, header)))
+
+    def header(self, promise: Promise, header: Parameter) -> Any:
+        """The value of a header: an example, or what such a header usually says.
+
+        Raises Impossible.
+        """
+        judge = self.contract.judge
+        place = judge.locate(f"{promise.place}/headers{pointer(header.name)}")
+        for example in self.declared(judge.at(place)):
+            return example
+        schema = f"{place}/schema"
+        usual = USUAL.get(header.name.lower(), "")
+        if not judge.has(schema):
+            return usual or text({}, header.name, None)
+        is_shown = any(part.keys() & set(OWN) for part in header.style.shape.parts)
+        if usual and not is_shown and not any(header_faults(header, usual)):
+            return usual
+        return self.values.example(schema, Direction.RESPONSE)
+
+
+def one_line(text: str) -> str:
+    """What a header can hold: ASCII without controls, which would end it."""
+    return CONTROL.sub(" ", text.strip()).encode("ascii", "replace").decode()
+
+
+def final(operation: Operation) -> Promise:
+    """The success that ends the request, which no interim one does."""
+    if not is_interim(operation.success):
+        return operation.success
+    found = [*operation.promises.values(), *operation.ranges.values()]
+    return min(found, key=lambda promise: (is_interim(promise), promise.status))
+
+
+def is_interim(promise: Promise) -> bool:
+    return promise.status.startswith("1")
 
 
 def status_of(promise: Promise) -> int:
+    if is_interim(promise):
+        return 200  # there is nothing else: a client would wait forever
     if promise.status.isdecimal():
         return int(promise.status)
     return int(promise.status[0]) * 100 if promise.status != "default" else 200

@@ -1,7 +1,6 @@
 """The application of `charter mock`: judges every request by the document, and answers from it."""
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
@@ -25,7 +24,7 @@ from generated.runtime.inputs import RequestReader
 from generated.runtime.parts import essence
 from generated.runtime.replies import Promise
 from generated.runtime.routing import Address
-from scripts.mock.answers import ABSENT, PROBLEM, Answers, NotAcceptable
+from scripts.mock.answers import ABSENT, CONTROL, PROBLEM, Answers, NotAcceptable, one_line
 from scripts.mock.memory import Memory
 from scripts.mock.prefer import NotPreferable, Prefer, parse
 from scripts.mock.remembering import NotRemembered, Recalled, Remembering, Written
@@ -38,8 +37,6 @@ NOTE = "Charter-Note"
 """The header that says what of an answer isn't what was sent, and why."""
 
 LONGEST_NOTE = 500
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""What could end a line of the console, or a header."""
 
 log = logging.getLogger("charter.mock")
 
@@ -238,8 +235,7 @@ class Mock:
             del response.headers["link"]  # of an example: there is no other page
         if recalled.note and response.body:
             request.state.why += f": {recalled.note}"
-            note = CONTROL.sub(" ", recalled.note[:LONGEST_NOTE])
-            response.headers[NOTE] = note.encode("ascii", "replace").decode()
+            response.headers[NOTE] = one_line(recalled.note[:LONGEST_NOTE])
         return response
 
     def refuse(
@@ -258,7 +254,7 @@ class Mock:
             return problem(status, detail, faults, headers)
         status, promise = declared
         ours = problem(status, detail, faults, headers)
-        ours.headers.update(dict(self.answers.headers(promise, Prefer())) | dict(headers or {}))
+        ours.headers.update(dict(self.answers.headers(promise)) | dict(headers or {}))
         if PROBLEM in promise.contents and not list(promise.faults(ours)):
             return ours
         try:

@@ -184,3 +184,71 @@ def templated() -> Any:
 def answering(name: str) -> Any:
     content = {"text/plain": {"schema": {"type": "string"}, "example": name}}
     return {"get": {"responses": {"200": {"description": "-", "content": content}}}}
+
+
+# -- headers --------------------------------------------------------------------------------------
+
+
+def with_headers(**schemas: Any) -> Any:
+    paths = answering("hello, world")
+    paths["get"]["responses"]["200"]["headers"] = {
+        name.replace("_", "-"): {"schema": schema} for name, schema in schemas.items()
+    }
+    return {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/": paths}}
+
+
+async def test_no_example_says_how_the_answer_is_sent() -> None:
+    document = with_headers(
+        Content_Encoding={"example": "gzip"},
+        Content_Length={"example": 5},
+        Transfer_Encoding={"example": "chunked"},
+        X_Rate={"const": 9},
+    )
+    async with client_of(Mock(document)) as client:
+        answer = await client.get("/")
+
+    assert answer.text == "hello, world"
+    assert answer.headers["content-length"] == "12"
+    assert answer.headers.keys() & {"content-encoding", "transfer-encoding"} == set()
+    assert answer.headers["x-rate"] == "9"
+
+
+async def test_a_header_says_what_such_headers_say_where_its_schema_lets_it() -> None:
+    document = with_headers(
+        ETag={"type": "string"},
+        Location={"type": "string", "example": "/mine"},
+        Retry_After={"type": "integer", "maximum": 60},
+    )
+    async with client_of(Mock(document)) as client:
+        headers = (await client.get("/")).headers
+
+    assert (headers["etag"], headers["location"]) == ('"1"', "/mine")
+    assert int(headers["retry-after"]) <= 60
+
+
+async def test_a_header_is_one_line_whatever_its_example_is() -> None:
+    document = with_headers(X_Note={"example": "one\ntwo é\n"}, **{"not a name": {}})
+    async with client_of(Mock(document)) as client:
+        headers = (await client.get("/")).headers
+
+    assert headers["x-note"] == "one two ?"
+    assert "not a name" not in headers
+
+
+# -- statuses that another one follows ------------------------------------------------------------
+
+
+def declaring(*statuses: str) -> Any:
+    responses = {status: {"description": "-"} for status in statuses}
+    paths = {"/": {"get": {"responses": responses}}}
+    return {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "answered"),
+    [(["100", "204"], 204), (["1XX", "202"], 202), (["101", "400"], 400), (["101"], 200)],
+)
+async def test_an_interim_status_is_no_answer(statuses: list[str], answered: int) -> None:
+    async with client_of(Mock(declaring(*statuses))) as client:
+        assert (await client.get("/")).status_code == answered
+        assert (await client.get("/?__code=101")).status_code == 400

@@ -594,4 +594,4 @@ async def test_a_note_is_one_line_whatever_a_property_is_called() -> None:
         sent = {"title": "On", "a\r\nSet-Cookie: x\u2028": "too long"}
         created = await client.post("/articles", json={"article": sent})
 
-    assert created.headers["charter-note"].endswith("answer: a  Set-Cookie: x ")
+    assert created.headers["charter-note"].endswith("answer: a  Set-Cookie: x")
