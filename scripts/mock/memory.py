@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, count, islice
@@ -14,6 +14,7 @@ from uuid import UUID
 from generated.runtime import Contract, Operation
 from generated.runtime import paths as templates
 from generated.runtime.judge import Judge
+from generated.runtime.parameters import Parameter
 from generated.runtime.replies import PromisedContent
 from generated.runtime.shapes import Shape
 from scripts.mock import envelopes
@@ -41,6 +42,13 @@ class Resource:
     """How it does."""
     identifier: str
     """The member's property that its path names."""
+    parameter: Parameter
+    """What names it there."""
+
+    def leads_to(self, identity: object) -> bool:
+        """Whether the member's path admits an identity."""
+        text = self.parameter.style.shape.value(str(identity))
+        return self.parameter.validator.is_valid(text)
 
 
 @dataclass
@@ -98,19 +106,24 @@ def resource_of(
     collection: str,
     member: str,
 ) -> Resource | None:
-    parameter = templates.names(member)[-1]
+    parameter = parameter_of(by_path[member].values(), templates.names(member)[-1])
     operations = [by_path[member].get(method) for method in ("GET", "PUT", "PATCH")]
     for operation in (*operations, by_path[path].get("POST")):
         content = json_content(operation) if operation is not None else None
         if operation is None or content is None or content.schema_place is None:
             continue
         for envelope in envelopes.of_one(shape_of(judge, content), collection):
-            identifier = identifier_of(parameter, collection, envelope.shape)
+            identifier = identifier_of(parameter.name, collection, envelope.shape)
             if envelope.shape.is_object and identifier is not None:
-                return Resource(collection, member, operation, envelope, identifier)
+                return Resource(collection, member, operation, envelope, identifier, parameter)
         if operation.method == "GET":
             return None  # it shows something else
     return None
+
+
+def parameter_of(operations: Iterable[Operation], name: str) -> Parameter:
+    found = (item for operation in operations for item in operation.parameters)
+    return next(item for item in found if (item.place, item.name) == ("path", name))
 
 
 def json_content(operation: Operation) -> PromisedContent | None:
@@ -145,9 +158,17 @@ class Identities:
         self.random = random
 
     def candidates(
+        self, resource: Resource, said: Mapping[str, Any], taken: Stored
+    ) -> list[str | int]:
+        """Some that nobody has: those that the member's path admits first."""
+        member = resource.envelope.shape.member(resource.identifier)
+        parts = [*member.parts, *resource.parameter.style.shape.parts]
+        found = self.likely(resource.identifier, Shape(member.judge, *parts), said, taken)
+        return sorted(found, key=lambda identity: not resource.leads_to(identity))
+
+    def likely(
         self, identifier: str, shape: Shape, said: Mapping[str, Any], taken: Stored
-    ) -> Iterator[Any]:
-        """Some that nobody has, the likeliest to fit first."""
+    ) -> Iterator[str | int]:
         number = len(taken) + 1
         while str(number) in taken:
             number += 1

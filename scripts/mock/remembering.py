@@ -214,15 +214,13 @@ class Remembering:
             return None
         stored = self.stored(resource, collection)
         view, shape = self.view_of_member(resource), resource.envelope.shape
-        identifier = shape.member(resource.identifier)
         own = self.own_identity(written, resource)
         is_taken = any(str(identity) in stored for identity in own)
         if is_taken and 409 in written.operation.promises:
             raise NotRemembered(409, f"There is {own[0]} already.")
         times = times_of(shape, shape.names - writable(sent.shape))
         said = {**times, **shown_members(shape, body)}
-        new = self.identities.candidates(resource.identifier, identifier, body, stored)
-        for identity in chain(own, new):
+        for identity in chain(own, self.identities.candidates(resource, body, stored)):
             wanted = {**said, resource.identifier: identity}
             made = settled(wanted, view.base, view.admits, resource.identifier)
             if made is None:

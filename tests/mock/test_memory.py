@@ -554,6 +554,17 @@ async def test_a_new_identity_is_of_the_pattern_that_the_schema_asks_for() -> No
     assert len({created["article"]["slug"] for created in made}) == 3
 
 
+@pytest.mark.parametrize("schema", [{"type": "integer"}, {"type": "string", "pattern": "^n[0-9]$"}])
+async def test_a_new_identity_is_one_that_the_members_path_admits(schema: Any) -> None:
+    paths = articles()
+    paths["paths"]["/articles/{slug}"]["parameters"][0]["schema"] = schema
+    async with at(paths) as client:
+        created = (await client.post("/articles", json={"article": {"title": "!"}})).json()
+        found = await client.get(f"/articles/{created['article']['slug']}")
+
+    assert found.json() == created
+
+
 async def test_json_is_shown_where_the_client_likes_another_media_type_as_much() -> None:
     paths = pets()
     answer = paths["paths"]["/pet/{petId}"]["get"]["responses"]["200"]
