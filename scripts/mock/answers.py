@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from generated.runtime import Contract, Operation
-from generated.runtime.judge import pointer
+from generated.runtime.judge import faults, pointer
 from generated.runtime.parameters import Parameter, header_faults
 from generated.runtime.parts import essence
 from generated.runtime.replies import Promise, PromisedContent, header_text
@@ -22,6 +22,9 @@ from scripts.mock.texts import text
 from scripts.mock.values import Impossible, Values
 
 PROBLEM = "application/problem+json"
+NOTE = "Charter-Note"
+"""The header that says what of an answer isn't as it should be, and why."""
+LONGEST_NOTE = 500
 SERVERS = frozenset(
     {
         "connection", "content-encoding", "content-length", "date", "keep-alive", "te", "trailer",
@@ -90,6 +93,7 @@ class Answers:
         media_type, content = self.negotiate(request, promise)
         if body is ABSENT:
             body = self.example(content, prefer)
+            given |= self.note(content, body)
         return Response(written(body, content), status, given, concrete(media_type))
 
     def negotiate(self, request: Request, promise: Promise) -> tuple[str, PromisedContent]:
@@ -120,6 +124,14 @@ class Answers:
             if "value" in resolved:
                 yield resolved["value"]
 
+    def note(self, content: PromisedContent, body: Any) -> dict[str, str]:
+        """What the author of a document is told of an example that its own schema refuses."""
+        if self.fits(content, body):
+            return {}
+        fault = next(faults(content.validator, body, "body"))
+        said = f"the schema doesn't admit this: {fault.pointer} {fault.detail}".replace("  ", " ")
+        return {NOTE: one_line(said[:LONGEST_NOTE])}
+
     def fits(self, content: PromisedContent, value: Any) -> bool:
         return not content.is_json or content.validator.is_valid(value)
 
@@ -131,8 +143,8 @@ class Answers:
                 return self.values.dynamic(content.schema_place, Direction.RESPONSE, random)
         try:
             return self.values.example(content.schema_place, Direction.RESPONSE)
-        except Impossible:
-            return None  # the schema contradicts itself: nothing would fit
+        except Impossible as impossible:
+            return impossible.nearest  # the schema contradicts itself: nothing would fit
 
     def headers(self, promise: Promise) -> Iterator[tuple[str, str]]:
         for header in promise.headers:

@@ -24,7 +24,16 @@ from generated.runtime.inputs import RequestReader
 from generated.runtime.parts import essence
 from generated.runtime.replies import Promise
 from generated.runtime.routing import Address
-from scripts.mock.answers import ABSENT, CONTROL, PROBLEM, Answers, NotAcceptable, one_line
+from scripts.mock.answers import (
+    ABSENT,
+    CONTROL,
+    LONGEST_NOTE,
+    NOTE,
+    PROBLEM,
+    Answers,
+    NotAcceptable,
+    one_line,
+)
 from scripts.mock.memory import Memory
 from scripts.mock.prefer import NotPreferable, Prefer, parse
 from scripts.mock.remembering import NotRemembered, Recalled, Remembering, Written
@@ -33,10 +42,6 @@ BODY_LIMIT = 10_000_000
 OWN_QUERY = {"__code": "code", "__example": "example", "__dynamic": "dynamic"}
 """The preferences of a client that can't set headers, as in a browser's address."""
 
-NOTE = "Charter-Note"
-"""The header that says what of an answer isn't what was sent, and why."""
-
-LONGEST_NOTE = 500
 
 log = logging.getLogger("charter.mock")
 
@@ -210,6 +215,8 @@ class Mock:
             response = self.answers.answer(request, status, promise, varied)
         else:
             response = self.recalled(request, status, promise, recalled, varied)
+        if NOTE in response.headers:
+            request.state.why += f": {response.headers[NOTE]}"
         if prefer.applied:
             response.headers["Preference-Applied"] = prefer.applied
         return response
@@ -234,7 +241,6 @@ class Mock:
         if recalled.is_last_page and not requires_link(promise):
             del response.headers["link"]  # of an example: there is no other page
         if recalled.note and response.body:
-            request.state.why += f": {recalled.note}"
             response.headers[NOTE] = one_line(recalled.note[:LONGEST_NOTE])
         return response
 

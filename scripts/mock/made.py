@@ -24,6 +24,8 @@ LARGEST = 2_000
 """Parts of a value, after which it is given no member that is not required."""
 COMBINATIONS = 12
 """Of alternatives, that are tried in one place."""
+HOPELESS = 8
+"""Mistakes in one place, after which a member that is not required is left out."""
 TRIES = 40
 """For another element or name than those that are there."""
 
@@ -50,7 +52,10 @@ class Maker:
         seed: int | None,
         mistakes: Counter[Path],
         largest: int,
+        *,
+        leaves_out: bool = False,
     ) -> None:
+        """`leaves_out` makes a value without the parts for which there is none."""
         self.parts = Parts(judge, direction)
         self.seed = seed
         self.mistakes = mistakes
@@ -58,6 +63,7 @@ class Maker:
         self.again: Counter[Path] = Counter()
         self.largest = largest
         self.size = 0
+        self.leaves_out = leaves_out
 
     def taste(self, path: Path) -> Taste:
         """The document's order first; what was wrong is made by chance at last, with all in it."""
@@ -217,10 +223,12 @@ class Maker:
             child = self.member(schema, name)
             if self.parts.is_hidden(child):
                 continue
-            if name in required:
+            if name in required and not self.leaves_out:
                 made[name] = self.value(child, (*path, name), within)
                 missing -= 1
-            elif len(made) + missing < most and self.takes(name, schema, path, taste):
+            elif name in required or (
+                len(made) + missing < most and self.takes(name, schema, path, taste)
+            ):
                 self.add(made, name, child, path, within)
             else:
                 left_out.append(name)
@@ -242,6 +250,8 @@ class Maker:
 
     def takes(self, name: str, schema: Mapping[str, Any], path: Path, taste: Taste) -> bool:
         if len(path) >= DEEPEST or self.size > LARGEST:
+            return False
+        if self.mistakes[*path, name] > HOPELESS:
             return False
         denied = schema.get("not")
         unwanted = denied.get("required", ()) if isinstance(denied, Mapping) else ()
@@ -341,7 +351,7 @@ class Maker:
             except Exhausted:
                 raise
             except Dead:
-                if number < fewest or is_contained:
+                if (number < fewest or is_contained) and not self.leaves_out:
                     raise
                 break
         return made

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,8 @@ DEEPEST_REFERENCE = 2
 TURNS = 3
 """How many mistakes lead to the next alternative; after that, chance decides."""
 NULL = {"type": "null"}
+ODD: tuple[Any, ...] = ("text", 0, [])
+"""Values of which no schema admits all that says of what type it is."""
 CONDITIONAL = ("if", "then", "else")
 TAKEN_APART = frozenset({"$defs", "$ref", "allOf", "anyOf", "oneOf", *CONDITIONAL})
 
@@ -113,6 +116,8 @@ class Parts:
                     if taste.mistakes and keyword == "oneOf":
                         others = [other for other in alternatives if other is not chosen]
                         made[AVOIDED] = self._asked(others)
+                        if taste.mistakes >= TURNS and taste.mistakes % 2:
+                            made = joined(made, self._refused(others, made, within))
                     yield made, deeper
 
         return step
@@ -123,6 +128,27 @@ class Parts:
             name for found in resolved if isinstance(found, Mapping)
             for name in found.get("required", ())
         ]  # fmt: skip
+
+    def _refused(
+        self, alternatives: list[Any], chosen: Mapping[str, Any], within: Within
+    ) -> dict[str, Any]:
+        """Members that the other alternatives don't admit, where the chosen one knows none such.
+
+        Where nothing is required, `{"bark": true}` is a cat, too, that has one more member: but
+        no dog barks `"text"`.
+        """
+        found: dict[str, Any] = {}
+        for alternative in alternatives:
+            flat = next(self.flat(alternative, within, Taste(0, None)), ({}, within))
+            odd = (
+                (name, value)
+                for name, schema in flat[0].get("properties", {}).items()
+                if name not in chosen.get("properties", {})
+                for value in ODD
+                if not self.may_be(schema, value)
+            )
+            found.update({name: {"const": value} for name, value in islice(odd, 1)})
+        return {"properties": found, "required": list(found)} if found else {}
 
     # -- discriminators ---------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import copy
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -24,10 +25,12 @@ PERSISTENT = 5
 class Impossible(Exception):
     """No value was found that the schema admits."""
 
-    def __init__(self, place: str, reason: str) -> None:
+    def __init__(self, place: str, reason: str, nearest: Any = None) -> None:
         super().__init__(f"No value was found for the schema at #{place}: {reason}.")
         self.place = place
         self.reason = reason
+        self.nearest = nearest
+        """What comes closest; None where nothing does."""
 
 
 class Values:
@@ -47,7 +50,7 @@ class Values:
                 self.examples[key] = impossible
         found = self.examples[key]
         if isinstance(found, Impossible):
-            raise Impossible(found.place, found.reason)
+            raise Impossible(found.place, found.reason, copy.deepcopy(found.nearest))
         return copy.deepcopy(found)
 
     def dynamic(self, place: str, direction: Direction, random: Random) -> Any:
@@ -62,6 +65,7 @@ class Values:
             said = str(error).partition("\n")[0]
             raise Impossible(place, f"it can't be judged, for {said}") from None
         mistakes: Counter[Path] = Counter()
+        wrong: list[tuple[int, Any]] = []
         ends = effort = 0
         reason = "its parts contradict each other"
         for _ in range(ATTEMPTS):
@@ -69,7 +73,8 @@ class Values:
             try:
                 value = maker.value(self.judge.at(place), (), ())
             except Exhausted:
-                raise Impossible(place, "it would be too large, or take too long") from None
+                reason = "it would be too large, or take too long"
+                break
             except (Dead, RecursionError) as dead:
                 ends += 1
                 if ends > DEAD_ENDS:
@@ -82,12 +87,22 @@ class Values:
             errors = list(validator.iter_errors(value))
             if not errors:
                 return value
+            wrong.append((len(errors), value))
             reason = "what was tried " + errors[0].message.removeprefix("the value ")
             for path in set(mistaken(errors)):
                 mistakes[path] += 1
                 if mistakes[path] % PERSISTENT == 0:
                     mistakes[path[:-1]] += 1
-        raise Impossible(place, reason)
+        nearest = min(wrong, key=itemgetter(0))[1] if wrong else self._possible(place, direction)
+        raise Impossible(place, reason, nearest)
+
+    def _possible(self, place: str, direction: Direction) -> Any:
+        """A value without what contradicts itself; None where all of it does."""
+        maker = Maker(self.judge, direction, None, Counter(), EFFORT, leaves_out=True)
+        try:
+            return maker.value(self.judge.at(place), (), ())
+        except (Dead, RecursionError):
+            return None
 
 
 def mistaken(errors: Sequence[jsonschema_rs.ValidationError]) -> Iterator[Path]:

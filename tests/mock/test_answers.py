@@ -186,6 +186,22 @@ def answering(name: str) -> Any:
     return {"get": {"responses": {"200": {"description": "-", "content": content}}}}
 
 
+async def test_an_example_that_its_own_schema_refuses_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "charter.mock")
+    never = {"type": "object", "required": ["id"], "additionalProperties": False}
+    content = {"application/json": {"schema": never}}
+    paths = {"/": {"get": {"responses": {"200": {"description": "-", "content": content}}}}}
+    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    async with client_of(Mock(document)) as client:
+        answer = await client.get("/")
+
+    assert answer.json() == {}
+    assert answer.headers["charter-note"] == "the schema doesn't admit this: /id is required"
+    assert answer.headers["charter-note"] in caplog.text
+
+
 # -- headers --------------------------------------------------------------------------------------
 
 

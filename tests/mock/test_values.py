@@ -28,6 +28,8 @@ COMPONENTS = {
     "Node": {"type": "object", "required": ["v"], "properties": {"v": STRING, "next": NODE}},
     "Cat": {"type": "object", "required": ["kind"], "properties": {"kind": STRING, "m": STRING}},
     "Dog": {"type": "object", "required": ["kind", "b"], "properties": {"kind": STRING, "b": {}}},
+    "Car": {"required": ["kind"], "properties": {"kind": STRING, "doors": {"type": "integer"}}},
+    "Bike": {"required": ["kind"], "properties": {"kind": STRING, "gears": {"type": "integer"}}},
     "Tree": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}},
     "Map": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Map"}},
     "Wide": {
@@ -224,6 +226,16 @@ SCHEMAS: dict[str, Any] = {
     "the last of one": {"oneOf": [{"type": "integer", "minimum": 5, "maximum": 1},
                                   {"allOf": [STRING, {"type": "integer"}]},
                                   {"type": "string", "format": "uuid"}]},
+    "one of two that ask for nothing": {"oneOf": [
+        {"type": "object", "properties": {"bark": {"type": "boolean"}}},
+        {"type": "object", "properties": {"hunts": {"type": "boolean"}, "age": {}}},
+    ]},
+    "one of two that tell a kind, which any may be": {"oneOf": [
+        {"$ref": "#/components/schemas/Car"}, {"$ref": "#/components/schemas/Bike"},
+    ], "discriminator": {"propertyName": "kind"}},
+    "a member that contradicts itself": {"type": "object", "required": ["b"], "properties": {
+        "a": {"oneOf": [STRING, STRING]}, "b": STRING,
+    }},
     "integers are numbers": {"oneOf": [{"type": "number"}, {"type": "integer"}]},
     "else": {"type": "integer", "if": {"minimum": 10}, "else": {"multipleOf": 7}},
     "condition of a string": {"type": "string", "if": {"pattern": "^x"}, "then": {"minLength": 10},
@@ -410,6 +422,28 @@ def test_an_example_is_the_callers_own() -> None:
 def test_a_schema_that_contradicts_itself_has_no_value(schema: Any) -> None:
     with pytest.raises(Impossible, match="#/x/none"):
         Values(judge({"none": schema})).example("/x/none", Direction.RESPONSE)
+
+
+INTEGER = {"type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "nearest"),
+    [
+        ({"type": "object", "properties": {"a": INTEGER}, "required": ["b"],
+          "additionalProperties": False}, {"a": 1}),
+        ({"type": "object", "properties": {"a": INTEGER, "b": {**INTEGER, "enum": ["0 (None)"]}},
+          "required": ["a", "b"]}, {"a": 1}),
+        ({"oneOf": [{"properties": {"a": INTEGER}}, {"properties": {"a": INTEGER}}]}, {"a": 1}),
+        ({"type": "array", "items": {"allOf": [STRING, INTEGER]}, "minItems": 1}, []),
+        ({"allOf": [STRING, INTEGER]}, None),
+    ],
+)  # fmt: skip
+def test_what_comes_closest_to_a_contradiction_is_known(schema: Any, nearest: Any) -> None:
+    with pytest.raises(Impossible) as raised:
+        Values(judge({"none": schema})).example("/x/none", Direction.RESPONSE)
+
+    assert raised.value.nearest == nearest
 
 
 def test_what_leads_nowhere_ends_soon() -> None:
