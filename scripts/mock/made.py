@@ -144,11 +144,11 @@ class Maker:
 
     def shown(self, value: Any, schema: Any, within: Within) -> Any:
         """An example without the members that only the other side sends."""
-        if isinstance(value, list):
-            return [self.shown(child, schema.get("items"), within) for child in value]
-        if not isinstance(value, dict):
+        if not isinstance(value, dict | list):
             return copy.deepcopy(value)
         flat = next(self.parts.flat(schema, within, Taste(0, None)), ({}, within))
+        if isinstance(value, list):
+            return [self.shown(child, flat[0].get("items"), flat[1]) for child in value]
         members = flat[0].get("properties", {})
         return {
             name: self.shown(child, members.get(name) or {}, flat[1])

@@ -398,6 +398,19 @@ def test_an_example_shows_nothing_that_the_other_side_sends() -> None:
     }
 
 
+def test_an_example_may_hold_lists_of_which_nothing_is_said() -> None:
+    line = [[4.5, 51.9], [4.6, 52.0]]
+    schema = {
+        "type": "object",
+        "properties": {"line": {"type": "array"}},
+        "example": {"line": line},
+    }
+
+    example = Values(judge({"one": schema})).example("/x/one", Direction.RESPONSE)
+
+    assert example == {"line": line}
+
+
 def test_an_example_is_the_callers_own() -> None:
     values = Values(judge({"one": {"type": "object", "example": {"a": []}}}))
 
