@@ -157,10 +157,11 @@ class Remembering:
             for member in page(stored, written.values)[: most_of(envelope.shape)]
         ]
         example = self.answers.example(content, Prefer())
+        headers = counts(written.operation.success, len(stored))
         for outer in envelopes.beside(example, len(stored)):
             body = envelope.around(found, outer)
             if content.validator.is_valid(body):
-                return Recalled(body, is_last_page=True)
+                return Recalled(body, headers, is_last_page=True)
         base = next(iter(objects(envelope.inside(example))), {})
         for outer in envelopes.beside(example, len(stored)):
 
@@ -172,7 +173,8 @@ class Remembering:
             if content.validator.is_valid(body):
                 pairs = zip(found, made, strict=True)
                 missing = chain.from_iterable(lost(said, shown or {}) for said, shown in pairs)
-                return Recalled(body, is_last_page=True, missing=tuple(dict.fromkeys(missing)))
+                lacking = tuple(dict.fromkeys(missing))
+                return Recalled(body, headers, is_last_page=True, missing=lacking)
         return Recalled(why=f"its schema doesn't admit what is in {collection}")
 
     def listing(
@@ -296,6 +298,9 @@ class Remembering:
                 made = {**kept, **said}
             else:
                 made = merge_patch(known, said)
+                # a null that the schema admits is a value, and not the absence of one
+                nulls = [name for name, value in said.items() if value is None]
+                made |= {name: None for name in nulls if "null" in shape.member(name).types}
         if not isinstance(made, dict):
             raise NotRemembered(409, "The patch leaves no object.")
         changing = {name for name in shape.names - clients if CHANGED.search(name)}
@@ -410,6 +415,17 @@ def location(promise: Promise, path: str, address: str) -> dict[str, str]:
         if header.name.lower() == "location"
         for text in (address + path, path)
         if not any(header_faults(header, text))
+    }
+
+
+def counts(promise: Promise, total: int) -> dict[str, str]:
+    """`X-Total-Count` and its like, which say how many there are."""
+    return {
+        header.name: str(total)
+        for header in promise.headers
+        if envelopes.COUNTS & {*envelopes.words(header.name)}
+        if "page" not in envelopes.plain(header.name)
+        if not any(header_faults(header, str(total)))
     }
 
 

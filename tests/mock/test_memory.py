@@ -361,6 +361,18 @@ async def test_what_is_wrapped_is_remembered_and_shown_wrapped() -> None:
     assert (deleted.status_code, after.status_code) == (204, 404)
 
 
+async def test_a_header_of_a_list_counts_all() -> None:
+    paths = articles()
+    listing = paths["paths"]["/articles"]["get"]["responses"]["200"]
+    listing["headers"] = {"X-Total-Count": {"schema": {"type": "integer"}}}
+    async with at(paths) as client:
+        for title in ("One", "Two"):
+            await client.post("/articles", json={"article": {"title": title}})
+        listed = await client.get("/articles")
+
+    assert listed.headers["x-total-count"] == "3" == str(len(listed.json()["articles"]))
+
+
 async def test_a_slug_is_given_once() -> None:
     async with at(articles()) as client:
         body = {"article": {"title": "On Lenses"}}
@@ -484,6 +496,19 @@ async def test_a_post_to_a_member_merges() -> None:
         await client.post("/pet", json={"id": 7, "name": "Rex"})
         await client.post("/pet/7", json={"name": "Max"})
         assert (await client.get("/pet/7")).json() == {"id": 7, "name": "Max"}
+
+
+async def test_a_null_that_the_schema_admits_is_no_absence() -> None:
+    due = {"type": ["string", "null"], "example": "today"}
+    pet = of(id={"type": "integer"}, due=due)
+    paths = pets()
+    paths["paths"]["/pet/{petId}"]["get"]["responses"]["200"] = json_body(pet)
+    member = paths["paths"]["/pet/{petId}"]["post"]
+    member["requestBody"], member["responses"]["200"] = json_body(pet), json_body(pet)
+    async with at(paths) as client:
+        await client.post("/pet", json={"id": 7, "name": "Rex"})
+        await client.post("/pet/7", json={"id": 7, "due": None})
+        assert (await client.get("/pet/7")).json()["due"] is None
 
 
 async def test_a_collection_may_be_another_paths() -> None:
