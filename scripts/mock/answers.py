@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ from generated.runtime.judge import faults, pointer
 from generated.runtime.parameters import Parameter, header_faults
 from generated.runtime.parts import essence
 from generated.runtime.replies import Promise, PromisedContent, header_text
+from generated.runtime.shapes import Shape
 from generated.runtime.views import Direction
 from scripts.mock.merging import OWN
 from scripts.mock.prefer import NotPreferable, Prefer
@@ -43,6 +45,10 @@ USUAL = {
 """What a header says whose own examples say nothing."""
 TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 """What a header may be called (RFC 9110 section 5.1)."""
+STATUSES = frozenset({"code", "errorcode", "httpstatus", "status", "statuscode"})
+"""What the status of a refusal is called in its body."""
+REASONS = frozenset({"detail", "details", "error", "errormessage", "message", "reason", "title"})
+"""What its reason is called."""
 INTERIM = range(100, 200)
 """Statuses that another one follows (RFC 9110 section 15.2)."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -82,8 +88,9 @@ class Answers:
         *,
         body: Any = ABSENT,
         headers: Mapping[str, str] | None = None,
+        why: str = "",
     ) -> Response:
-        """The response, with the body that is given or an example.
+        """The response, with the body that is given or an example; a refusal says why.
 
         Raises NotAcceptable or NotPreferable.
         """
@@ -93,6 +100,8 @@ class Answers:
         media_type, content = self.negotiate(request, promise)
         if body is ABSENT:
             body = self.example(content, prefer)
+            if status >= 400 and prefer.example is None:
+                body = self.refusal(content, body, status, why)
             given |= self.note(content, body)
         return Response(written(body, content), status, given, concrete(media_type))
 
@@ -123,6 +132,21 @@ class Answers:
             resolved = self.contract.judge.resolve(example)
             if "value" in resolved:
                 yield resolved["value"]
+
+    def refusal(self, content: PromisedContent, body: Any, status: int, why: str) -> Any:
+        """A body that was made up, with the status and the reason in it, by their usual names."""
+        is_made = next(self.declared(self.contract.judge.at(content.place)), ABSENT) is ABSENT
+        if not is_made or not content.is_json or not isinstance(body, dict):
+            return body
+        shape = Shape(self.contract.judge, self.contract.judge.at(content.schema_place or ""))
+        for name in body:
+            word = re.sub(r"[\W_]", "", name).lower()
+            said = status if word in STATUSES else (why or phrase(status))
+            is_shown = any(part.keys() & set(OWN) for part in shape.member(name).parts)
+            told = {**body, name: said}
+            if word in STATUSES | REASONS and not is_shown and content.validator.is_valid(told):
+                body = told
+        return body
 
     def note(self, content: PromisedContent, body: Any) -> dict[str, str]:
         """What the author of a document is told of an example that its own schema refuses."""
@@ -175,6 +199,12 @@ class Answers:
 def one_line(text: str) -> str:
     """What a header can hold: ASCII without controls, which would end it."""
     return CONTROL.sub(" ", text.strip()).encode("ascii", "replace").decode()
+
+
+def phrase(status: int) -> str:
+    """What a status is called, if it is anybody's."""
+    known = {one.value: one.phrase for one in HTTPStatus}
+    return known.get(status, "Refused")
 
 
 def final(operation: Operation) -> Promise:

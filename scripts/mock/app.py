@@ -264,7 +264,9 @@ class Mock:
         if PROBLEM in promise.contents and not list(promise.faults(ours)):
             return ours
         try:
-            return self.answers.answer(request, status, promise, Prefer(), headers=headers)
+            return self.answers.answer(
+                request, status, promise, Prefer(), headers=headers, why=detail
+            )
         except NotAcceptable:
             return ours
 

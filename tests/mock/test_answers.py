@@ -268,3 +268,39 @@ async def test_an_interim_status_is_no_answer(statuses: list[str], answered: int
     async with client_of(Mock(declaring(*statuses))) as client:
         assert (await client.get("/")).status_code == answered
         assert (await client.get("/?__code=101")).status_code == 400
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+def refusing(**schemas: Any) -> Any:
+    """A document whose refusals are of a form of its own."""
+    error = {"type": "object", "required": sorted(schemas), "properties": schemas}
+    content = {"application/json": {"schema": error}}
+    limit = {"in": "query", "name": "limit", "schema": {"type": "integer"}}
+    responses = {"200": {"description": "-"}, "4XX": {"description": "-", "content": content}}
+    paths = {"/": {"get": {"parameters": [limit], "responses": responses}}}
+    return {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+
+
+async def test_a_refusal_says_why_by_the_names_that_the_document_gives_it() -> None:
+    text, number = {"type": "string"}, {"type": "integer"}
+    document = refusing(code=number, message=text, error={"type": "string", "example": "ours"})
+    async with client_of(Mock(document)) as client:
+        refused = (await client.get("/?limit=x")).json()
+        preferred = (await client.get("/?__code=404")).json()
+        unknown = (await client.get("/?__code=499")).json()
+
+    said = "The request does not keep to the document."
+    assert refused == {"code": 422, "message": said, "error": "ours"}
+    assert preferred == {"code": 404, "message": "Not Found", "error": "ours"}
+    assert unknown == {"code": 499, "message": "Refused", "error": "ours"}
+
+
+async def test_a_refusal_stays_as_its_schema_asks() -> None:
+    document = refusing(code={"type": "string"}, message={"type": "string", "maxLength": 3})
+    async with client_of(Mock(document)) as client:
+        refused = await client.get("/?limit=x")
+
+    assert (refused.status_code, "charter-note" in refused.headers) == (422, False)
+    assert len(refused.json()["message"]) <= 3
