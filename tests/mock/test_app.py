@@ -115,3 +115,24 @@ async def test_a_refusal_is_what_the_document_says(declared: str) -> None:
 
     assert response.status_code == (400 if declared == "400" else 422)
     assert response.json() == {"code": "no"}
+
+
+@pytest.mark.parametrize("kind", [[], {}, 1, True, "fish", None])
+async def test_what_tells_alternatives_apart_may_be_anything(kind: Any) -> None:
+    cat = {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "cat"}}}
+    pet = {
+        "oneOf": [{"$ref": "#/components/schemas/Cat"}],
+        "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/components/schemas/Cat"}},
+    }
+    body = {"content": {"application/json": {"schema": pet}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "t", "version": "1"},
+        "paths": {"/": {"post": {"requestBody": body, "responses": {"204": {"description": "-"}}}}},
+        "components": {"schemas": {"Cat": cat}},
+    }
+    async with client_of(Mock(document)) as client:
+        answer = await client.post("/", json={"kind": kind})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/kind"

@@ -430,7 +430,7 @@ class Choice:
         chosen = value.get(self.name)
         if chosen is None:
             return [Fault("body", where, "is required", "required")]
-        if chosen not in self.alternatives:
+        if not isinstance(chosen, str) or chosen not in self.alternatives:
             known = " or ".join(f'"{alternative}"' for alternative in self.alternatives)
             return [Fault("body", where, f"is not one of {known}", "discriminator")]
         return list(faults(self.alternatives[chosen], value, "body"))
