@@ -13,6 +13,7 @@ from fastapi_code_generator import cli
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scripts.codegen.checks import check
+from scripts.codegen.defaults import with_validated_defaults
 from scripts.codegen.document import Document
 from scripts.codegen.names import Names
 from scripts.codegen.parser import RecordingParser
@@ -40,6 +41,8 @@ def generate(file: Path) -> Files:
         copy_runtime(out / "runtime")
         for package in (out, out / "routers"):
             (package / "__init__.py").write_text(HEADER)
+        schemas = out / "schemas.py"
+        schemas.write_text(with_validated_defaults(schemas.read_text()))
         for module in out.rglob("*.py"):
             module.write_text(with_header(module.read_text()))
         tidy(out)

@@ -5,14 +5,17 @@ otherwise: Pydantic's e-mail addresses, integers and lengths are not JSON Schema
 of Python here, so that the generators have none to make up.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import jsonschema_rs
+
 from scripts.codegen.names import Names
+from scripts.codegen.runtime.judge import BASE
 from scripts.codegen.runtime.normal import DATA, DECLARED, METHODS, NAMED, resolve
 from scripts.codegen.runtime.parameters import JSON
-from scripts.codegen.runtime.shapes import type_of
 from scripts.codegen.runtime.views import either
 
 CONSTRAINTS = frozenset(
@@ -32,6 +35,7 @@ ANNOTATIONS = frozenset(
 )  # fmt: skip
 TYPING_FORMATS = frozenset({"binary", "date", "date-time", "uuid"})
 SCHEMAS = "#/components/schemas/"
+COMPONENT = re.compile(r"#/components/[^/]+/[^/]+")
 DEEPEST_COMBINATION = 20
 
 
@@ -139,7 +143,10 @@ class Renamed:
         made = {name: self._node(child) for name, child in node.items()}
         reference = made.get("$ref")
         if isinstance(reference, str):
-            made["$ref"] = self.references.get(reference, unquote(reference))
+            component = COMPONENT.match(reference)
+            whole = component[0] if component else ""
+            rest = reference.removeprefix(whole)
+            made["$ref"] = self.references.get(whole, whole) + unquote(rest)
         return made
 
 
@@ -148,6 +155,7 @@ class Simplified:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
+        self.registry = jsonschema_rs.Registry([(BASE, dict(document))])
 
     def of(self, node: Any, *, named: bool = False) -> Any:
         if isinstance(node, list):
@@ -156,22 +164,20 @@ class Simplified:
             return node
         if named:
             return {name: self.of(child) for name, child in node.items()}
-        if "default" in node and not self._is_plain(node, node["default"]):
+        if "default" in node and not self._admits(node, node["default"]):
             node = {name: child for name, child in node.items() if name != "default"}
         if isinstance(node.get("allOf"), list) and self._overrides(node):
             node = self._flat(node)
         return {name: self.of(child, named=name in NAMED) for name, child in node.items()}
 
-    def _is_plain(self, schema: Mapping[str, Any], default: Any) -> bool:
-        """Whether a default is of the type that its schema will have in Python."""
-        target = resolve(self.document, schema)
-        if not isinstance(target, Mapping) or target.keys() & {"allOf", "anyOf", "oneOf"}:
+    def _admits(self, schema: Mapping[str, Any], default: Any) -> bool:
+        """Whether a default keeps to its own schema: a model would refuse another one."""
+        try:
+            return jsonschema_rs.Draft202012Validator(
+                absolute(schema), registry=self.registry, validate_formats=True
+            ).is_valid(default)
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
             return False
-        if "enum" in target:
-            return default in target["enum"]
-        declared = target.get("type", ())
-        types = {declared} if isinstance(declared, str) else set(declared)
-        return not types or type_of(default) in types or types >= {"number"}
 
     def _overrides(self, schema: Mapping[str, Any]) -> bool:
         """Whether two of the parts declare the same member: a class can't narrow its base's."""
@@ -209,6 +215,18 @@ class Simplified:
         yield from schema.get("required", ())
 
 
+def absolute(node: Any) -> Any:
+    """A schema of the document that may stand anywhere."""
+    if isinstance(node, list):
+        return [absolute(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    made = {name: absolute(child) for name, child in node.items()}
+    if isinstance(made.get("$ref"), str):
+        made["$ref"] = BASE + made["$ref"]
+    return made
+
+
 def inline(document: Any) -> Any:
     """Write out where they are used the named schemas that are no classes in Python.
 
@@ -234,19 +252,20 @@ def inline(document: Any) -> Any:
 
     result = written_out(document)
     for reference in plain:
-        if reference.startswith(SCHEMAS):
+        if COMPONENT.fullmatch(reference):
             del result["components"]["schemas"][reference.rpartition("/")[2]]
     return result
 
 
 def elsewhere(document: Any) -> dict[str, Any]:
-    """What references name that is no component, and that no class is made of where it stands."""
+    """What references name that is no component by itself, and no class where it stands."""
     found: dict[str, Any] = {}
     for reference in references(document):
-        if not reference.startswith("#/components/"):
-            target = resolve(document, {"$ref": reference})
-            if DECLARED in reference or not is_class(target):
-                found[reference] = target
+        if COMPONENT.fullmatch(reference):
+            continue
+        target = resolve(document, {"$ref": reference})
+        if reference.startswith("#/components/") or DECLARED in reference or not is_class(target):
+            found[reference] = target
     return found
 
 
