@@ -190,14 +190,17 @@ def is_there(document: Document, reference: str) -> bool:
 
 
 def same_paths(document: Document) -> Iterator[DocumentError]:
-    seen: dict[str, str] = {}
-    for path, _ in path_items(document.content):
-        untold = paths.untold(path)
-        other = seen.setdefault(untold, path)
-        if paths.address(other) != paths.address(path):
-            yield document.error(
-                ("paths", path), f"The path {path} is the same as {other}: join the two."
-            )
+    """Operations of one method whose paths differ in the names of their templates alone."""
+    seen: dict[tuple[str, str], str] = {}
+    for path, item in path_items(document.content):
+        for method in filter(document.resolve(item).__contains__, METHODS):
+            other = seen.setdefault((method, paths.untold(path)), path)
+            if paths.address(other) != paths.address(path):
+                yield document.error(
+                    ("paths", path),
+                    f"{method.upper()} {path} is the same as {method.upper()} {other}:"
+                    " join the two.",
+                )
 
 
 def dialects(document: Document) -> Iterator[DocumentError]:

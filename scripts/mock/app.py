@@ -66,15 +66,21 @@ class Mock:
             Remembering(self.contract, self.answers, memory, random) if memory is not None else None
         )
         self.operations: dict[str, dict[str, Operation]] = {}
+        """By what a request shows of their path, and their method."""
         for operation in self.contract.operations.values():
-            self.operations.setdefault(operation.path, {})[operation.method] = operation
+            methods = self.operations.setdefault(templates.untold(operation.path), {})
+            methods[operation.method] = operation
         self.addresses = {
             names: Address(self.contract, names, OWN_QUERY)
             for names in set(self.contract.sharing.values())
         }
         self.paths = [
-            (templates.named_pattern(path), path) for path in templates.ordered(self.operations)
+            (templates.pattern(path), path) for path in templates.ordered(self.operations)
         ]
+        self.named_patterns = {
+            operation.path: templates.named_pattern(operation.path)
+            for operation in self.contract.operations.values()
+        }
         self.readers: dict[str, RequestReader] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,12 +101,10 @@ class Mock:
 
     async def respond(self, request: Request) -> Response:
         path = request.scope["path"]
-        for pattern, template in self.paths:
-            matched = pattern.fullmatch(path)
-            if matched is None:
+        for pattern, untold in self.paths:
+            if pattern.fullmatch(path) is None:
                 continue
-            operations = self.operations[template]
-            request.scope["path_params"] = matched.groupdict()
+            operations = self.operations[untold]
             is_preflight = "access-control-request-method" in request.headers
             if request.method in operations and not is_preflight:
                 return await self.operate(request, operations[request.method])
@@ -131,6 +135,8 @@ class Mock:
 
     async def operate(self, request: Request, operation: Operation) -> Response:
         request.state.why = operation.id
+        matched = self.named_patterns[operation.path].fullmatch(request.scope["path"])
+        request.scope["path_params"] = matched.groupdict() if matched else {}
         try:
             return await self.answer_of_any(request, operation)
         except Unauthenticated as refused:

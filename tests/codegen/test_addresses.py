@@ -63,7 +63,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     app = FastAPI(openapi_url=None)
     app.add_exception_handler(Called, tell)
     app.add_exception_handler(runtime.RequestRefused, refuse)
-    services = dict.fromkeys(("files", "jobs", "same"), provide)
+    services = dict.fromkeys(("fields", "files", "jobs", "same"), provide)
     app.include_router(api.build(contract=contract, authenticate=authenticate, **services))
     return app
 
@@ -85,6 +85,8 @@ TAKEN: Mapping[str, tuple[str, str, Mapping[str, str], Any, str]] = {
     "all else": ("PUT", "/files/1", {}, NAMED, "replace"),
     "its body": ("POST", "/jobs", {}, {"copy": 1}, "copy"),
     "its body, of the other": ("POST", "/jobs", {}, {"move": 1}, "move"),
+    "its method": ("DELETE", "/fields/1", {}, None, "forget"),
+    "its method, of the other": ("GET", "/fields/1", {}, None, "field"),
     "nothing, so that the plain path is meant": ("GET", "/same", {}, None, "same"),
 }
 
@@ -127,6 +129,14 @@ async def test_what_no_operation_takes_is_refused_by_the_likeliest(
     assert (answer.status_code, answer.json()) == (status, {"refused": name})
 
 
+async def test_the_methods_of_an_address_are_those_of_all_its_paths(app: FastAPI) -> None:
+    contract = import_module("addresses.runtime").Contract.load(
+        body_limit=1000, checked_share=1, broken=print
+    )
+
+    assert contract.allowed_methods("/fields/1") == ["GET", "DELETE"]
+
+
 async def test_the_mock_tells_them_apart_too() -> None:
     mock = Mock(Document(DOCUMENT).content)
 
@@ -147,7 +157,8 @@ async def test_the_mock_tells_them_apart_too() -> None:
         ("/a?{id}=1", "has `{id}=1` in its query, which can't be read"),
         ("/a?b=1{id}", "has `b=1{id}` in its query, which can't be read"),
         ("/a?b={other}", "The path parameter `other` of /a?b={other} is not declared"),
-        ("/a/{b}#x", "The path /a/{b}#x is the same as /a/{id}"),
+        ("/a/{b}", "GET /a/{b} is the same as GET /a/{id}"),
+        ("/a/{b}#x", "GET /a/{b}#x is the same as GET /a/{id}"),
     ],
 )
 def test_what_no_request_could_show_is_refused(tmp_path: Path, path: str, message: str) -> None:

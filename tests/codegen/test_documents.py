@@ -65,7 +65,9 @@ REFUSED: list[tuple[str, str, str]] = [
     (GOOD.replace("/a:", "/a/{id}:"), "5:5", "The path parameter `id` of /a/{id} is not declared"),
     (operation("parameters:", "- {name: id, in: path, required: true, schema: {type: string}}"),
      "9:7", "The path parameter `id` is not in the path /a"),
-    (GOOD.replace("/a:", "/{x}/{y}:") + "  /{y}/{x}: {}\n", "9:3", "is the same as"),
+    (GOOD.replace("/a:", "/{x}/{y}:")
+     + "  /{y}/{x}: {get: {responses: {default: {description: x}}}}\n",
+     "9:3", "GET /{y}/{x} is the same as GET /{x}/{y}"),
     (operation("security: [{key: []}]"), "9:7", "asks for the security scheme `key`"),
     (schema("$ref: '#/components/schemas/B'"), "12:7", "leads nowhere"),
     (schema("$ref: nowhere.yaml"), "12:7", "names no file"),

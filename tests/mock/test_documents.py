@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import Response
 
 from generated.runtime import Fault, Operation
+from generated.runtime.paths import untold
 from scripts.codegen import command
 from scripts.codegen.document import Document
 from scripts.mock.answers import status_of
@@ -86,7 +87,7 @@ async def test_what_was_created_is_shown_and_changed_as_promised(file: Path) -> 
     wrong = []
     async with client_of(mock) as client:
         for path, resource in mock.remembering.resources.items():
-            create = mock.operations[path].get("POST")
+            create = mock.operations[untold(path)].get("POST")
             if path == resource.member or create is None:
                 continue
             before = set(memory.collections)
@@ -94,7 +95,7 @@ async def test_what_was_created_is_shown_and_changed_as_promised(file: Path) -> 
             for collection in set(memory.collections) - before:
                 identity = next(reversed(memory.collections[collection]), "none")
                 for method in ("GET", "PUT", "PATCH", "POST", "GET", "DELETE", "GET"):
-                    operation = mock.operations[resource.member].get(method)
+                    operation = mock.operations[untold(resource.member)].get(method)
                     if operation is None:
                         continue
                     made = requests.of(operation)

@@ -18,7 +18,7 @@ from .inputs import RequestReader, TypedReader
 from .judge import Judge, pointer
 from .normal import normal, operations
 from .parameters import Parameter, ParameterReader, declare
-from .paths import address, keys, ordered, pattern
+from .paths import address, keys, ordered, pattern, untold
 from .replies import Promise, render
 
 DOCUMENT = Path(__file__).parents[1] / "openapi.json"
@@ -181,7 +181,7 @@ def declared_operation(judge: Judge, path: str, method: str) -> Operation:
 def by_path(operations: Iterable[Operation]) -> list[tuple[re.Pattern[str], Sequence[str]]]:
     methods: dict[str, dict[str, None]] = {}
     for operation in operations:
-        methods.setdefault(operation.path, {})[operation.method] = None
+        methods.setdefault(untold(operation.path), {})[operation.method] = None
     return [(pattern(path), list(methods[path])) for path in ordered(methods)]
 
 
