@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
+from starlette.responses import Response
 
-from generated.runtime import Contract, Operation
+from generated.runtime import Contract, Fault, Operation
 from generated.runtime.bodies import Content, FormContent, MultipartContent
 from generated.runtime.judge import pointer
 from generated.runtime.parameters import JSON, Parameter
@@ -22,6 +23,21 @@ from scripts.mock.values import Values
 
 def client_of(mock: Mock) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(mock), base_url="http://mock")
+
+
+def meant(contract: Contract, operation: Operation) -> list[Operation]:
+    """The operations that a request for one of them may mean."""
+    sharing = contract.sharing.get(operation.id, (operation.id,))
+    return [contract.operations[name] for name in sharing]
+
+
+def faults(contract: Contract, operation: Operation, answer: httpx.Response) -> list[Fault]:
+    """What is wrong with an answer, by the promise which it keeps best of those that were meant."""
+    response = Response(answer.content, answer.status_code, dict(answer.headers))
+    promises = [one.promise(answer.status_code) for one in meant(contract, operation)]
+    undeclared = [Fault("status", "", "is not declared")]
+    found = [undeclared if one is None else list(one.faults(response)) for one in promises]
+    return min(found, key=len)
 
 
 class Requests:

@@ -2,18 +2,15 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
-from starlette.responses import Response
 
-from generated.runtime import Fault, Operation
 from generated.runtime.paths import untold
 from scripts.codegen import command
 from scripts.codegen.document import Document
 from scripts.mock.answers import status_of
 from scripts.mock.app import Mock
 from scripts.mock.memory import Memory
-from tests.mock.requests import Requests, client_of
+from tests.mock.requests import Requests, client_of, faults, meant
 
 SPECS = command.PROJECT.parent / "shared" / "data" / "specs"
 OWN = command.PROJECT / "openapi" / "openapi.yaml"
@@ -49,9 +46,11 @@ async def test_every_operation_answers_a_valid_request_as_it_promises(file: Path
             if operation.id in EXCEPTIONS:
                 continue
             answer = await client.send(requests.of(operation))
-            if answer.status_code not in {status_of(one.success) for one in meant(mock, operation)}:
+            if answer.status_code not in {
+                status_of(one.success) for one in meant(mock.contract, operation)
+            }:
                 wrong[operation.id] = f"{answer.status_code} {answer.text[:300]}"
-            elif found := faults(mock, operation, answer):
+            elif found := faults(mock.contract, operation, answer):
                 wrong[operation.id] = f"{answer.status_code} {found}"
 
     assert wrong == {}
@@ -71,7 +70,7 @@ async def test_what_is_remembered_is_shown_as_promised(file: Path) -> None:
             answer = await client.send(requests.of(operation))
             if answer.status_code == 404 and operation.promise(404) is None:
                 continue
-            if found := faults(mock, operation, answer):
+            if found := faults(mock.contract, operation, answer):
                 wrong[operation.id] = f"{answer.status_code} {found} {answer.text[:300]}"
 
     assert wrong == {}
@@ -102,22 +101,7 @@ async def test_what_was_created_is_shown_and_changed_as_promised(file: Path) -> 
                     made.url = made.url.copy_with(path=f"{collection}/{identity}")
                     answers.append((operation, await client.send(made)))
             for operation, answer in answers:
-                if found := faults(mock, operation, answer):
+                if found := faults(mock.contract, operation, answer):
                     wrong.append(f"{operation.id}: {answer.status_code} {found}")
 
     assert wrong == []
-
-
-def faults(mock: Mock, operation: Operation, answer: httpx.Response) -> list[Fault]:
-    """What is wrong with an answer, by the promise of that operation which it keeps best."""
-    response = Response(answer.content, answer.status_code, dict(answer.headers))
-    promises = [one.promise(answer.status_code) for one in meant(mock, operation)]
-    undeclared = [Fault("status", "", "is not declared")]
-    found = [undeclared if one is None else list(one.faults(response)) for one in promises]
-    return min(found, key=len)
-
-
-def meant(mock: Mock, operation: Operation) -> list[Operation]:
-    """The operations that a request for one of them may mean."""
-    sharing = mock.contract.sharing.get(operation.id, (operation.id,))
-    return [mock.contract.operations[name] for name in sharing]
