@@ -1,6 +1,16 @@
 import { DOCUMENT, follow } from "./live.js";
 import { keepLoggedIn, rememberExpiry } from "./login.js";
 
+/** A plugin that shows Execute once its operation has been read, as Swagger UI does with the rest.
+ *
+ * It would be there at once, also after each edit, and then call an operation that isn't found.
+ */
+function executeWhatIsRead() {
+  const whenRead = (Execute, { React }) => (props) =>
+    props.operation.size > 0 ? React.createElement(Execute, props) : null;
+  return { wrapComponents: { execute: whenRead } };
+}
+
 let ui = null; // its first request, for the document, comes before it is there
 
 ui = window.SwaggerUIBundle({
@@ -9,7 +19,7 @@ ui = window.SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   persistAuthorization: true,
-  plugins: [rememberExpiry],
+  plugins: [rememberExpiry, executeWhatIsRead],
   requestInterceptor: keepLoggedIn(() => ui),
   tryItOutEnabled: true,
   validatorUrl: null, // it would send the document to somebody else
