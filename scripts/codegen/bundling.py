@@ -1,27 +1,38 @@
 """Many files as one document: what a reference to another file names is put into the first one."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from scripts.codegen.runtime.normal import DATA, METHODS, NAMED
-from scripts.codegen.source import DocumentError, Path_, Source, load, tokens_of
+from scripts.codegen.source import DocumentError, Path_, Source, load, member, tokens_of
 
 KINDS = {
     "callbacks": "callbacks",
+    "content": "mediaTypes",
     "examples": "examples",
     "headers": "headers",
     "links": "links",
+    "mediaTypes": "mediaTypes",
     "parameters": "parameters",
+    "pathItems": "pathItems",
+    "paths": "pathItems",
     "requestBodies": "requestBodies",
     "requestBody": "requestBodies",
     "responses": "responses",
     "securitySchemes": "securitySchemes",
+    "webhooks": "pathItems",
 }
 """Where in `components` what stands under a keyword belongs; schemas, under any other."""
+
+HOLDERS = frozenset({"examples", "mediaTypes", "pathItems", "webhooks"})
+"""Keywords whose members are names of such components, besides NAMED."""
+
+NETWORK = re.compile(r"(?:https?|ftp):", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -74,12 +85,13 @@ class Bundle:
             if isinstance(node, dict) and is_external(node.get("$ref")) and len(node) == 1:
                 where = ("components", kind, name)
                 target = self.target(node["$ref"], self.root, (*where, "$ref"))
-                self.references.setdefault(target, f"#/{'/'.join(map(escaped, where))}")
+                if target.file != self.root.file.resolve():
+                    self.references.setdefault(target, f"#/{'/'.join(map(escaped, where))}")
 
     def target(self, reference: str, source: Source, where: Path_) -> Target:
         """What a reference names. Raises DocumentError."""
         address, _, fragment = reference.partition("#")
-        if urlsplit(address).scheme in ("http", "https", "ftp"):
+        if NETWORK.match(address):
             raise DocumentError(
                 source.place(where),
                 f"The reference {reference} leads to the network: download what it names to a file"
@@ -105,7 +117,8 @@ class Bundle:
 
     def _source(self, file: Path, reference: str, source: Source, where: Path_) -> Source:
         if file not in self.sources:
-            if not file.is_file():
+            # Path.is_file raises for what no file can be called
+            if not os.path.isfile(file):  # noqa: PTH113
                 raise DocumentError(
                     source.place(where),
                     f"The reference {reference} names no file: create {shown(file)}, or mend it.",
@@ -184,7 +197,8 @@ class Walker:
         kept = self.bundle.references.get(target)
         if here and kept == f"#/{'/'.join(map(escaped, path))}":
             return self.bundle.fetch(target, path)
-        return {"$ref": self.bundle.reference(target, kind_of(path)), **siblings}
+        kind = kind_of((*self.where, *path[len(self.start) :]))
+        return {"$ref": self.bundle.reference(target, kind), **siblings}
 
     def _mapped(self, value: Any, path: Path_) -> Any:
         """A mapping names schemas by references, or by their names alone."""
@@ -235,10 +249,15 @@ def is_path_item(path: Path_, node: Any) -> bool:
 
 
 def kind_of(path: Path_) -> str:
-    """The kind of component that stands at a path."""
-    keyword = path[-2] if path[-1].isdigit() or path[-1] not in KINDS else path[-1]
-    if len(path) >= 2 and path[-2] in KINDS and path[-1] != "schema":
-        keyword = path[-2]
+    """The kind of component that stands at a path of the bundle."""
+    keyword, is_name = "", False
+    for token in path:
+        if is_name:
+            is_name = False
+        elif keyword == "callbacks":  # behind its name, a callback has an expression for each path
+            keyword = "paths"
+        else:
+            keyword, is_name = token, token in NAMED or token in HOLDERS
     return KINDS.get(keyword, "schemas")
 
 
@@ -269,7 +288,7 @@ def anchors(node: Any) -> dict[str, Path_]:
 
 
 def resolved(source: Source, address: str) -> Path:
-    return (source.file.parent / unquote(address)).resolve()
+    return Path(os.path.realpath(source.file.parent / unquote(address).replace("\0", "%00")))
 
 
 def shown(file: Path) -> Path:
@@ -281,14 +300,14 @@ def shown(file: Path) -> Path:
 def has(node: Any, tokens: Path_) -> bool:
     try:
         at(node, tokens)
-    except (KeyError, IndexError, ValueError, TypeError):
+    except (LookupError, TypeError):
         return False
     return True
 
 
 def at(node: Any, tokens: Path_) -> Any:
     for token in tokens:
-        node = node[int(token)] if isinstance(node, list) else node[token]
+        node = member(node, token)
     return node
 
 

@@ -4,7 +4,8 @@ What is for readers only, and asks nothing of the service, is listed in `DOCUMEN
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from scripts.codegen.bundling import kind_of
 from scripts.codegen.document import Document, DocumentError, tokens_of
 from scripts.codegen.runtime import Contract, ResponseBroken, paths
 from scripts.codegen.runtime.judge import pointer
@@ -51,10 +53,16 @@ DOCUMENTATION_ONLY = frozenset(
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 DIALECTS = "https://spec.openapis.org/oas/3."
 """OpenAPI's own, which are JSON Schema 2020-12 and annotations."""
-VERSIONS = ("3.0", "3.1", "3.2")
+VERSION = re.compile(r"3\.[012](?![0-9])")
 OFFICIAL = "resources/schemas"
 """Where openapi-spec-validator keeps the schemas of documents; the rest of it is slow to import."""
 PLACES = frozenset({"cookie", "header", "path", "query"})
+MEDIA_TYPE = re.compile(r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+ *(?:[;,].*)?", re.ASCII)
+"""RFC 9110 section 8.3.1, or a range; what follows is for those who read it."""
+
+Place_ = tuple[str | int, ...]
+Fault = tuple[Place_, str]
+"""Where, and what to do about it."""
 
 
 def check(document: Document) -> None:
@@ -65,7 +73,7 @@ def check(document: Document) -> None:
 
 def findings(document: Document) -> Iterator[DocumentError]:
     version = str(document.content["openapi"])
-    if version[:3] not in VERSIONS:
+    if not VERSION.match(version):
         yield document.error(
             ("openapi",),
             f"OpenAPI {version} can't be generated from: write the document in 3.0, 3.1 or 3.2.",
@@ -79,7 +87,13 @@ def findings(document: Document) -> Iterator[DocumentError]:
     yield from dangling
     if dangling:
         return
+    strayed = list(misplaced(document))
+    yield from strayed
+    if strayed:
+        return
     yield from same_paths(document)
+    yield from braces(document)
+    yield from media_types(document)
     seen: dict[str, str] = {}
     for path, item in path_items(document.content):
         yield from path_findings(document, path, item)
@@ -88,7 +102,11 @@ def findings(document: Document) -> Iterator[DocumentError]:
                 yield from operation(document, path, method, seen)
     yield from dialects(document)
     yield from dynamic_anchors(document)
-    yield from invalid_schemas(document)
+    broken_schemas = list(schemas(document, version[:3]))
+    yield from broken_schemas
+    if not broken_schemas:
+        yield from made_of_themselves(document)
+        yield from invalid_schemas(document)
 
 
 # -- the document as a whole ----------------------------------------------------------------------
@@ -96,14 +114,60 @@ def findings(document: Document) -> Iterator[DocumentError]:
 
 def shape(document: Document) -> Iterator[DocumentError]:
     """What breaks OpenAPI's own schema of documents."""
-    for error in official_schema(str(document.content["openapi"])[:3]).iter_errors(
-        document.content
-    ):
-        deepest = max([error, *inner(error)], key=lambda found: len(found.instance_path))
-        message = deepest.message.removeprefix("the value").strip()
-        yield document.error(
-            deepest.instance_path, f"This is no OpenAPI document: what stands here {message}."
-        )
+    judge = official_schema(str(document.content["openapi"])[:3])
+    faults = map(deepest, judge.iter_errors(document.content))
+    yield from broken(document, faults, "This is no OpenAPI document")
+
+
+def broken(document: Document, faults: Iterable[Fault], verdict: str) -> Iterator[DocumentError]:
+    """The deepest one first: one around it is often no more than its echo."""
+    for place, said in sorted(faults, key=depth, reverse=True):
+        yield document.error(place, f"{verdict}: {said}")
+
+
+def deepest(error: Any) -> Fault:
+    return max(map(fault, [*inner(error), error]), key=depth)
+
+
+def depth(found: Fault) -> tuple[int, bool]:
+    """A member too many may be so only because what it belongs to is at fault elsewhere."""
+    place, said = found
+    return len(place), not said.endswith(SURPLUS)
+
+
+def fault(error: Any) -> Fault:
+    """Where it is and what to do about it."""
+    place = tuple(error.instance_path)
+    details = error.kind.as_dict()
+    if details.get("unexpected"):
+        name = details["unexpected"][0]
+        return (*place, name), f"`{name}` {expected(place)}{SURPLUS}"
+    if "property" in details:
+        return place, f"`{details['property']}` is missing here: add it."
+    said = error.message.removeprefix("the value").strip()
+    return place, f"{called(place)} {said}. Mend it."
+
+
+SURPLUS = ": mend its name, or remove it."
+
+
+def expected(place: Place_) -> str:
+    """What the members of an object have to be that has one too many."""
+    match place[-1:]:
+        case ("responses",):
+            return "is no status like 200, no range like 2XX, and not `default`"
+        case ("paths",):
+            return "is no path, which begins with a slash"
+    return "has no meaning here"
+
+
+def called(place: Place_) -> str:
+    """The words for what stands at a place."""
+    if not place:
+        return "the document"
+    if isinstance(place[-1], int):
+        return f"entry {place[-1] + 1} of {called(place[:-1])}"
+    return f"`{place[-1]}`"
 
 
 def inner(error: Any) -> Iterator[Any]:
@@ -119,6 +183,18 @@ def official_schema(version: str) -> Any:
     return jsonschema_rs.validator_for(official_document(version), mask="the value")
 
 
+@cache
+def official_schema_of(kind: str, version: str) -> Any:
+    """Of what stands in a member of `components`."""
+    document = official_document(version)
+    defined = "definitions" if version == "3.0" else "$defs"
+    components = document[defined]["Components" if version == "3.0" else "components"]
+    path_items = {"additionalProperties": {"$ref": "#/definitions/PathItem"}}  # 3.0 has none there
+    held = components["properties"].get(kind, path_items)
+    schema = {"$schema": document["$schema"], defined: document[defined], "properties": {"A": held}}
+    return jsonschema_rs.validator_for(schema)
+
+
 def official_document(version: str) -> dict[str, Any]:
     package = find_spec("openapi_spec_validator")
     (folder,) = (package.submodule_search_locations if package else None) or [""]
@@ -127,14 +203,121 @@ def official_document(version: str) -> dict[str, Any]:
     return schema
 
 
+def schemas(document: Document, version: str) -> Iterator[DocumentError]:
+    """Schemas that break the schema of schemas; that of OpenAPI 3.0 knows them already."""
+    if version == "3.0":
+        return
+    faults = map(deepest, schemas_of_documents(version).iter_errors(document.content))
+    yield from broken(
+        document,
+        (found for found in faults if not is_harmless(document, *found)),
+        "This is no JSON Schema",
+    )
+
+
+def is_harmless(document: Document, place: Place_, said: str) -> bool:
+    """What well-known documents have, and what takes nothing from a schema: a name in `required`
+    twice, examples that aren't a list, and keywords of former dialects that mean nothing now."""
+    match place[-1:]:
+        case ("exclusiveMinimum" | "exclusiveMaximum",):
+            return isinstance(document.at(f"#{pointer(*place)}"), bool)
+        case ("$recursiveAnchor" | "$recursiveRef" | "examples",):
+            return True
+    return TWICE in said
+
+
+TWICE = "has non-unique elements"
+
+
+@cache
+def schemas_of_documents(version: str) -> Any:
+    """OpenAPI's own schema, which leaves schemas to the dialect that is in force."""
+    schema = official_document(version)
+    schema["$defs"]["schema"] = {
+        "$dynamicAnchor": "meta",
+        "$ref": JSON_SCHEMA,
+        "properties": {"discriminator": DISCRIMINATOR},
+    }
+    return jsonschema_rs.validator_for(schema, mask="the value", validate_formats=False)
+
+
+DISCRIMINATOR = {
+    "type": "object",
+    "properties": {
+        "propertyName": {"type": "string"},
+        "mapping": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+    "required": ["propertyName"],
+}
+
+
+def misplaced(document: Document) -> Iterator[DocumentError]:
+    """References to something else than what can stand in their places."""
+    version = str(document.content["openapi"])[:3]
+    for path, reference in declared_references(document.content, ()):
+        kind = kind_of(tuple(map(str, path)))
+        # a target that refers on is judged in its own turn
+        node = {"A": {"A": document.at(reference)}}
+        fits = can_be(kind, tokens_of(reference)) and official_schema_of(kind, version).is_valid(
+            node
+        )
+        if not fits:
+            yield document.error(
+                (*path, "$ref"),
+                f"The reference {reference} leads to what can't stand here: refer to one of"
+                f" components.{kind}, or to its like.",
+            )
+
+
+def can_be(kind: str, tokens: list[str]) -> bool:
+    """Whether a pointer may lead to an object of a kind, by its first steps."""
+    match tokens:
+        case ["components", _] | ["components"] | ["info" | "servers" | "tags", *_]:
+            return False
+        case ["components", holder, _]:
+            return holder == kind
+        case ["paths" | "webhooks", _]:
+            return kind == "pathItems"
+    return tokens != ["paths"]
+
+
+def made_of_themselves(document: Document) -> Iterator[DocumentError]:
+    declared = document.content.get("components", {}).get("schemas", {})
+    made_of = {name: set(parts(schema)) for name, schema in declared.items()}
+    for name, direct in made_of.items():
+        found, waiting = set(), list(direct)
+        while waiting and name not in found:
+            part = waiting.pop()
+            if part not in found:
+                found.add(part)
+                waiting.extend(made_of.get(part, ()))
+        if name in found:
+            yield document.error(
+                ("components", "schemas", name),
+                f"The schema {name} is made of itself by `allOf`: remove it from there.",
+            )
+
+
+def parts(schema: Any) -> Iterator[str]:
+    """The names of the schemas that `allOf` makes one of."""
+    if not isinstance(schema, Mapping):
+        return
+    match tokens_of(schema.get("$ref", "")):
+        case ["components", "schemas", name]:
+            yield name
+    for part in schema.get("allOf", []):
+        yield from parts(part)
+
+
 def references(document: Document) -> Iterator[DocumentError]:
+    sound: set[str] = set()
     for path, reference in declared_references(document.content, ()):
         where = (*path, "$ref")
         if not is_there(document, reference):
             yield document.error(
                 where, f"The reference {reference} leads nowhere: add what it names, or mend it."
             )
-        elif leads_in_a_circle(document, reference):
+        elif leads_in_a_circle(document, reference, sound):
             yield document.error(
                 where, f"The reference {reference} leads in a circle: say what is meant somewhere."
             )
@@ -166,16 +349,20 @@ def objects(
             yield from objects(child, (*path, name), named=inner)
 
 
-def leads_in_a_circle(document: Document, reference: str) -> bool:
+def leads_in_a_circle(document: Document, reference: str, sound: set[str]) -> bool:
+    """`sound` are those that are known to end, to which this one is added if it does."""
     seen = set()
     node: Any = {"$ref": reference}
     while isinstance(node, dict) and isinstance(node.get("$ref"), str):
+        if node["$ref"] in sound:
+            break
         if node["$ref"] in seen:
             return True
         seen.add(node["$ref"])
         if not is_there(document, node["$ref"]):
             return False
         node = document.at(node["$ref"])
+    sound |= seen
     return False
 
 
@@ -184,7 +371,7 @@ def is_there(document: Document, reference: str) -> bool:
         return False
     try:
         document.at(reference)
-    except (KeyError, IndexError, ValueError, TypeError):
+    except (LookupError, TypeError):
         return False
     return True
 
@@ -200,6 +387,27 @@ def same_paths(document: Document) -> Iterator[DocumentError]:
                     ("paths", path),
                     f"{method.upper()} {path} is the same as {method.upper()} {other}:"
                     " join the two.",
+                )
+
+
+def braces(document: Document) -> Iterator[DocumentError]:
+    for path in document.content.get("paths", {}):
+        rest = paths.TEMPLATE.sub("", path)
+        if "{" in rest or "}" in rest:
+            yield document.error(
+                ("paths", path),
+                f"The path {path} has a brace that is not closed, or not opened: mend it.",
+            )
+
+
+def media_types(document: Document) -> Iterator[DocumentError]:
+    for path, node in objects(document.content):
+        content = node.get("content")
+        for name in content if isinstance(content, dict) else ():
+            if not MEDIA_TYPE.fullmatch(name):
+                yield document.error(
+                    (*path, "content", name),
+                    f"`{name}` is no media type: write one like application/json.",
                 )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.codegen.bundling import Bundle
-from scripts.codegen.source import DocumentError, Place, load, tokens_of
+from scripts.codegen.source import DocumentError, Place, load, member, tokens_of
 
 __all__ = ["Document", "DocumentError", "Place", "tokens_of"]
 
@@ -59,7 +59,7 @@ class Document:
     def at(self, reference: str) -> Any:
         node = self.content
         for token in tokens_of(reference):
-            node = node[int(token)] if isinstance(node, list) else node[token]
+            node = member(node, token)
         return node
 
     def walk(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:

@@ -15,16 +15,23 @@ LARGEST_FILE = 20_000_000
 MOST_NODES = 1_000_000
 """After aliases are written out, which may stand for billions of nodes in a few lines."""
 DEEPEST = 200
+TOO_DEEP = f"This is nested deeper than {DEEPEST} levels: move the inner ones into `components`."
+MOST_DIGITS = 1000
+"""Of a number, which is more than anybody can count."""
 
 # the scalars of YAML 1.2's core schema (section 10.3.2), which are those of JSON
 NULL = re.compile(r"(?:~|null|Null|NULL|)")
 INTEGER = re.compile(r"[-+]?[0-9]+")
 OCTAL = re.compile(r"0o[0-7]+")
 HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+ANY_INTEGER = re.compile(f"{INTEGER.pattern}|{OCTAL.pattern}|{HEXADECIMAL.pattern}")
 FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 TRUE = re.compile(r"true|True|TRUE")
 FALSE = re.compile(r"false|False|FALSE")
+
+INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
+"""Of an array, as RFC 6901 section 4 has it."""
 
 STRING = "tag:yaml.org,2002:str"
 COLLECTIONS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
@@ -49,13 +56,36 @@ class DocumentError(Exception):
     """The document can't be worked with; says where, why, and what to do."""
 
     def __init__(self, place: Place, message: str) -> None:
-        super().__init__(f"{place}: {message}")
+        super().__init__(one_line(f"{place}: {message}"))
         self.place = place
+
+
+def one_line(text: str) -> str:
+    """Text with what could end a line, or move a terminal's cursor, written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 class Loader(yaml.CSafeLoader):
     """Composes nodes and gives plain scalars no type: YAML 1.1 reads `no` and 12:30 as others do
     not."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        super().__init__(text)
+        self.file = file
+        self.depth = 0
+
+    def descend_resolver(self, current_node: yaml.Node | None, current_index: Any) -> None:
+        """Is called before each node, which is composed by recursion in C: that knows no limit."""
+        self.depth += 1
+        if current_node is not None and self.depth > DEEPEST + 1:
+            raise DocumentError(place_of(self.file, current_node), TOO_DEEP)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
 
 
 Loader.yaml_implicit_resolvers = {}
@@ -87,7 +117,7 @@ def load(file: Path, text: str | None = None) -> Source:
         raise DocumentError(first, "This is HTML or XML: save the document itself, YAML or JSON.")
     reader = Reader(file)
     try:
-        loader = Loader(yaml_of(text))
+        loader = Loader(file, yaml_of(text))
         root = loader.get_single_node()
         content = None
         if root is not None:
@@ -102,7 +132,7 @@ def load(file: Path, text: str | None = None) -> Source:
         problem = " ".join(str(error).split())
         raise DocumentError(first, f"This is not YAML: {problem}.") from None
     except RecursionError:
-        raise DocumentError(first, f"This is nested deeper than {DEEPEST} levels.") from None
+        raise DocumentError(first, TOO_DEEP) from None
     reader.places.setdefault((), first)
     return Source(file, text, content, reader.places)
 
@@ -138,6 +168,8 @@ def read(file: Path) -> str:
             raise DocumentError(
                 first, f"The file is larger than {megabytes} MB: split it, and refer to its parts."
             )
+        if not file.is_file() and not file.is_dir():
+            raise DocumentError(first, "This is a pipe or a device: save the document to a file.")
         content = file.read_bytes()
     except FileNotFoundError:
         raise DocumentError(first, "There is no such file.") from None
@@ -176,7 +208,7 @@ class Reader:
 
     def node(self, node: yaml.Node, path: Path_) -> Any:
         if len(path) > DEEPEST:
-            raise self.error(node, f"This is nested deeper than {DEEPEST} levels.")
+            raise self.error(node, TOO_DEEP)
         self.places.setdefault(path, self.place(node))
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node)
@@ -221,27 +253,44 @@ class Reader:
             return None
         if TRUE.fullmatch(text) or FALSE.fullmatch(text):
             return bool(TRUE.fullmatch(text))
-        if INTEGER.fullmatch(text):
-            return int(text) if len(text) < 1000 else text
+        if ANY_INTEGER.fullmatch(text):
+            return self.integer(node)
         if FLOAT.fullmatch(text) and isfinite(float(text)):
             return float(text)
-        if OCTAL.fullmatch(text):
-            return int(text[2:], 8)
-        if HEXADECIMAL.fullmatch(text):
-            return int(text[2:], 16)
         if NOT_FINITE.fullmatch(text) or FLOAT.fullmatch(text):
             raise self.error(node, f"{text} is no number of JSON: use one, or quote it.")
         return text
 
+    def integer(self, node: yaml.ScalarNode) -> int:
+        text: str = node.value
+        if len(text) > MOST_DIGITS:
+            raise self.error(node, f"A number of {len(text)} digits can't be judged: quote it.")
+        if OCTAL.fullmatch(text):
+            return int(text[2:], 8)
+        return int(text, 16 if HEXADECIMAL.fullmatch(text) else 10)
+
     def place(self, node: yaml.Node) -> Place:
-        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+        return place_of(self.file, node)
 
     def error(self, node: yaml.Node, message: str) -> DocumentError:
         return DocumentError(self.place(node), message)
 
 
+def place_of(file: Path, node: yaml.Node) -> Place:
+    return Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def member(node: Any, token: str) -> Any:
+    """What a token of a JSON Pointer names. Raises LookupError or TypeError."""
+    if not isinstance(node, list):
+        return node[token]
+    if not INDEX.fullmatch(token):
+        raise LookupError(token)
+    return node[int(token)]
+
+
 def tokens_of(reference: str) -> list[str]:
     """The tokens of a JSON Pointer in a fragment (RFC 6901 section 6)."""
     fragment = reference.partition("#")[2]
-    tokens = unquote(fragment, errors="strict").split("/")[1:]
+    tokens = unquote(fragment).split("/")[1:]
     return [token.replace("~1", "/").replace("~0", "~") for token in tokens]

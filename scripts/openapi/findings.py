@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scripts.codegen.document import Place
+from scripts.codegen.source import one_line
 
 
 class Format(StrEnum):
@@ -24,7 +25,7 @@ class Finding:
 
     @classmethod
     def at(cls, place: Place, rule: str, message: str) -> "Finding":
-        return cls(place.line, place.column, str(place.file), rule, message)
+        return cls(place.line, place.column, str(place.file), rule, one_line(message))
 
     def as_text(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.rule}: {self.message}"

@@ -1,6 +1,7 @@
 """Reading a document: what is refused, by file, line and column; and many files as one."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,23 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a: &a [*a]\n", "1:4", "With its aliases this is larger"),
     (BOMB, "6:", "With its aliases this is larger"),
     ("a: " + "[" * 300 + "]" * 300, "1:", "nested deeper"),
+    ("a: " + "[" * 100_000, "1:", "nested deeper"),
+    (GOOD + "x-a: " + "9" * 1001, "9:6", "A number of 1001 digits can't be judged"),
+    (GOOD + "x-a: 0x" + "f" * 5000, "9:6", "A number of 5002 digits can't be judged"),
     ("swagger: '2.0'\n", "1:1", "This is Swagger 2.0: convert it"),
+    (HEAD.replace("3.1.0", "3.10.0"), "1:1", "OpenAPI 3.10.0 can't be generated from"),
     ("openapi: 4.0.0\n", "1:1", "OpenAPI 4.0.0 can't be generated from"),
     (HEAD.replace("3.1.0", "3.1"), "1:1", "This is no OpenAPI document"),
-    (HEAD + "paths: []\n", "3:1", "This is no OpenAPI document"),
-    (operation("parameters: {}"), "9:7", "This is no OpenAPI document"),
+    (HEAD, "1:1", "`paths` is missing here: add it"),
+    (HEAD + "paths: []\n", "3:1", "This is no OpenAPI document: `paths` is not of type"),
+    (HEAD + "paths: {a: {}}\n", "3:9", "`a` is no path, which begins with a slash"),
+    (operation("parameters: {}"), "9:7", "`parameters` is not of type"),
+    (operation("parameters: [a]"), "9:20", "entry 1 of `parameters` is not of type"),
+    (operation("parameters: [{name: a, in: body}]"), "9:30", "`in` is not one of"),
+    (GOOD.replace("get:", "GET:"), "5:5", "`GET` has no meaning here: mend its name, or remove it"),
+    (ONE + "        '2xx': {description: '-'}\n", "8:9", "`2xx` is no status like 200"),
+    (ONE + "        '600': {description: '-'}\n", "8:9", "`600` is no status like 200"),
+    (operation("requestBody: {content: {json: {}}}"), "9:31", "`json` is no media type"),
     (ONE.replace("responses:", "responses: {}"), "7:7", "no OpenAPI document|no response"),
     (
         GOOD.replace("3.1.0", "3.0.3").replace("responses:", "x-responses:"),
@@ -68,6 +81,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (GOOD.replace("/a:", "/{x}/{y}:")
      + "  /{y}/{x}: {get: {responses: {default: {description: x}}}}\n",
      "9:3", "GET /{y}/{x} is the same as GET /{x}/{y}"),
+    (GOOD.replace("/a:", "'/a/{id':"), "4:3", "has a brace that is not closed, or not opened"),
     (operation("security: [{key: []}]"), "9:7", "asks for the security scheme `key`"),
     (schema("$ref: '#/components/schemas/B'"), "12:7", "leads nowhere"),
     (schema("$ref: nowhere.yaml"), "12:7", "names no file"),
@@ -75,6 +89,25 @@ REFUSED: list[tuple[str, str, str]] = [
     (schema("$ref: ../outside.yaml"), "12:7", "leaves the document's folder"),
     (schema("$ref: '#nowhere'"), "12:7", "leads nowhere"),
     (schema("$ref: '#/components/schemas/A'"), "12:7", "leads in a circle"),
+    (schema("$ref: openapi.yaml#/components/schemas/A"), "12:7", "leads in a circle"),
+    (schema("$ref: '#/components/schemas/%ff'"), "12:7", "leads nowhere"),
+    (schema("$ref: '#/paths/-1'"), "12:7", "leads nowhere"),
+    (schema("$ref: 'http://[::1'"), "12:7", "leads to the network"),
+    (schema('$ref: "a\\0b.yaml"'), "12:7", "names no file"),
+    (schema('$ref: "a\\nb.yaml"'), "12:7", "The reference a\\nb.yaml names no file"),
+    (schema(f"$ref: {'a' * 5000}.yaml"), "12:7", "names no file"),
+    (schema("$ref: '#/info'"), "12:7", "leads to what can't stand here"),
+    (schema("$ref: '#/components/schemas'"), "12:7", "leads to what can't stand here"),
+    (operation("parameters: [{$ref: '#/components/schemas/A'}]") + "components: {schemas: {A: {}}}",
+     "9:21", "refer to one of components.parameters"),
+    (operation("parameters: [{$ref: '#/info'}]"), "9:21", "refer to one of components.parameters"),
+    (ONE + "        '200': {$ref: '#/info'}\n", "8:17", "refer to one of components.responses"),
+    (HEAD + "paths: {/a: {$ref: '#/info/title'}}\n", "3:14", "one of components.pathItems"),
+    (schema("allOf: [{$ref: '#/components/schemas/A'}]"), "11:5", "is made of itself by `allOf`"),
+    (schema("multipleOf: 0"), "12:7", "This is no JSON Schema: `multipleOf`"),
+    (schema("uniqueItems: always"), "12:7", "This is no JSON Schema: `uniqueItems`"),
+    (schema("properties: {a: {type: []}}"), "12:24", "This is no JSON Schema: `type`"),
+    (schema("discriminator: {}"), "12:7", "`propertyName` is missing here: add it"),
     (schema("type: strin"), "12:7", "This is no JSON Schema"),
     (schema("type: string", "pattern: '('"), "13:7", "This is no JSON Schema"),
 ]  # fmt: skip
@@ -114,6 +147,12 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert "The file can't be read: Is a directory." in refusal(tmp_path)
+
+
+def test_a_pipe_is_refused_unread(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+
+    assert "This is a pipe or a device" in refusal(tmp_path / "a.yaml")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfeo\x00", b"openapi: \xe9\n", b"\x00\x01\x02\xff"])
@@ -269,6 +308,44 @@ def test_many_files_are_one_document(files: Path) -> None:
     assert schemas["Owner"]["properties"]["pets"]["items"] == {"$ref": "#/components/schemas/Pet"}
     assert schemas["ByAnchor"] == {"$ref": "#/components/schemas/Local"}
     assert content == Document(files).content
+
+
+@pytest.mark.parametrize("name", ["callbacks", "content", "headers", "parameters", "responses"])
+def test_a_property_may_be_called_like_a_kind_of_component(files: Path, name: str) -> None:
+    Path("schemas/Dog.yaml").write_text(f"properties:\n  {name}: {{$ref: Bone.yaml}}\n")
+    Path("schemas/Bone.yaml").write_text("type: string\n")
+
+    components = Document(files).content["components"]
+
+    assert components["schemas"]["Bone"] == {"type": "string"}
+    assert components["schemas"]["Dog"]["properties"][name]["$ref"] == "#/components/schemas/Bone"
+
+
+def test_a_file_may_be_no_more_than_a_reference_to_another_one(files: Path) -> None:
+    Path("schemas/Dog.yaml").write_text("$ref: Bone.yaml\n")
+    Path("schemas/Bone.yaml").write_text("type: string\n")
+
+    schemas = Document(files).content["components"]["schemas"]
+
+    assert schemas["Dog"] == {"$ref": "#/components/schemas/Bone"}
+    assert schemas["Bone"] == {"type": "string"}
+
+
+def test_files_that_are_references_to_each_other_are_refused(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("schemas/Dog.yaml").write_text("$ref: Bone.yaml\n")
+    Path("schemas/Bone.yaml").write_text("$ref: Dog.yaml\n")
+
+    assert command.run(document=files, out=tmp_path / "generated") == 1
+    assert "leads in a circle" in capsys.readouterr().err
+
+
+def test_links_that_lead_in_a_circle_are_no_files(files: Path) -> None:
+    Path("schemas/Dog.yaml").unlink()
+    Path("schemas/Dog.yaml").symlink_to("Dog.yaml")
+
+    assert "names no file" in refusal(files)
 
 
 def test_a_node_of_another_file_has_its_place_there(files: Path) -> None:
