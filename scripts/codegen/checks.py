@@ -56,10 +56,9 @@ DIALECTS = "https://spec.openapis.org/oas/3."
 VERSION = re.compile(r"3\.[012](?![0-9])")
 OFFICIAL = "resources/schemas"
 """Where openapi-spec-validator keeps the schemas of documents; the rest of it is slow to import."""
+PATTERNS_APART = {"regex": lambda pattern: True}
+"""The judge reads them in another way than the schema of documents: `runtime/patterns.py`."""
 PLACES = frozenset({"cookie", "header", "path", "query"})
-MEDIA_TYPE = re.compile(r"[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+ *(?:[;,].*)?", re.ASCII)
-"""RFC 9110 section 8.3.1, or a range; what follows is for those who read it."""
-
 Place_ = tuple[str | int, ...]
 Fault = tuple[Place_, str]
 """Where, and what to do about it."""
@@ -93,7 +92,6 @@ def findings(document: Document) -> Iterator[DocumentError]:
         return
     yield from same_paths(document)
     yield from braces(document)
-    yield from media_types(document)
     seen: dict[str, str] = {}
     for path, item in path_items(document.content):
         yield from path_findings(document, path, item)
@@ -180,7 +178,9 @@ def inner(error: Any) -> Iterator[Any]:
 
 @cache
 def official_schema(version: str) -> Any:
-    return jsonschema_rs.validator_for(official_document(version), mask="the value")
+    return jsonschema_rs.validator_for(
+        official_document(version), mask="the value", formats=PATTERNS_APART
+    )
 
 
 @cache
@@ -192,7 +192,7 @@ def official_schema_of(kind: str, version: str) -> Any:
     path_items = {"additionalProperties": {"$ref": "#/definitions/PathItem"}}  # 3.0 has none there
     held = components["properties"].get(kind, path_items)
     schema = {"$schema": document["$schema"], defined: document[defined], "properties": {"A": held}}
-    return jsonschema_rs.validator_for(schema)
+    return jsonschema_rs.validator_for(schema, formats=PATTERNS_APART)
 
 
 def official_document(version: str) -> dict[str, Any]:
@@ -400,17 +400,6 @@ def braces(document: Document) -> Iterator[DocumentError]:
             )
 
 
-def media_types(document: Document) -> Iterator[DocumentError]:
-    for path, node in objects(document.content):
-        content = node.get("content")
-        for name in content if isinstance(content, dict) else ():
-            if not MEDIA_TYPE.fullmatch(name):
-                yield document.error(
-                    (*path, "content", name),
-                    f"`{name}` is no media type: write one like application/json.",
-                )
-
-
 def dialects(document: Document) -> Iterator[DocumentError]:
     for path, node in objects(document.content):
         for keyword in ("jsonSchemaDialect", "$schema"):
@@ -444,9 +433,10 @@ def invalid_schemas(document: Document) -> Iterator[DocumentError]:
         for name in contract.judge.document.get("components", {}).get("schemas", {}):
             contract.judge.validator(pointer("components", "schemas", name))
     except jsonschema_rs.ValidationError as error:
-        yield document.error(
-            error.instance_path, f"This is no JSON Schema: {error.message}. Mend it."
-        )
+        message = f"This is no JSON Schema: {error.message}. Mend it."
+        if error.kind.as_dict().get("format") == "regex":
+            message = "The pattern is none of ECMA-262, or counts too far: mend it."
+        yield document.error(error.instance_path, message)
 
 
 def ignore(broken: ResponseBroken) -> None:
