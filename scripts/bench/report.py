@@ -33,7 +33,7 @@ run, one process after the other. `python -m scripts.bench.documents` repeats it
 - Otherwise a cell names the stage that failed, and the tool's last words; **routes** means that
   operations were answered with 404 or 405. A stage has {limit} seconds by the clock.
 - Nobody's operations are implemented: any other answer counts, and nothing here says how well
-  requests are judged. A path with `#` or `?` in it, which Charter refuses, no client can ask for.
+  requests are judged. Of a path with a `#` in it, what stands before that is asked for.
 
 {circumstances}
 
