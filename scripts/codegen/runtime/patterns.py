@@ -1,8 +1,8 @@
 """Patterns as the judge reads them: what ECMA-262 allows for the web's sake, in its strict form.
 
-JSON Schema's patterns are regular expressions of ECMA-262. Its Annex B also takes `{` where nothing
-is counted, `-` beside a class of characters, and octal escapes; documents hold them, and the
-judge's engine refuses them.
+JSON Schema's patterns are regular expressions of ECMA-262. Its Annex B also takes `{` and `}` where
+nothing is counted, `-` beside a class of characters, and octal escapes; documents hold them, and
+the judge's engine refuses them.
 """
 
 import re
@@ -31,7 +31,7 @@ def strict(pattern: str) -> str:
             made.append(strict_class(tokens))
         else:
             found = token(pattern, at)
-            made.append(r"\{" if found[0] == "{" else written(found))
+            made.append(f"\\{found[0]}" if found[0] in "{}" else written(found))
             at = found.end()
     return "".join(made)
 
