@@ -246,7 +246,9 @@ class MultipartContent(FormContent):
             except ValueError as error:
                 found.append(Fault("body", pointer(name), str(error)))
                 continue
-            if encoding.style.shape.is_array:
+            if encoding.style.shape.is_array or (
+                len(values) > 1 and not encoding.style.shape.types
+            ):
                 judged[name] = [value.judged for value in values]
                 given[name] = [value.given for value in values]
             elif len(values) > 1:
