@@ -319,7 +319,7 @@ def is_structured(media_type: str) -> bool:
 
 def first_success(replies: Sequence[ResponseView]) -> ResponseView | None:
     """The one that a plain body is sent as."""
-    exact = [reply for reply in replies if reply.status is not None and reply.status < 400]
+    exact = [reply for reply in replies if 200 <= (reply.status or 0) < 400]
     return min(exact, key=lambda reply: reply.status or 0, default=None)
 
 

@@ -256,3 +256,12 @@ async def test_objects_beside_each_other_take_their_own_members() -> None:
     values = await reader.read(request(query="a=1&b=2&c=3&limit=4"))
 
     assert values == [{"a": 1}, {"b": 2, "c": "3"}, 4]
+
+
+@pytest.mark.parametrize(("interim", "success"), [("100", "201"), ("103", "302")])
+def test_an_interim_status_is_no_success(interim: str, success: str) -> None:
+    responses = {status: {"description": "-"} for status in (interim, success, "400")}
+
+    answer = contract_of(responses=responses).reply("act", None)
+
+    assert answer.status_code == int(success)

@@ -56,7 +56,9 @@ class Operation:
     @cached_property
     def success(self) -> Promise:
         """What the operation answers where nothing else is said."""
-        exact = (promise for status, promise in sorted(self.promises.items()) if status < 400)
+        exact = (
+            promise for status, promise in sorted(self.promises.items()) if 200 <= status < 400
+        )
         ranges = (self.ranges.get(name) for name in ("2XX", "3XX", "default"))
         anything = (*self.promises.values(), *self.ranges.values())
         return next(exact, None) or next(filter(None, ranges), None) or anything[0]
