@@ -152,7 +152,7 @@ class TextContent(Content):
     is_text = True
 
     def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
-        value = self.shape.value(body.decode("utf-8"))
+        value = self.shape.whole(body.decode("utf-8"))
         return Parsed(value, value)
 
     def faults(self, value: Any) -> Iterator[Fault]:

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from generated.runtime import Contract, Operation
-from generated.runtime.judge import faults, pointer
+from generated.runtime.judge import pointer
 from generated.runtime.parameters import Parameter, header_faults
 from generated.runtime.parts import essence
 from generated.runtime.replies import Promise, PromisedContent, header_text
@@ -152,12 +152,14 @@ class Answers:
         """What the author of a document is told of an example that its own schema refuses."""
         if self.fits(content, body):
             return {}
-        fault = next(faults(content.validator, body, "body"))
+        fault = next(content.faults(written(body, content)))
         said = f"the schema doesn't admit this: {fault.pointer} {fault.detail}".replace("  ", " ")
         return {NOTE: one_line(said[:LONGEST_NOTE])}
 
     def fits(self, content: PromisedContent, value: Any) -> bool:
-        return not content.is_json or content.validator.is_valid(value)
+        if content.is_json:
+            return content.validator.is_valid(value)
+        return not any(content.faults(written(value, content)))
 
     def made(self, content: PromisedContent, random: Random | None) -> Any:
         if content.schema_place is None:

@@ -106,6 +106,8 @@ ACCEPTED: list[tuple[Any, str, bytes, Any]] = [
     (only("image/*", {"type": "string", "maxLength": 2}), "image/png", b"\xff\xfe", b"\xff\xfe"),
     (only("text/plain", {"type": "string"}), "text/plain; charset=utf-8", "ä".encode(), "ä"),
     (only("text/plain", INTEGER), "text/plain", b"7", 7),
+    (only("text/plain"), "text/plain", b'{"name": "Ada"}', {"name": "Ada"}),
+    (only("text/plain", {"type": "array", "items": INTEGER}), "text/plain", b"[7]", [7]),
     (only("*/*", {}), "application/whatever", b"x", b"x"),
     (only("application/json", INTEGER) | only("text/plain", {"type": "string"}),
      "text/plain", b"7", "7"),
@@ -145,6 +147,8 @@ REFUSED: list[tuple[Any, str, bytes, str]] = [
     (only(MULTIPART, encoding=HEADED), BOUNDARY, parts(NAME, (PHOTO, "", b"1")), "/photo"),
     (only("image/*", {"type": "string", "maxLength": 2}), "image/png", b"123", ""),
     (only("text/plain", INTEGER), "text/plain", b"x", ""),
+    (only("text/plain"), "text/plain", b'{"name": ""}', "/name"),
+    (only("text/plain"), "text/plain", b"Ada", ""),
 ]  # fmt: skip
 
 

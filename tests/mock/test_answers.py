@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import Response
 
 from scripts.codegen import command
 from scripts.codegen.document import Document
@@ -268,6 +269,39 @@ async def test_an_interim_status_is_no_answer(statuses: list[str], answered: int
     async with client_of(Mock(declaring(*statuses))) as client:
         assert (await client.get("/")).status_code == answered
         assert (await client.get("/?__code=101")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("schema", "answered"),
+    [
+        ({"type": "object", "required": ["n"], "properties": {"n": {"const": 1}}}, '{"n": 1}'),
+        ({"type": "array", "items": {"const": 1}, "minItems": 1}, "[1]"),
+        ({"type": "integer", "minimum": 7}, "7"),
+        ({"type": "boolean"}, "true"),
+        ({"type": "string", "const": "7"}, "7"),
+    ],
+)
+async def test_text_is_what_its_schema_lets_it_be(schema: Any, answered: str) -> None:
+    document = declaring("200")
+    success = document["paths"]["/"]["get"]["responses"]["200"]
+    success["content"] = {"text/plain": {"schema": schema, "example": [None]}}
+    mock = Mock(document)
+    async with client_of(mock) as client:
+        answer = await client.get("/")
+
+    assert (answer.text, "charter-note" in answer.headers) == (answered, False)
+    promise = next(iter(mock.contract.operations.values())).success
+    assert not [*promise.faults(Response(answer.text, headers=dict(answer.headers)))]
+
+
+async def test_a_table_in_text_stays_as_its_example_has_it() -> None:
+    document = declaring("200")
+    success = document["paths"]["/"]["get"]["responses"]["200"]
+    success["content"] = {"text/csv": {"schema": {"type": "array"}, "example": "a,b\n1,2"}}
+    async with client_of(Mock(document)) as client:
+        answer = await client.get("/")
+
+    assert (answer.text, "charter-note" in answer.headers) == ("a,b\n1,2", False)
 
 
 # -- refusals -------------------------------------------------------------------------------------

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 from .judge import Judge
 from .normal import place_of
-from .scalars import read
+from .scalars import parse_json, read
 
 COMBINING = ("allOf", "anyOf", "oneOf")
 CONDITIONAL = ("then", "else")
@@ -95,6 +96,15 @@ class Shape:
         if not self.is_scalar and self.is_array:
             return [self.element.value(raw)]
         return read(raw, self.types)
+
+    def whole(self, text: str) -> Any:
+        """The value that a body of text spells: an object or a list stands in it as JSON."""
+        if self.is_array or self.is_object:
+            with suppress(ValueError, RecursionError):
+                value = parse_json(text.encode())
+                if type_of(value) in self.types:
+                    return value
+        return self.value(text)
 
 
 def alternatives(judge: Judge, schemas: tuple[Any, ...]) -> Iterator[Mapping[str, Any]]:
