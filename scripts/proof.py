@@ -23,7 +23,10 @@ import httpx
 
 from generated.runtime import Contract, Operation
 from generated.runtime.bodies import FormContent, JsonContent, TextContent
-from generated.runtime.normal import IGNORED_HEADERS, METHODS
+from generated.runtime.judge import Judge
+from generated.runtime.normal import IGNORED_HEADERS, METHODS, place_of
+from generated.runtime.shapes import Shape
+from scripts.codegen.checks import check
 from scripts.codegen.document import Document, DocumentError
 from scripts.environment import ROOT
 from scripts.trial import free_port
@@ -68,7 +71,9 @@ def found(name: str) -> Path:
 def prove(file: Path, *limits: str) -> int:
     """One document: print what was found; the number of findings that nothing explains."""
     try:
-        document = in_force(Document(file).content)
+        read = Document(file)
+        check(read)
+        document = in_force(read.content)
     except DocumentError as error:
         print(f"{file.name}: refused: {error}", flush=True)
         return 0
@@ -291,6 +296,77 @@ def nodes(node: Json) -> Iterator[dict[str, Any]]:
             yield from nodes(child)
 
 
+def leaves_alternatives_alike(contract: Contract, operation: Operation) -> bool:
+    """Whether alternatives of its body don't say which value of the discriminator is theirs.
+
+    What is named `Bike` is a `Car` to JSON Schema, where a car's name may be any string, and so it
+    is two of `oneOf`.
+    """
+    judge = contract.judge
+    body = judge.at(operation.place).get("requestBody")
+    for node in reachable(judge, body):
+        alternatives = (*node.get("oneOf", ()), *node.get("anyOf", ()))
+        if not isinstance(node.get("discriminator"), dict) or not alternatives:
+            continue
+        name = node["discriminator"].get("propertyName")
+        taken: set[str] = set()
+        for alternative in alternatives:
+            own = fixed(Shape(judge, alternative).member(name))
+            if not own or own & taken:
+                return True
+            taken |= own
+    return False
+
+
+def fixed(shape: Shape) -> set[str]:
+    """The only values that there are, if they are listed."""
+    listed = (part.get("enum", [part["const"]] if "const" in part else []) for part in shape.parts)
+    return {json.dumps(value) for values in listed for value in values}
+
+
+def reachable(judge: Judge, node: Json) -> Iterator[dict[str, Any]]:
+    """The objects in a node, and in what they refer to."""
+    waiting, seen = [node], set[str]()
+    while waiting:
+        for found in nodes(waiting.pop()):
+            yield found
+            reference = found.get("$ref")
+            if isinstance(reference, str) and reference not in seen:
+                seen.add(reference)
+                waiting.append(judge.at(place_of(reference)))
+
+
+def answers_without_end(contract: Contract, operation: Operation) -> bool:
+    """Whether one of its answers has to hold itself."""
+    judge = contract.judge
+    promises = (*operation.promises.values(), *operation.ranges.values())
+    return any(
+        content.schema_place is not None and is_endless(judge, judge.at(content.schema_place))
+        for promise in promises
+        for content in promise.contents.values()
+    )
+
+
+def is_endless(judge: Judge, schema: Json, within: tuple[str, ...] = ()) -> bool:
+    if not isinstance(schema, Mapping):
+        return False
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        if reference in within:
+            return True
+        if is_endless(judge, judge.at(place_of(reference)), (*within, reference)):
+            return True
+    members = schema.get("properties", {})
+    needed = [members[name] for name in schema.get("required", ()) if name in members]
+    needed += schema.get("allOf", ())
+    if schema.get("minItems", 0) > 0:
+        needed.append(schema.get("items"))
+    choices = [schema[keyword] for keyword in ("oneOf", "anyOf") if keyword in schema]
+    return any(is_endless(judge, one, within) for one in needed) or any(
+        all(is_endless(judge, one, within) for one in choice) for choice in choices
+    )
+
+
 def lists_objects(contract: Contract, operation: Operation) -> bool:
     return any(
         parameter.media_type is None and parameter.style.shape.element.is_object
@@ -334,6 +410,16 @@ EXPLANATIONS: Sequence[Rule] = (
         frozenset({"ST111"}),
         "its discriminator's values are neither names of the alternatives nor mapped to them",
         misnames_alternatives,
+    ),
+    (
+        frozenset({"ST201", "ST202"}),
+        "its alternatives don't say which value of the discriminator is theirs",
+        leaves_alternatives_alike,
+    ),
+    (
+        frozenset({"ST108"}),
+        "its answer would have to hold itself, without an end",
+        answers_without_end,
     ),
     (
         frozenset({"ST202"}),

@@ -36,6 +36,78 @@ def test_only_a_rule_of_the_document_explains_a_finding() -> None:
     assert proof.explanation(contract, "GET /board", {"ST201"}) is None
 
 
+def taking(body: object, answer: object = True, **schemas: object) -> Contract:
+    """A document of one operation, `PUT /things`."""
+    answers = {"200": {"description": "-", "content": {"application/json": {"schema": answer}}}}
+    operation = {
+        "requestBody": {"content": {"application/json": {"schema": body}}},
+        "responses": answers,
+    }
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "t", "version": "1"},
+        "paths": {"/things": {"put": operation}},
+        "components": {"schemas": schemas},
+    }
+    return Contract(document, body_limit=0, checked_share=0, broken=print)
+
+
+def vehicle(**kind: object) -> object:
+    return {"type": "object", "required": ["kind"], "properties": {"kind": kind}}
+
+
+@pytest.mark.parametrize(
+    ("car", "bike", "is_explained"),
+    [
+        (vehicle(type="string"), vehicle(type="string"), True),
+        (vehicle(const="Car"), vehicle(type="string"), True),
+        (vehicle(enum=["Car", "Bike"]), vehicle(const="Bike"), True),
+        (vehicle(const="Car"), vehicle(const="Bike"), False),
+    ],
+)
+def test_alternatives_that_a_discriminator_alone_tells_apart_are_explained(
+    car: object, bike: object, is_explained: bool
+) -> None:
+    alternatives = [{"$ref": "#/components/schemas/Car"}, {"$ref": "#/components/schemas/Bike"}]
+    either = {"oneOf": alternatives, "discriminator": {"propertyName": "kind"}}
+    contract = taking({"type": "array", "items": either}, Car=car, Bike=bike)
+
+    for code in ("ST201", "ST202"):
+        assert (proof.explanation(contract, "PUT /things", {code}) is not None) == is_explained
+
+
+@pytest.mark.parametrize(
+    ("required", "parent", "is_explained"),
+    [
+        (["parent"], {"$ref": "#/components/schemas/Node"}, True),
+        (["parent"], {"oneOf": [{"$ref": "#/components/schemas/Node"}, {"type": "null"}]}, False),
+        ([], {"$ref": "#/components/schemas/Node"}, False),
+    ],
+)
+def test_an_answer_that_holds_itself_is_explained(
+    required: list[str], parent: object, is_explained: bool
+) -> None:
+    node = {"type": "object", "required": required, "properties": {"parent": parent}}
+    contract = taking(True, {"$ref": "#/components/schemas/Node"}, Node=node)
+
+    found = proof.explanation(contract, "PUT /things", {"ST108"})
+    assert (found is not None) == is_explained
+
+
+def test_a_document_that_the_mock_would_refuse_is_not_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "twice.yaml"
+    file.write_text(
+        "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n"
+        "paths: {'/{id}/{id}': {get: {responses: {'200': {description: -}}}}}\n"
+    )
+
+    assert proof.main([str(file), "--max-examples", "1"]) == 0
+
+    assert "twice.yaml: refused: " in capsys.readouterr().out
+
+
 def test_the_oracle_agrees_or_the_difference_is_explained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
