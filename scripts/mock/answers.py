@@ -18,6 +18,7 @@ from generated.runtime.parts import essence
 from generated.runtime.replies import Promise, PromisedContent, header_text
 from generated.runtime.shapes import Shape
 from generated.runtime.views import Direction
+from scripts.mock.envelopes import last_pages
 from scripts.mock.merging import OWN
 from scripts.mock.prefer import NotPreferable, Prefer
 from scripts.mock.texts import text
@@ -166,11 +167,13 @@ class Answers:
             return "text"
         if random is not None:
             with contextlib.suppress(Impossible):
-                return self.values.dynamic(content.schema_place, Direction.RESPONSE, random)
+                value = self.values.dynamic(content.schema_place, Direction.RESPONSE, random)
+                return last_page(content, value, None)
         try:
-            return self.values.example(content.schema_place, Direction.RESPONSE)
+            value = self.values.example(content.schema_place, Direction.RESPONSE)
         except Impossible as impossible:
             return impossible.nearest  # the schema contradicts itself: nothing would fit
+        return last_page(content, value, content.shape)
 
     def headers(self, promise: Promise) -> Iterator[tuple[str, str]]:
         for header in promise.headers:
@@ -196,6 +199,15 @@ class Answers:
         if usual and not is_shown and not any(header_faults(header, usual)):
             return usual
         return self.values.example(schema, Direction.RESPONSE)
+
+
+def last_page(content: PromisedContent, value: Any, shape: Shape | None) -> Any:
+    """What was made up, without a next page that was, too, if its schema lets it be.
+
+    What `shape` has examples for is not made up.
+    """
+    found = last_pages(value, shape) if content.is_json else iter(())
+    return next(filter(content.validator.is_valid, found), value)
 
 
 def one_line(text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generated.runtime.shapes import Shape
+from scripts.mock.merging import OWN
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,16 @@ def words(name: str) -> list[str]:
 # -- what stands beside a list --------------------------------------------------------------------
 
 NEXT_PAGES = frozenset(
-    {"next", "nextcursor", "nextmarker", "nextpage", "nextpagetoken", "nexttoken"}
-)
+    {
+        "next", "nextcursor", "nextlink", "nextmarker", "nextoffset", "nextpage", "nextpagetoken",
+        "nextpageurl", "nexttoken", "nexturl", "odatanextlink",
+    }
+)  # fmt: skip
+ARE_THERE_MORE = frozenset({"hasmore", "hasnext", "hasnextpage"})
 COUNTS = frozenset({"count", "total", "totals"})
+GONE: Any = object()
+ENDS = (None, GONE, "")
+"""What says that there is no next page, as far as a schema admits it."""
 
 
 def beside(body: Any, total: int) -> Iterator[Any]:
@@ -95,8 +103,8 @@ def beside(body: Any, total: int) -> Iterator[Any]:
         yield body
         return
     counted = told(body, total)
-    yield paged(counted, absent=False)
-    yield paged(counted, absent=True)
+    for end in ENDS:
+        yield paged(counted, end)
     yield counted
 
 
@@ -106,17 +114,51 @@ def told(body: Mapping[str, Any], total: int) -> dict[str, Any]:
         if isinstance(value, Mapping):
             made[name] = told(value, total)
         elif isinstance(value, bool):
-            made[name] = value and plain(name) != "hasmore"
+            made[name] = value and plain(name) not in ARE_THERE_MORE
         elif isinstance(value, int) and COUNTS & {*words(name)} and "page" not in plain(name):
             made[name] = total
     return made
 
 
-def paged(body: Mapping[str, Any], *, absent: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+def last_pages(body: Any, shape: Shape | None) -> Iterator[Any]:
+    """A list that was made up, without a next page, which a client would follow for ever."""
+    if shape is not None and shows_itself(shape):
+        return
+    if isinstance(body, Mapping) and leads_on(body) and holds_list(body):
+        for end in ENDS:
+            yield paged(body, end, shape)
+
+
+def shows_itself(shape: Shape) -> bool:
+    return any(part.keys() & set(OWN) for part in shape.parts)
+
+
+def leads_on(body: Mapping[str, Any]) -> bool:
+    return any(
+        plain(name) in NEXT_PAGES | ARE_THERE_MORE
+        or (isinstance(value, Mapping) and leads_on(value))
+        for name, value in body.items()
+    )
+
+
+def holds_list(body: Mapping[str, Any]) -> bool:
+    return any(
+        isinstance(value, list) or (isinstance(value, Mapping) and holds_list(value))
+        for value in body.values()
+    )
+
+
+def paged(body: Mapping[str, Any], end: Any, shape: Shape | None = None) -> dict[str, Any]:
+    """With this end instead of a next page, except where the schema shows one."""
+    made = dict(body)
     for name, value in body.items():
-        if plain(name) not in NEXT_PAGES:
-            made[name] = paged(value, absent=absent) if isinstance(value, Mapping) else value
-        elif not absent:
-            made[name] = None
-    return made
+        member = shape.member(name) if shape is not None else None
+        if member is not None and shows_itself(member):
+            continue
+        if plain(name) in NEXT_PAGES:
+            made[name] = end
+        elif plain(name) in ARE_THERE_MORE and value is True:
+            made[name] = False
+        elif isinstance(value, Mapping):
+            made[name] = paged(value, end, member)
+    return {name: value for name, value in made.items() if value is not GONE}

@@ -271,6 +271,51 @@ async def test_an_interim_status_is_no_answer(statuses: list[str], answered: int
         assert (await client.get("/?__code=101")).status_code == 400
 
 
+STRING = {"type": "string"}
+NULLABLE = {"type": ["string", "null"]}
+
+
+@pytest.mark.parametrize(
+    ("beside", "required", "answered"),
+    [
+        ({"nextCursor": NULLABLE}, ["nextCursor"], {"nextCursor": None}),
+        ({"nextCursor": STRING}, [], {}),
+        ({"nextPageToken": STRING}, ["nextPageToken"], {"nextPageToken": ""}),
+        ({"next": STRING | {"example": "b"}}, [], {"next": "b"}),
+        ({"next": STRING | {"const": "b"}}, ["next"], {"next": "b"}),
+        ({"has_more": {"type": "boolean"}}, ["has_more"], {"has_more": False}),
+        (
+            {"meta": {"type": "object", "properties": {"next": NULLABLE}, "required": ["next"]}},
+            [],
+            {"meta": {"next": None}},
+        ),
+    ],
+)
+async def test_a_list_that_is_made_up_is_the_last_page(
+    beside: Any, required: list[str], answered: Any
+) -> None:
+    document = declaring("200")
+    success = document["paths"]["/"]["get"]["responses"]["200"]
+    items = {"type": "array", "items": STRING, "example": ["a"]}
+    schema = {"type": "object", "properties": {"items": items} | beside, "required": required}
+    success["content"] = {"application/json": {"schema": schema}}
+    async with client_of(Mock(document)) as client:
+        answer = (await client.get("/")).json()
+        other = (await client.get("/?__dynamic=true")).json()
+
+    assert {name: answer[name] for name in beside if name in answer} == answered
+    assert not other.get("next") or answered == {"next": "b"}
+
+
+async def test_what_is_no_list_leads_on() -> None:
+    document = declaring("200")
+    success = document["paths"]["/"]["get"]["responses"]["200"]
+    schema = {"type": "object", "properties": {"next": STRING}}
+    success["content"] = {"application/json": {"schema": schema}}
+    async with client_of(Mock(document)) as client:
+        assert (await client.get("/")).json()["next"]
+
+
 @pytest.mark.parametrize(
     ("schema", "answered"),
     [
