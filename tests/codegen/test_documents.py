@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.codegen import command, source
+from scripts.codegen.checks import check
 from scripts.codegen.document import Document, DocumentError
 
 HEAD = "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n"
@@ -132,6 +133,15 @@ def test_a_document_that_is_none_is_refused_by_its_place(
     assert any(part in said for part in message.split("|")), said
     assert said.count("\n") == 1
     assert not (tmp_path / "generated").exists()
+
+
+@pytest.mark.parametrize("version", ["3.0.3", "3.1.0", "3.2.0"])
+def test_a_pattern_of_the_web_is_none_to_refuse(tmp_path: Path, version: str) -> None:
+    text = schema("type: string", r"pattern: '^{[\w-.]{2}}$'")
+    file = tmp_path / "openapi.yaml"
+    file.write_text(text.replace("3.1.0", version))
+
+    check(Document(file))
 
 
 def refusal(file: Path) -> str:
