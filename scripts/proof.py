@@ -240,7 +240,7 @@ def asks_for_credentials(contract: Contract, operation: Operation) -> bool:
 
 def has_no_success(contract: Contract, operation: Operation) -> bool:
     return not any(
-        status < 400 for status in operation.promises
+        200 <= status < 400 for status in operation.promises
     ) and not operation.ranges.keys() & {
         "2XX",
         "3XX",
@@ -395,7 +395,11 @@ EXPLANATIONS: Sequence[Rule] = (
         "any credential will do for a mock; one without is refused",
         asks_for_credentials,
     ),
-    (frozenset({"ST202"}), "it declares no success, so that none is answered", has_no_success),
+    (
+        frozenset({"ST101", "ST202"}),
+        "it declares no success, so that none is answered",
+        has_no_success,
+    ),
     (
         frozenset({"ST201"}),
         "bodies that are neither JSON, forms nor text are handed over as bytes",

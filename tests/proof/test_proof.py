@@ -94,6 +94,22 @@ def test_an_answer_that_holds_itself_is_explained(
     assert (found is not None) == is_explained
 
 
+@pytest.mark.parametrize(
+    ("statuses", "is_explained"), [(["503"], True), (["100", "4XX"], True), (["302", "503"], False)]
+)
+def test_an_operation_that_declares_no_success_is_explained(
+    statuses: list[str], is_explained: bool
+) -> None:
+    document = dict(taking(True).judge.document)
+    document["paths"]["/things"]["put"]["responses"] = {
+        status: {"description": "-"} for status in statuses
+    }
+    contract = Contract(document, body_limit=0, checked_share=0, broken=print)
+
+    for code in ("ST101", "ST202"):
+        assert (proof.explanation(contract, "PUT /things", {code}) is not None) == is_explained
+
+
 def test_a_document_that_the_mock_would_refuse_is_not_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
