@@ -263,6 +263,10 @@ def takes_a_form(contract: Contract, operation: Operation) -> bool:
     )
 
 
+def takes_cookies(contract: Contract, operation: Operation) -> bool:
+    return any(parameter.place == "cookie" for parameter in operation.parameters)
+
+
 def says_nullable(contract: Contract, operation: Operation) -> bool:
     document = contract.judge.document
     return not str(document["openapi"]).startswith("3.0") and '"nullable"' in json.dumps(document)
@@ -435,6 +439,7 @@ EXPLANATIONS: Sequence[Rule] = (
         "Schemathesis writes compounds in this style otherwise; test_everything.py proves each",
         writes_compounds,
     ),
+    (frozenset({"ST201"}), "a client may have cookies of others, too", takes_cookies),
     (frozenset({"ST201"}), "a form spells a text and a list of one alike", takes_a_form),
 )
 

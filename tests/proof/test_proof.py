@@ -110,6 +110,17 @@ def test_an_operation_that_declares_no_success_is_explained(
         assert (proof.explanation(contract, "PUT /things", {code}) is not None) == is_explained
 
 
+@pytest.mark.parametrize(("place", "is_explained"), [("cookie", True), ("query", False)])
+def test_what_else_is_in_a_cookie_is_explained(place: str, is_explained: bool) -> None:
+    document = dict(taking(True).judge.document)
+    parameter = {"name": "n", "in": place, "schema": {"type": "string"}}
+    document["paths"]["/things"]["put"]["parameters"] = [parameter]
+    contract = Contract(document, body_limit=0, checked_share=0, broken=print)
+
+    found = proof.explanation(contract, "PUT /things", {"ST201"})
+    assert (found is not None) == is_explained
+
+
 def test_a_document_that_the_mock_would_refuse_is_not_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
