@@ -18,9 +18,11 @@ from generated.runtime.parts import essence
 from generated.runtime.replies import Promise, PromisedContent, header_text
 from generated.runtime.shapes import Shape
 from generated.runtime.views import Direction
+from scripts.mock import sequences
 from scripts.mock.envelopes import last_pages
 from scripts.mock.merging import OWN
 from scripts.mock.prefer import NotPreferable, Prefer
+from scripts.mock.sequences import is_sequential
 from scripts.mock.texts import text
 from scripts.mock.values import Impossible, Values
 
@@ -118,7 +120,7 @@ class Answers:
             if prefer.example not in named:
                 known = ", ".join(named) or "none"
                 raise NotPreferable(f"There is no example {prefer.example} here, but {known}.")
-            return self.contract.judge.resolve(named[prefer.example]).get("value")
+            return shown(self.contract.judge.resolve(named[prefer.example]), None)
         if prefer.dynamic and content.schema_place:
             return self.made(content, self.random)
         for example in self.declared(node):
@@ -130,9 +132,9 @@ class Answers:
         if "example" in node:
             yield node["example"]
         for example in node.get("examples", {}).values():
-            resolved = self.contract.judge.resolve(example)
-            if "value" in resolved:
-                yield resolved["value"]
+            value = shown(self.contract.judge.resolve(example), ABSENT)
+            if value is not ABSENT:
+                yield value
 
     def refusal(self, content: PromisedContent, body: Any, status: int, why: str) -> Any:
         """A body that was made up, with the status and the reason in it, by their usual names."""
@@ -158,13 +160,17 @@ class Answers:
         return {NOTE: one_line(said[:LONGEST_NOTE])}
 
     def fits(self, content: PromisedContent, value: Any) -> bool:
+        if isinstance(value, list) and (place := self.item_place(content)):
+            judge = self.contract.judge.validator(place, Direction.RESPONSE)
+            return all(map(judge.is_valid, value))
         if content.is_json:
             return content.validator.is_valid(value)
         return not any(content.faults(written(value, content)))
 
     def made(self, content: PromisedContent, random: Random | None) -> Any:
         if content.schema_place is None:
-            return "text"
+            place = self.item_place(content)
+            return "text" if place is None else [self.item(place, random)]
         if random is not None:
             with contextlib.suppress(Impossible):
                 value = self.values.dynamic(content.schema_place, Direction.RESPONSE, random)
@@ -174,6 +180,20 @@ class Answers:
         except Impossible as impossible:
             return impossible.nearest  # the schema contradicts itself: nothing would fit
         return last_page(content, value, content.shape)
+
+    def item_place(self, content: PromisedContent) -> str | None:
+        """Where the schema of one item stands, if the body is a sequence of items."""
+        place = f"{content.place}/itemSchema"
+        is_known = is_sequential(content.media_type) and self.contract.judge.has(place)
+        return place if is_known else None
+
+    def item(self, place: str, random: Random | None) -> Any:
+        try:
+            if random is not None:
+                return self.values.dynamic(place, Direction.RESPONSE, random)
+            return self.values.example(place, Direction.RESPONSE)
+        except Impossible as impossible:
+            return impossible.nearest
 
     def headers(self, promise: Promise) -> Iterator[tuple[str, str]]:
         for header in promise.headers:
@@ -208,6 +228,11 @@ def last_page(content: PromisedContent, value: Any, shape: Shape | None) -> Any:
     """
     found = last_pages(value, shape) if content.is_json else iter(())
     return next(filter(content.validator.is_valid, found), value)
+
+
+def shown(example: Mapping[str, Any], otherwise: Any) -> Any:
+    """The value of an example, which may be `dataValue` from 3.2 on."""
+    return example.get("value", example.get("dataValue", otherwise))
 
 
 def one_line(text: str) -> str:
@@ -295,4 +320,6 @@ def written(body: Any, content: PromisedContent) -> bytes:
         return json.dumps(body, ensure_ascii=False).encode()
     if isinstance(body, str):
         return body.encode()
+    if isinstance(body, list) and is_sequential(content.media_type):
+        return sequences.written(body, content.media_type).encode()
     return json.dumps(body, ensure_ascii=False).encode()

@@ -1,14 +1,17 @@
 """One value, made by the rules of its schema: what is open is decided by taste, or by chance."""
 
 import copy
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from random import Random
 from typing import Any
 
 from generated.runtime.judge import Judge
+from generated.runtime.parameters import JSON
+from generated.runtime.parts import essence
 from generated.runtime.views import Direction
 from scripts.mock.merging import AVOIDED, OWN, Contradiction, canonical, everything
 from scripts.mock.parts import TURNS, Parts, Taste, Within
@@ -181,7 +184,14 @@ class Maker:
             case "null":
                 return None
             case _:
-                return self.first(schema, texts(schema, name, chance), path)
+                spelt = self.spelt(schema, path, within)
+                return self.first(schema, chain(spelt, texts(schema, name, chance)), path)
+
+    def spelt(self, schema: Mapping[str, Any], path: Path, within: Within) -> Iterator[str]:
+        """What a text holds that is JSON itself."""
+        media_type = schema.get("contentMediaType", "")
+        if "contentSchema" in schema and JSON.fullmatch(essence(media_type)):
+            yield json.dumps(self.value(schema["contentSchema"], path, within), ensure_ascii=False)
 
     def first(self, schema: Mapping[str, Any], candidates: Iterable[Any], path: Path) -> Any:
         """The first one that the schema admits. Raises Dead."""

@@ -339,6 +339,51 @@ async def test_text_is_what_its_schema_lets_it_be(schema: Any, answered: str) ->
     assert not [*promise.faults(Response(answer.text, headers=dict(answer.headers)))]
 
 
+ENTRY = {
+    "type": "object",
+    "required": ["n"],
+    "properties": {"n": {"const": 3}, "secret": {"type": "string", "writeOnly": True}},
+}
+EVENT = {
+    "type": "object",
+    "required": ["event", "data", "retry"],
+    "properties": {
+        "event": {"const": "log"},
+        "data": {"contentMediaType": "application/json", "contentSchema": ENTRY, "type": "string"},
+        "retry": {"type": "integer", "minimum": 9, "maximum": 9},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content", "answered"),
+    [
+        ("application/jsonl", {"itemSchema": ENTRY}, '{"n": 3}\n'),
+        ("application/x-ndjson", {"itemSchema": ENTRY}, '{"n": 3}\n'),
+        ("application/json-seq", {"itemSchema": ENTRY}, '\x1e{"n": 3}\n'),
+        ("application/geo+json-seq", {"itemSchema": ENTRY}, '\x1e{"n": 3}\n'),
+        ("text/event-stream", {"itemSchema": EVENT}, 'event: log\nretry: 9\ndata: {"n": 3}\n\n'),
+        ("text/event-stream", {"itemSchema": {"const": "a\nb"}}, "data: a\ndata: b\n\n"),
+        (
+            "application/jsonl",
+            {"itemSchema": ENTRY, "examples": {"two": {"dataValue": [{"n": 3}, {"n": 3}]}}},
+            '{"n": 3}\n{"n": 3}\n',
+        ),
+        ("application/jsonl", {"itemSchema": ENTRY, "example": [{"n": 4}]}, '{"n": 3}\n'),
+    ],
+)
+async def test_a_sequence_holds_an_item(media_type: str, content: Any, answered: str) -> None:
+    document = declaring("200") | {"openapi": "3.2.0"}
+    document["paths"]["/"]["get"]["responses"]["200"]["content"] = {media_type: content}
+    async with client_of(Mock(document)) as client:
+        answer = await client.get("/")
+        other = await client.get("/?__dynamic=true")
+
+    assert (answer.text, "charter-note" in answer.headers) == (answered, False)
+    assert answer.headers["content-type"].startswith(media_type)
+    assert other.text
+
+
 async def test_a_table_in_text_stays_as_its_example_has_it() -> None:
     document = declaring("200")
     success = document["paths"]["/"]["get"]["responses"]["200"]

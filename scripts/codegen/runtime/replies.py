@@ -102,6 +102,7 @@ class PromisedContent:
     def __init__(self, judge: Judge, media_type: str, place: str) -> None:
         schema_place = f"{place}/schema"
         self.place = place
+        self.media_type = media_type
         self.schema_place = schema_place if judge.has(schema_place) else None
         self.is_json = JSON.fullmatch(essence(media_type)) is not None
         self.is_text = essence(media_type).startswith("text/")
