@@ -25,6 +25,7 @@ from generated.runtime import Contract, Operation
 from generated.runtime.bodies import FormContent, JsonContent, TextContent
 from generated.runtime.judge import Judge
 from generated.runtime.normal import IGNORED_HEADERS, METHODS, place_of
+from generated.runtime.patterns import strict
 from generated.runtime.shapes import Shape
 from scripts.codegen.checks import check
 from scripts.codegen.document import Document, DocumentError
@@ -123,6 +124,7 @@ def in_force(content: Mapping[str, Any]) -> dict[str, Any]:
 
     Paths that no request has are out, and so are parameters that are to be ignored; refusals are
     declared where nothing says how the operation refuses; all bearer tokens are of one kind.
+    Patterns are in the strict form, for Schemathesis passes over those that are not.
     """
     document: dict[str, Any] = json.loads(json.dumps(content, default=str))
     paths = document.get("paths") or {}
@@ -131,6 +133,7 @@ def in_force(content: Mapping[str, Any]) -> dict[str, Any]:
         for name, scheme in schemes.items():
             if scheme.get("type") in ("oauth2", "openIdConnect"):
                 schemes[name] = {"type": "http", "scheme": "bearer"}
+    make_patterns_strict(document)
     for item in document["paths"].values():
         for node in (item, *(item[method] for method in METHODS if method in item)):
             if "parameters" in node:
@@ -140,6 +143,12 @@ def in_force(content: Mapping[str, Any]) -> dict[str, Any]:
                 if "default" not in says:
                     says.setdefault("4XX", {"description": "A refusal."})
     return document
+
+
+def make_patterns_strict(document: Json) -> None:
+    for node in nodes(document):
+        if isinstance(node.get("pattern"), str):
+            node["pattern"] = strict(node["pattern"])
 
 
 def is_ignored(document: Mapping[str, Any], parameter: Mapping[str, Any]) -> bool:

@@ -25,6 +25,14 @@ def test_schemathesis_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nothing found" in said
 
 
+def test_schemathesis_is_given_patterns_that_it_reads() -> None:
+    content = dict(taking({"type": "string", "pattern": "^{id}$"}).judge.document)
+
+    body = proof.in_force(content)["paths"]["/things"]["put"]["requestBody"]
+
+    assert body["content"]["application/json"]["schema"]["pattern"] == r"^\{id\}$"
+
+
 def test_only_a_rule_of_the_document_explains_a_finding() -> None:
     document = proof.in_force(Document(SPECS / TICTACTOE).content)
     contract = Contract(document, body_limit=0, checked_share=0, broken=print)
