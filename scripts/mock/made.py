@@ -9,10 +9,8 @@ from itertools import chain, islice
 from random import Random
 from typing import Any
 
-from generated.runtime.judge import Judge
 from generated.runtime.parameters import JSON
 from generated.runtime.parts import essence
-from generated.runtime.views import Direction
 from scripts.mock.merging import AVOIDED, OWN, Contradiction, canonical, everything
 from scripts.mock.parts import TURNS, Parts, Taste, Within
 from scripts.mock.quantities import numbers
@@ -50,8 +48,7 @@ class Maker:
 
     def __init__(
         self,
-        judge: Judge,
-        direction: Direction,
+        parts: Parts,
         seed: int | None,
         mistakes: Counter[Path],
         largest: int,
@@ -59,7 +56,7 @@ class Maker:
         leaves_out: bool = False,
     ) -> None:
         """`leaves_out` makes a value without the parts for which there is none."""
-        self.parts = Parts(judge, direction)
+        self.parts = parts
         self.seed = seed
         self.mistakes = mistakes
         self.doubted = {path[:length] for path in mistakes for length in range(len(path) + 1)}

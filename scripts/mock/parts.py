@@ -26,6 +26,8 @@ TURNS = 3
 NULL = {"type": "null"}
 ODD: tuple[Any, ...] = ("text", 0, [])
 """Values of which no schema admits all that says of what type it is."""
+MOST_VALIDATORS = 1_000
+"""That are kept: to compile one takes longer than to ask it."""
 CONDITIONAL = ("if", "then", "else")
 TAKEN_APART = frozenset({"$defs", "$ref", "allOf", "anyOf", "oneOf", *CONDITIONAL})
 
@@ -55,6 +57,8 @@ class Parts:
     def __init__(self, judge: Judge, direction: Direction) -> None:
         self.judge = judge
         self.direction = direction
+        self.validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
+        """By the schema, as Python writes it."""
 
     def flat(
         self, schema: Any, within: Within, taste: Taste, *, is_part: bool = False
@@ -189,12 +193,17 @@ class Parts:
 
     def may_be(self, schema: Any, value: Any) -> bool:
         """Whether a schema admits a value, by the judge."""
+        key = repr(schema)
         try:
-            return jsonschema_rs.Draft202012Validator(
-                absolute(schema),
-                registry=self.judge.registries[self.direction],
-                validate_formats=True,
-            ).is_valid(value)
+            if key not in self.validators:
+                if len(self.validators) >= MOST_VALIDATORS:
+                    self.validators.clear()
+                self.validators[key] = jsonschema_rs.Draft202012Validator(
+                    absolute(schema),
+                    registry=self.judge.registries[self.direction],
+                    validate_formats=True,
+                )
+            return self.validators[key].is_valid(value)
         except ValueError:
             return False
 

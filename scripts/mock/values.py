@@ -12,6 +12,7 @@ import jsonschema_rs
 from generated.runtime.judge import Judge
 from generated.runtime.views import Direction
 from scripts.mock.made import Dead, Exhausted, Maker, Path
+from scripts.mock.parts import Parts
 
 ATTEMPTS = 60
 DEAD_ENDS = 20
@@ -38,6 +39,7 @@ class Values:
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
+        self.parts = {direction: Parts(judge, direction) for direction in Direction}
         self.examples: dict[tuple[str, Direction], Any] = {}
 
     def example(self, place: str, direction: Direction) -> Any:
@@ -69,7 +71,7 @@ class Values:
         ends = effort = 0
         reason = "its parts contradict each other"
         for _ in range(ATTEMPTS):
-            maker = Maker(self.judge, direction, seed, mistakes, EFFORT - effort)
+            maker = Maker(self.parts[direction], seed, mistakes, EFFORT - effort)
             try:
                 value = maker.value(self.judge.at(place), (), ())
             except Exhausted:
@@ -98,7 +100,7 @@ class Values:
 
     def _possible(self, place: str, direction: Direction) -> Any:
         """A value without what contradicts itself; None where all of it does."""
-        maker = Maker(self.judge, direction, None, Counter(), EFFORT, leaves_out=True)
+        maker = Maker(self.parts[direction], None, Counter(), EFFORT, leaves_out=True)
         try:
             return maker.value(self.judge.at(place), (), ())
         except (Dead, RecursionError):

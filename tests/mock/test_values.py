@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from generated.runtime import Contract
@@ -457,6 +458,22 @@ def test_what_comes_closest_to_a_contradiction_is_known(schema: Any, nearest: An
         Values(judge({"none": schema})).example("/x/none", Direction.RESPONSE)
 
     assert raised.value.nearest == nearest
+
+
+def test_a_schema_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = {"type": "string", "pattern": "^[a-z]{3}$"}
+    several = {"type": "array", "items": schema, "minItems": 50}
+    made = Values(judge({"Several": several}))
+    compile_, compiled = jsonschema_rs.Draft202012Validator, []
+
+    def counted(schema: Any, **options: Any) -> Any:
+        compiled.append(schema)
+        return compile_(schema, **options)
+
+    monkeypatch.setattr(jsonschema_rs, "Draft202012Validator", counted)
+    made.example(place("Several"), Direction.RESPONSE)
+
+    assert len(compiled) < 5
 
 
 def test_what_leads_nowhere_ends_soon() -> None:
