@@ -82,6 +82,8 @@ ACCEPTED: list[tuple[Any, str, bytes, Any]] = [
     (only(MULTIPART, {"type": "object"}), BOUNDARY,
      parts(('name="a"', "", b"1"), ('name="a"', "", b"2"), ('name="b"', "", b"3")),
      {"a": ["1", "2"], "b": "3"}),
+    (only(MULTIPART, {"required": ["tags"], "properties": {"tags": {"type": "array"}}}), BOUNDARY,
+     parts(('name="a"', "", b"1")), {"a": "1", "tags": []}),
     (only(MULTIPART), BOUNDARY, parts(NAME, ('name="address"', "", b'{"zip":1}')),
      {"name": "Ada", "address": {"zip": 1}}),
     (only(MULTIPART, encoding=STYLED | MEMBERS), BOUNDARY,

@@ -206,10 +206,13 @@ class FormContent(JsonContent):
                 form |= encoding.read(self._own(encoding, values))
             except ValueError as error:  # RFC 6749 section 3.2, and good sense elsewhere
                 found.append(Fault("body", pointer(encoding.name), str(error), "repeated"))
-        for name in self.shape.required & self.encodings.keys() - form.keys():
-            if self.encodings[name].style.shape.is_array:
-                form[name] = []  # the only way in which a form can spell it
+        form |= self._empty(form)
         return Parsed(form, form)
+
+    def _empty(self, form: Mapping[str, Any]) -> dict[str, Any]:
+        """Arrays that are required and absent: the only way in which a form can spell them."""
+        absent = self.shape.required & self.encodings.keys() - form.keys()
+        return {name: [] for name in absent if self.encodings[name].style.shape.is_array}
 
     def _encodings(self, values: Values) -> "Iterator[Encoding]":
         """Of the members that are declared, and of those that are there."""
@@ -254,7 +257,8 @@ class MultipartContent(FormContent):
                 found.append(Fault("body", pointer(name), "is repeated", "repeated"))
             else:
                 judged[name], given[name] = values[0].judged, values[0].given
-        return Parsed(judged, given)
+        empty = self._empty(named | judged)
+        return Parsed(judged | empty, given | empty)
 
     def _styled(self, named: dict[str, list[Part]], found: list[Fault]) -> dict[str, Any]:
         """The members that are written as their style says; takes their parts out of `named`.
