@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -35,6 +35,7 @@ from scripts.trial import free_port
 SPECS = ROOT.parent / "shared" / "data" / "specs"
 STATEFUL = "use_after_free,ensure_resource_availability"
 """Checks that need a state: the mock runs without memory, so that every request stands alone."""
+ANNOTATIONS = frozenset({"description", "example", "examples", "title"})
 RARE_STYLES = ("label", "matrix", "pipeDelimited", "spaceDelimited")
 CONTRADICTORY = "a schema contradicts itself, or JSON Schema, so that Schemathesis has not asked"
 CONFIGURATION = """
@@ -360,6 +361,44 @@ def answers_without_end(contract: Contract, operation: Operation) -> bool:
     )
 
 
+def answers_with_nothing(contract: Contract, operation: Operation) -> bool:
+    """Whether one of its answers is to be one of several alternatives that are the same."""
+    judge = contract.judge
+    promises = (*operation.promises.values(), *operation.ranges.values())
+    places = [content.schema_place for promise in promises for content in promise.contents.values()]
+    schemas = [judge.resolve(judge.at(place)) for place in places if place is not None]
+    alternatives = [schema.get("oneOf", ()) for schema in schemas if isinstance(schema, Mapping)]
+    return any(are_the_same(map(judge.resolve, several)) for several in alternatives)
+
+
+def are_the_same(schemas: Iterable[Json]) -> bool:
+    """Whether there is another one like each of them."""
+    known = Counter(json.dumps(bare(schema), sort_keys=True) for schema in schemas)
+    return bool(known) and min(known.values()) > 1
+
+
+def bare(schema: Json) -> Json:
+    """A schema without what says nothing of a value."""
+    if not isinstance(schema, dict):
+        return schema
+    kept = {name: child for name, child in schema.items() if name not in ANNOTATIONS}
+    members = kept.get("properties")
+    if isinstance(members, dict):
+        kept["properties"] = {name: bare(member) for name, member in members.items()}
+    return kept
+
+
+def admits_no_value(contract: Contract, operation: Operation) -> bool:
+    """Whether a parameter lists its values, none of which is of its type."""
+    for parameter in operation.parameters:
+        if parameter.media_type is not None:
+            continue
+        listed = [value for part in parameter.style.shape.parts for value in part.get("enum", ())]
+        if listed and not any(map(parameter.validator.is_valid, listed)):
+            return True
+    return False
+
+
 def is_endless(judge: Judge, schema: Json, within: tuple[str, ...] = ()) -> bool:
     if not isinstance(schema, Mapping):
         return False
@@ -432,6 +471,16 @@ EXPLANATIONS: Sequence[Rule] = (
         frozenset({"ST201", "ST202"}),
         "its alternatives don't say which value of the discriminator is theirs",
         leaves_alternatives_alike,
+    ),
+    (
+        frozenset({"ST108"}),
+        "the alternatives of its answer are the same, so that none is the one",
+        answers_with_nothing,
+    ),
+    (
+        frozenset({"ST202"}),
+        "none of a parameter's listed values is of its type",
+        admits_no_value,
     ),
     (
         frozenset({"ST108"}),

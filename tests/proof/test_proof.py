@@ -118,6 +118,40 @@ def test_an_operation_that_declares_no_success_is_explained(
         assert (proof.explanation(contract, "PUT /things", {code}) is not None) == is_explained
 
 
+@pytest.mark.parametrize(
+    ("other", "is_explained"),
+    [
+        ({"type": "object", "properties": {"n": {"type": "string", "example": "b"}}}, True),
+        ({"type": "object", "properties": {"n": {"type": "integer"}}}, False),
+    ],
+)
+def test_an_answer_of_alternatives_that_are_the_same_is_explained(
+    other: object, is_explained: bool
+) -> None:
+    one = {"description": "a", "type": "object", "properties": {"n": {"type": "string"}}}
+    contract = taking(True, {"oneOf": [{"$ref": "#/components/schemas/One"}, other]}, One=one)
+
+    found = proof.explanation(contract, "PUT /things", {"ST108"})
+    assert (found is not None) == is_explained
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_explained"),
+    [
+        ({"type": "array", "items": {"type": "string"}, "enum": ["a", "b"]}, True),
+        ({"type": "array", "items": {"type": "string", "enum": ["a", "b"]}}, False),
+    ],
+)
+def test_a_parameter_that_admits_nothing_is_explained(schema: object, is_explained: bool) -> None:
+    document = dict(taking(True).judge.document)
+    parameter = {"name": "n", "in": "query", "schema": schema}
+    document["paths"]["/things"]["put"]["parameters"] = [parameter]
+    contract = Contract(document, body_limit=0, checked_share=0, broken=print)
+
+    found = proof.explanation(contract, "PUT /things", {"ST202"})
+    assert (found is not None) == is_explained
+
+
 @pytest.mark.parametrize(("place", "is_explained"), [("cookie", True), ("query", False)])
 def test_what_else_is_in_a_cookie_is_explained(place: str, is_explained: bool) -> None:
     document = dict(taking(True).judge.document)
