@@ -36,7 +36,6 @@ ANNOTATIONS = frozenset(
 TYPING_FORMATS = frozenset({"binary", "date", "date-time", "uuid"})
 SCHEMAS = "#/components/schemas/"
 COMPONENT = re.compile(r"#/components/[^/]+/[^/]+")
-DEEPEST_COMBINATION = 20
 
 
 def typing_only(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
@@ -182,7 +181,8 @@ class Simplified:
     def _overrides(self, schema: Mapping[str, Any]) -> bool:
         """Whether two of the parts declare the same member: a class can't narrow its base's."""
         seen: set[str] = set()
-        for members in self._members(schema):
+        for part in self._parts(schema):
+            members = members_of(part)
             if seen & members.keys():
                 return True
             seen |= members.keys()
@@ -190,29 +190,28 @@ class Simplified:
 
     def _flat(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """One object with the members of all parts; the last declaration of each stands."""
-        properties: dict[str, Any] = {}
-        for members in self._members(schema):
-            properties |= members
+        parts = list(self._parts(schema))
+        properties = {name: child for part in parts for name, child in members_of(part).items()}
         kept = {name: child for name, child in schema.items() if name in ("title", "description")}
-        required = list(dict.fromkeys(self._required(schema)))
+        required = list(dict.fromkeys(name for part in parts for name in part.get("required", ())))
         return {**kept, "type": "object", "properties": properties, "required": required}
 
-    def _members(self, schema: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    def _parts(self, schema: Any, seen: set[int] | None = None) -> Iterator[Mapping[str, Any]]:
+        """All that `allOf` makes a schema of, itself last; what is there again has no parts."""
+        seen = set() if seen is None else seen
         schema = resolve(self.document, schema)
-        if not isinstance(schema, Mapping) or depth > DEEPEST_COMBINATION:
+        if not isinstance(schema, Mapping):
             return
-        for part in schema.get("allOf", ()):
-            yield from self._members(part, depth + 1)
-        if isinstance(schema.get("properties"), dict):
-            yield schema["properties"]
+        if id(schema) not in seen:
+            seen.add(id(schema))
+            for part in schema.get("allOf", ()):
+                yield from self._parts(part, seen)
+        yield schema
 
-    def _required(self, schema: Any, depth: int = 0) -> Iterator[str]:
-        schema = resolve(self.document, schema)
-        if not isinstance(schema, Mapping) or depth > DEEPEST_COMBINATION:
-            return
-        for part in schema.get("allOf", ()):
-            yield from self._required(part, depth + 1)
-        yield from schema.get("required", ())
+
+def members_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    members = schema.get("properties")
+    return members if isinstance(members, dict) else {}
 
 
 def absolute(node: Any) -> Any:

@@ -79,6 +79,22 @@ def test_the_types_of_what_references_name_are_those_of_python(file: Path) -> No
     }
 
 
+def test_what_is_part_of_a_schema_in_many_ways_is_taken_once(tmp_path: Path) -> None:
+    """Thirty schemas, each of them twice the next one: there are a billion ways to the last."""
+    both = (
+        "{{allOf: [{{$ref: '#/components/schemas/B{0}'}}, {{$ref: '#/components/schemas/B{0}'}}]}}"
+    )
+    chain = [f"    B{number}: {both.format(number + 1)}" for number in range(30)]
+    last = "    B30: {type: object, properties: {a: {type: string}}}"
+    file = tmp_path / "openapi.yaml"
+    file.write_text("\n".join(["openapi: 3.1.0", "info: {title: t, version: '1'}",
+                               "components:", "  schemas:", *chain, last, ""]))  # fmt: skip
+
+    schemas = generate(file)["schemas.py"]
+
+    assert schemas.count("    a: str | None = None") == 31
+
+
 def arguments(module: str) -> dict[str, dict[str, str]]:
     """The keyword arguments of every method with their types."""
     return {
