@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
@@ -165,8 +166,21 @@ def test_killed_workers_leave_the_port_free(serve: Callable[..., "Service"]) -> 
     service.process.kill()
     service.process.wait()
 
+    wait_until_free(service.port)
     again = serve(PORT=str(service.port))
     assert again.get("/livez") == 200
+
+
+def wait_until_free(port: int) -> None:
+    """A worker that was just starting ends once it has."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            assert time.monotonic() < deadline, f"port {port} is still in use"
+            time.sleep(0.05)
 
 
 class Service:
