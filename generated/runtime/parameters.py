@@ -154,11 +154,11 @@ class ParameterReader:
                 found.append(Fault("query", pointer(name), "is not known to the document"))
         return [self._read(item, self._values(item, parts), found) for item in self.parameters]
 
-    def fit(self, request: Request) -> bool:
-        """Whether nothing is wrong with the parameters of a request."""
+    def faults(self, request: Request) -> int:
+        """How much is wrong with the parameters of a request."""
         found: list[Fault] = []
         self.read(request, found)
-        return not found
+        return len(found)
 
     def _values(self, parameter: Parameter, parts: Mapping[str, Values]) -> Values:
         """What may be the parameter's: an object beside others takes no name of theirs."""

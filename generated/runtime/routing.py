@@ -72,9 +72,10 @@ class Address:
 
     async def _candidates(self, request: Request) -> list[str]:
         """Those that the request may mean, by all but its body, which nobody has read yet."""
-        fitting = [name for name in self.readers if self.readers[name].parameters.fit(request)]
+        faults = {name: self.readers[name].parameters.faults(request) for name in self.readers}
+        fitting = [name for name in faults if not faults[name]]
         shown = [name for name in fitting if await self._is_shown(request, name)]
-        return shown or fitting[:1] or list(self.readers)[-1:]
+        return shown or fitting[:1] or [min(reversed(faults), key=faults.__getitem__)]
 
     async def _is_shown(self, request: Request, name: str) -> bool:
         try:

@@ -111,6 +111,7 @@ async def test_what_the_path_says_of_the_query_reaches_the_service(
 
 REFUSED: Mapping[str, tuple[str, str, Any, int, str]] = {
     "no parameters fit": ("GET", "/files/1?view=half", None, 422, "read"),
+    "more is wrong of the others": ("GET", "/files/1?view=full&x=", None, 422, "readWhole"),
     "no body fits": ("POST", "/jobs", {"keep": 1}, 422, "copy"),
     "no credentials are shown": ("PUT", "/files/1?fields=a", NAMED, 401, "share"),
     "the page is no number": ("GET", "/files?page=x", None, 422, "page"),
