@@ -1,5 +1,6 @@
-# Charter's service and its command line: no tests, no tools of development, no pip in its
-# environment. It runs as nobody in particular, and needs no file system that can be written to.
+# The service alone: of Charter the runtime, and nothing that generates, mocks, tests or embeds a
+# database; no pip in its environment. It runs as nobody in particular, and needs no file system
+# that can be written to.
 #
 #   docker build --tag charter .
 #
@@ -21,19 +22,17 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates \
     python -m venv --without-pip .venv \
     && pip --python .venv/bin/python install --no-cache-dir --require-hashes --no-deps \
-        --only-binary :all: --requirement /tmp/runtime.txt \
-    && printf '%s\n' '#!/app/.venv/bin/python' 'from scripts.cli import main' \
-        'if __name__ == "__main__":' '    main()' > .venv/bin/charter \
-    && chmod 755 .venv/bin/charter
+        --only-binary :all: --requirement /tmp/runtime.txt
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml ./
 COPY alembic alembic
 COPY openapi openapi
 COPY generated generated
 COPY impl impl
-COPY scripts scripts
+COPY scripts/charter/__init__.py charter/
+COPY scripts/charter/runtime charter/runtime
 # Nothing can be compiled at run time, and nothing changes, so that no source has to be compared.
-RUN python -m compileall -q --invalidation-mode unchecked-hash alembic generated impl scripts
+RUN python -m compileall -q --invalidation-mode unchecked-hash alembic charter generated impl
 
 FROM python:${PYTHON_TAG}
 
@@ -63,4 +62,5 @@ EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as web; web.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/livez', timeout=4)"]
 
-CMD ["charter", "serve"]
+# Migrations run once, before: `alembic upgrade head`.
+CMD ["python", "-m", "impl", "serve"]

@@ -3,11 +3,13 @@
 import asyncio
 
 from alembic import context
+from alembic.operations import MigrationScript
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
+from impl.core import config
+from impl.db.migrations import run_alone
 from impl.models import Base
-from scripts.environment import without_tokens
-from scripts.migrations import alone
 
 
 def migrate(connection: Connection) -> None:
@@ -17,9 +19,24 @@ def migrate(connection: Connection) -> None:
         compare_server_default=True,
         # each on its own, so that one may build an index concurrently
         transaction_per_migration=True,
+        # `alembic check` wants to see what is empty
+        process_revision_directives=unless_empty if is_autogenerate() else None,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def is_autogenerate() -> bool:
+    return getattr(context.config.cmd_opts, "autogenerate", False)
+
+
+def unless_empty(
+    context: MigrationContext, revision: object, directives: list[MigrationScript]
+) -> None:
+    """`alembic revision --autogenerate` writes nothing where models and migrations agree."""
+    operations = directives[0].upgrade_ops
+    if operations is None or operations.is_empty():
+        directives.clear()
 
 
 def show() -> None:
@@ -32,5 +49,5 @@ def show() -> None:
 if context.is_offline_mode():
     show()
 else:
-    settings = context.config.attributes.get("settings") or without_tokens()
-    asyncio.run(alone(settings, migrate))
+    settings = context.config.attributes.get("settings") or config.without_tokens()
+    asyncio.run(run_alone(settings, migrate))

@@ -9,7 +9,8 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from generated.runtime import Contract, ResponseBroken
+from charter.runtime import Contract, ResponseViolation
+from generated import DOCUMENT
 from impl import dependencies, docs
 from impl.core import config, problems, telemetry
 from impl.core.config import Settings
@@ -35,9 +36,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     telemetry.configure_logging(settings.log_level)
     keys = [secret.encode() for secret in settings.jwt_secrets]
     contract = Contract.load(
+        DOCUMENT,
         body_limit=settings.body_limit_bytes,
-        checked_share=settings.checked_share,
-        broken=report_broken if settings.production else refuse_broken,
+        check_rate=settings.check_rate,
+        on_violation=report_broken if settings.production else refuse_broken,
     )
 
     @asynccontextmanager
@@ -66,11 +68,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(dependencies.router(contract))
     app.include_router(docs.router(settings))
     app.add_route("/metrics", metrics)
-    guard(app, settings, contract)
+    add_middleware(app, settings, contract)
     return app
 
 
-def guard(app: FastAPI, settings: Settings, contract: Contract) -> None:
+def add_middleware(app: FastAPI, settings: Settings, contract: Contract) -> None:
     """The layers around every request; the last one added is the outermost."""
     app.add_middleware(Methods, allowed_methods=contract.allowed_methods)
     app.add_middleware(
@@ -91,13 +93,13 @@ def guard(app: FastAPI, settings: Settings, contract: Contract) -> None:
     app.add_middleware(RequestLog)
 
 
-def report_broken(broken: ResponseBroken) -> None:
+def report_broken(broken: ResponseViolation) -> None:
     """In production a response that breaks its promise is counted, and sent all the same."""
     telemetry.BROKEN_RESPONSES.labels(broken.operation_id).inc()
     log.error("broken response", extra={"promise": str(broken)})
 
 
-def refuse_broken(broken: ResponseBroken) -> None:
+def refuse_broken(broken: ResponseViolation) -> None:
     """Anywhere else it is an error, so that somebody mends it."""
     report_broken(broken)
     raise broken

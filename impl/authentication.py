@@ -5,9 +5,9 @@ from typing import Annotated, Never
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 
-from generated import runtime
-from generated.runtime import Contract
-from generated.runtime.credentials import Security
+from charter import runtime
+from charter.runtime import Contract
+from charter.runtime.credentials import Security
 from generated.security import Principal, Scope
 from impl.core.problems import InsufficientScope, InvalidToken, Unauthenticated
 from impl.core.tokens import AccessTokens

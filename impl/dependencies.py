@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from charter.runtime import Contract
 from generated import api
 from generated.operations import (
     AuthOperations,
@@ -16,7 +17,6 @@ from generated.operations import (
     ItemsOperations,
     UsersOperations,
 )
-from generated.runtime import Contract
 from impl.authentication import access_tokens, authenticate
 from impl.core.config import Settings
 from impl.core.passwords import Passwords

@@ -16,13 +16,14 @@ from fastapi import FastAPI
 from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from charter.postgres import Address, databases, is_alive
+from charter.project import environment
 from impl.app import create_app
 from impl.core import config
 from impl.core.config import Environment, Settings
+from impl.db import migrations
 from impl.db.session import Database
 from impl.models import Base
-from scripts import databases, environment, migrations
-from scripts.postgres import is_alive
 from tests.people import Person, client_of, promote, register
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -40,31 +41,29 @@ JWT_SECRET = "aT-b3st.a_s3cret+for/tests=only;0123456789"
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Settings]:
+def server() -> Iterator[Address]:
     """A PostgreSQL on which databases can be made: the one of DB_HOST, else an embedded one."""
-    with environment.database(testing=True) as given:
-        yield given
+    with environment.database(testing=True) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
-def template(server: Settings) -> str:
-    """The name of a database as `charter migrate` makes it, built by the first worker to come."""
+def template(server: Address) -> str:
+    """The name of a database with every migration, built by the first worker to come."""
     return asyncio.run(built_template(server))
 
 
-async def built_template(server: Settings) -> str:
+async def built_template(server: Address) -> str:
     name = f"{RUN}_template"
-    async with databases.connection(server, autocommit=True) as connection:
+    async with migrations.connection(testing(server), autocommit=True) as connection:
         await connection.execute(text("SELECT pg_advisory_lock(:run)"), {"run": lock_key(RUN)})
         present = await database_names(connection)
         for leftover in filter(is_leftover, present):
-            await databases.drop(server, leftover)
+            await asyncio.to_thread(databases.drop, server, leftover)
         if name not in present:
-            unfinished = await databases.create(server, f"{name}_unfinished")
-            await asyncio.to_thread(migrations.migrate, unfinished)
-            await connection.execute(
-                text(f'ALTER DATABASE "{unfinished.db_name}" RENAME TO "{name}"')
-            )
+            unfinished = await asyncio.to_thread(databases.create, server, f"{name}_unfinished")
+            await asyncio.to_thread(migrations.upgrade, testing(unfinished))
+            await connection.execute(text(f'ALTER DATABASE "{unfinished.name}" RENAME TO "{name}"'))
     return name
 
 
@@ -84,22 +83,21 @@ def is_leftover(name: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def settings(server: Settings, template: str) -> Iterator[Settings]:
+def settings(server: Address, template: str) -> Iterator[Settings]:
     """The service's settings for tests, with a database for this worker alone."""
-    database = asyncio.run(databases.create(server, f"{RUN}_{WORKER}", template))
-    yield testing(database)
-    asyncio.run(databases.drop(server, database.db_name))
+    address = databases.create(server, f"{RUN}_{WORKER}", template)
+    yield testing(address)
+    databases.drop(server, address.name)
 
 
-def testing(database: Settings) -> Settings:
+def testing(database: Address) -> Settings:
     """Nothing from the environment or `.env` but where the database is."""
-    where = {name: value for name, value in database if name.startswith("db_")}
     return config.load(
         _env_file=None,
         environment=Environment.TEST,
         jwt_secret=JWT_SECRET,
         bcrypt_rounds=4,
-        **where,
+        **{name.lower(): value for name, value in database.environment().items()},
     )
 
 

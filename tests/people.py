@@ -84,7 +84,7 @@ async def register(client: httpx.AsyncClient, email: str | None = None) -> Perso
 
 
 async def promote(person: Person, database: Database) -> Person:
-    """Make somebody an administrator, as `charter user create-admin` would."""
+    """Make somebody an administrator, as `python -m impl create-admin` would."""
     async with database.writing() as session, session.begin():
         await session.execute(
             update(User).where(User.email == person.email), {"administrator": True}

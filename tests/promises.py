@@ -8,9 +8,9 @@ import httpx
 import schemathesis
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from generated.runtime import Contract, Operation
-from generated.runtime.contract import DOCUMENT
-from generated.runtime.paths import pattern
+from charter.runtime import Contract, Operation
+from charter.runtime.paths import pattern
+from generated import DOCUMENT
 
 SEEN: set[tuple[str, int]] = set()
 """The operations and statuses that the tests have provoked."""
@@ -36,7 +36,7 @@ def schema() -> OpenApiSchema:
 
 @cache
 def contract() -> Contract:
-    return Contract.load(body_limit=1, checked_share=0, broken=lambda broken: None)
+    return Contract.load(DOCUMENT)
 
 
 def our_operations() -> list[Operation]:

@@ -1,6 +1,7 @@
 """Settings, read once from the environment or `.env`; the environment wins."""
 
 import os
+import secrets
 from collections import Counter
 from datetime import timedelta
 from enum import StrEnum
@@ -113,7 +114,7 @@ class Settings(BaseSettings):
         return self.docs if self.docs is not None else not self.production
 
     @property
-    def checked_share(self) -> float:
+    def check_rate(self) -> float:
         """The share of responses that are judged by the document: all; in production 1 %."""
         if self.response_check_share is not None:
             return self.response_check_share
@@ -122,8 +123,8 @@ class Settings(BaseSettings):
     @property
     def jwt_secrets(self) -> tuple[str, ...]:
         """The first signs, all verify."""
-        secrets = self.jwt_secret.get_secret_value().split(",")
-        return tuple(secret.strip() for secret in secrets if secret.strip())
+        listed = self.jwt_secret.get_secret_value().split(",")
+        return tuple(secret.strip() for secret in listed if secret.strip())
 
     @property
     def access_token_lifetime(self) -> timedelta:
@@ -151,6 +152,8 @@ class Settings(BaseSettings):
         return self
 
     def _production_objection(self) -> str | None:
+        if "db_host" not in self.model_fields_set:
+            return "DB_HOST is not set. Name the PostgreSQL server that holds the data."
         if any(is_guessable(secret) for secret in self.jwt_secrets):
             return (
                 "JWT_SECRET is a well-known or low-entropy value."
@@ -201,3 +204,8 @@ def load(**given: Any) -> Settings:
         name = "_".join(str(part) for part in first["loc"]).upper()
         message = first["msg"].removeprefix("Value error, ")
         raise ConfigurationError(f"{name}: {message}." if name else message) from None
+
+
+def without_tokens() -> Settings:
+    """The settings for what signs nothing: it needs no JWT_SECRET, and does not learn it."""
+    return load(jwt_secret=secrets.token_urlsafe(48))

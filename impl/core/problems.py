@@ -36,7 +36,8 @@ from typing import Any, ClassVar
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from generated.runtime import Fault, RequestRefused
+from charter.runtime import Fault, RequestRefused
+from charter.runtime.routing import UNWRITTEN
 from generated.schemas import ProblemType
 from impl.core.telemetry import request_id
 
@@ -44,9 +45,6 @@ MEDIA_TYPE = "application/problem+json"
 REALM = 'Bearer realm="charter"'
 OAUTH_OPERATIONS = ("createToken", "revokeToken")
 """Their errors are those of RFC 6749 section 5.2, too."""
-
-UNWRITTEN = "unwritten"
-"""In the state of a request: the operation that nobody has written yet."""
 
 TITLES = {
     # Python renamed these between its versions; RFC 9110 has the last word

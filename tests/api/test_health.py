@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from impl.core.config import Settings
-from scripts import databases
+from impl.db import migrations
 from tests.people import PASSWORD, changed, worker
 
 Copy = Callable[[str], AbstractAsyncContextManager[Settings]]
@@ -20,21 +20,22 @@ def copy(settings: Settings) -> Copy:
     @asynccontextmanager
     async def copied(template: str) -> AsyncIterator[Settings]:
         name = f"{settings.db_name}_copy"
-        await databases.drop(settings, name)
-        yield await databases.create(settings, name, template)
-        await databases.drop(settings, name)
+        await run(settings, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await run(settings, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        yield settings.model_copy(update={"db_name": name})
+        await run(settings, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     return copied
 
 
-async def execute(settings: Settings, statement: str) -> None:
-    async with databases.connection(settings, autocommit=True) as connection:
+async def run(settings: Settings, statement: str) -> None:
+    async with migrations.connection(settings, autocommit=True) as connection:
         await connection.execute(text(statement))
 
 
 async def tables(settings: Settings) -> list[str]:
     query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-    async with databases.connection(settings, autocommit=True) as connection:
+    async with migrations.connection(settings, autocommit=True) as connection:
         return list(await connection.scalars(text(query)))
 
 
@@ -77,7 +78,7 @@ async def test_cfg_2_the_service_is_not_ready_where_the_schema_is_not_at_head(
 ) -> None:
     async with copy(template) as database, worker(database) as client:
         before = await client.get("/readyz")
-        await execute(database, damage)
+        await run(database, damage)
 
         after = await client.get("/readyz")
 
@@ -90,9 +91,9 @@ async def test_cfg_2_the_service_is_ready_as_soon_as_the_schema_is_at_head_again
     copy: Copy, template: str
 ) -> None:
     async with copy(template) as database, worker(database) as client:
-        await execute(database, "ALTER TABLE alembic_version RENAME TO elsewhere")
+        await run(database, "ALTER TABLE alembic_version RENAME TO elsewhere")
         before = await client.get("/readyz")
-        await execute(database, "ALTER TABLE elsewhere RENAME TO alembic_version")
+        await run(database, "ALTER TABLE elsewhere RENAME TO alembic_version")
 
         after = await client.get("/readyz")
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from generated.runtime import Operation
+from charter.runtime import Operation
 from impl.db.session import Database
 from impl.models import Item, User
 from tests.people import PASSWORD, Person

@@ -27,10 +27,10 @@ from typing import Any
 import httpx
 import pytest
 
+from charter.errors import Refusal
 from impl.core.config import Settings
-from scripts import containers
-from scripts.environment import ROOT
-from scripts.errors import Refusal
+from tests.container import engine as containers
+from tests.data import ROOT
 
 logger = logging.getLogger(__name__)
 

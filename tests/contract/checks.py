@@ -13,7 +13,7 @@ import jwt
 import requests
 import schemathesis
 
-from scripts.trial import PASSWORD
+from tests.contract.accounts import PASSWORD
 
 BASE_URL = os.environ["FUZZ_BASE_URL"]
 JWT_SECRET = os.environ["FUZZ_JWT_SECRET"]

@@ -16,11 +16,11 @@ from fastapi import FastAPI
 from sqlalchemy import select, update
 from starlette.responses import Response
 
+from charter.runtime import replies
+from charter.runtime.bodies import Body
+from charter.runtime.parameters import ParameterReader
 from generated import schemas
 from generated.responses import CreateItem201, GetItem200
-from generated.runtime import replies
-from generated.runtime.bodies import Body
-from generated.runtime.parameters import ParameterReader
 from generated.security import Principal, Scope
 from impl import app as application
 from impl import authentication, dependencies

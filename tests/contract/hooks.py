@@ -1,7 +1,7 @@
 """Who the fuzzer is, and what it must not repeat for its requests to mean something.
 
 Schemathesis loads this file. `scripts/fuzz.py` has filled the database with the accounts of
-`scripts.trial`: all have one password, and the fuzzer's are administrators.
+`charter.contract.service_under_test`: all have one password, and the fuzzer's are administrators.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from hypothesis import strategies
 import tests.contract.checks  # noqa: F401 - registers the checks of our own
 from impl.core import config
 from impl.core.passwords import Passwords
-from scripts.trial import PASSWORD, administrator
+from tests.contract.accounts import PASSWORD, administrator
 
 BASE_URL = os.environ["FUZZ_BASE_URL"]
 chance = random.Random(int(os.environ["FUZZ_SEED"]))  # noqa: S311 - repeatable, not secret

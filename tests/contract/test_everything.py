@@ -32,13 +32,15 @@ from jsonschema_specifications import REGISTRY
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from generated.runtime import Contract, Operation
-from generated.runtime.parameters import Parameter
-from scripts.codegen import command
-from scripts.codegen.checks import DOCUMENTATION_ONLY, official_document
-from scripts.codegen.document import Document, DocumentError
-from scripts.codegen.generator import generate
-from scripts.codegen.source import load
+from charter import runtime
+from charter.document import Document, DocumentError
+from charter.document.checks import DOCUMENTATION_ONLY, official_document
+from charter.document.source import load
+from charter.generate import command
+from charter.generate.generator import generate
+from charter.runtime import Contract, Operation
+from charter.runtime.parameters import Parameter
+from charter.runtime.replies import Reply
 
 HERE = Path(__file__).parent
 EVERYTHING = HERE / "everything.yaml"
@@ -138,7 +140,7 @@ PARAMETERS = {
 @cache
 def operations() -> list[Operation]:
     """Of the document, in its normal form."""
-    contract = Contract(DOCUMENT.content, body_limit=0, checked_share=0, broken=print)
+    contract = Contract(DOCUMENT.content, body_limit=0, check_rate=0, on_violation=print)
     return list(contract.operations.values())
 
 
@@ -491,15 +493,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 def application() -> FastAPI:
-    api, runtime, security = (
-        import_module(f"everything.{name}") for name in ("api", "runtime", "security")
+    package, api, security = (
+        import_module(name) for name in ("everything", "everything.api", "everything.security")
     )
     principal = security.Principal(UUID(int=0), frozenset(), UUID(int=0))
 
-    def refuse(broken: Exception) -> None:
-        raise broken
-
-    contract = runtime.Contract.load(body_limit=10_000, checked_share=1, broken=refuse)
+    contract = Contract.load(package.DOCUMENT, body_limit=10_000)
     app = FastAPI(openapi_url=None)
 
     async def authenticate(request: Request, required: SecurityScopes) -> Any:
@@ -521,7 +520,7 @@ def application() -> FastAPI:
         return JSONResponse(places, fault.status if refused else 500)
 
     app.add_exception_handler(runtime.RequestRefused, on_fault)
-    app.add_exception_handler(runtime.ResponseBroken, on_fault)
+    app.add_exception_handler(runtime.ResponseViolation, on_fault)
     names = signature(api.build).parameters.keys() - {"contract", "authenticate", "identify"}
     both = {"authenticate": authenticate, "identify": authenticate}
     app.include_router(api.build(contract=contract, **both, **dict.fromkeys(names, provide)))
@@ -551,7 +550,7 @@ def plain(value: Any) -> Any:
 
 def said(status: int, named: Any = (), media_type: str | None = None, body: Any = None) -> Any:
     """A response that the document may not promise."""
-    reply = type("Said", (import_module("everything.runtime.replies").Reply,), {})()
+    reply = type("Said", (Reply,), {})()
     headers = {name: text for name, text in dict(named).items() if text}
     vars(reply).update(status=status, media_type=media_type, body=body, headers=lambda: headers)
     return reply

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.fuzz import Attempt
+from charter.contract.fuzz import Attempt
 
 
 def test_the_running_service_keeps_the_document(tmp_path: Path) -> None:

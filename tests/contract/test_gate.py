@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.gate import Run, is_left_to_tests, verdict
+from charter.contract.gate import Run, is_left_to_tests, verdict
 from tests.promises import contract
 
 

@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 
+from charter.runtime import Operation
+from charter.runtime.inputs import TypedReader
+from charter.runtime.replies import Reply
 from generated import operations
-from generated.runtime import Operation
-from generated.runtime.inputs import TypedReader
-from generated.runtime.replies import Reply
 from impl.authentication import authenticate
 from tests.people import Person
 from tests.promises import contract

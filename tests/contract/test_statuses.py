@@ -13,10 +13,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from generated.runtime import Operation
+from charter.contract.gate import LAST_ADMINISTRATOR, is_left_to_tests
+from charter.runtime import Operation
 from impl.app import create_app
 from impl.core.config import Settings
-from scripts.gate import LAST_ADMINISTRATOR, is_left_to_tests
 from tests.people import Person, changed, client_of
 from tests.promises import SEEN, contract
 

@@ -8,7 +8,7 @@ import pytest
 from impl.core import config
 from impl.core.config import ConfigurationError, Settings
 from impl.db.engine import create_engine
-from tests.command_line import charter
+from tests.charter.command_line import charter
 
 ROOT = Path(__file__).parents[2]
 

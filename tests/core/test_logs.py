@@ -18,12 +18,12 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from charter.project import environment
 from impl.app import create_app
 from impl.core import config
 from impl.core.config import Settings
 from impl.db.engine import create_engine, database_url
 from impl.db.session import Database
-from scripts import environment
 from tests.people import Person, changed
 
 SECRETS_AT_REST = re.compile(r"\$bcrypt-sha256\$|\$2[aby]\$\d\d\$")

@@ -14,12 +14,12 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from charter.document import Document
+from charter.document.model import Model
 from impl import docs
 from impl.app import create_app
 from impl.core.config import Environment, Settings
 from impl.core.http import SecurityHeaders
-from scripts.codegen.document import Document
-from scripts.openapi.model import Model
 from tests.docs import browser
 from tests.docs.browser import Page
 from tests.people import PASSWORD, changed

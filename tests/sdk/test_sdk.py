@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from generated.runtime.contract import DOCUMENT
-from scripts.trial import trial
+from charter.contract.service_under_test import trial
+from generated import DOCUMENT
 
 MYPY = """
 [mypy]

@@ -1,0 +1,189 @@
+"""`python -m impl serve`: the socket first, then the schema where asked for, then uvicorn."""
+
+import contextlib
+import errno
+import math
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from importlib import import_module
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import ChangeReload, Multiprocess
+
+from impl.commands import Refused
+from impl.core import config
+from impl.core.config import ConfigurationError, Settings
+from impl.db import migrations
+
+ROOT = Path(__file__).resolve().parents[2]
+
+APPLICATION = "CHARTER_APPLICATION"
+"""The variable by which the workers learn what to serve."""
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+def run(application: str, *, reload: bool = False, migrate: bool = False) -> int:
+    """The exit code, once the last request has been answered.
+
+    Raises ConfigurationError or Refused before it begins, and CommandError where it can't migrate.
+    """
+    signal.signal(signal.SIGTERM, on_sigterm)
+    settings = config.load()  # before anything is started: what is wrong is known at once
+    os.environ[APPLICATION] = application
+    with bound(settings) as listener:
+        if migrate:
+            migrations.upgrade(settings)
+        elif settings.production:
+            migrations.require_head(settings)
+        return serve(settings, listener, reload=reload)
+
+
+def on_sigterm(number: int, frame: FrameType | None) -> None:
+    """End like after an exception: what was started is stopped."""
+    raise SystemExit(TERMINATED)
+
+
+@contextlib.contextmanager
+def bound(settings: Settings) -> Iterator[socket.socket]:
+    """The socket to serve on."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            raise refused_port(settings, error) from error
+        listener.set_inheritable(True)
+        yield listener
+
+
+def refused_port(settings: Settings, error: OSError) -> Exception:
+    if error.errno == errno.EADDRINUSE:
+        return Refused(
+            f"Port {settings.port} of {settings.host} is in use: stop what listens there, or choose"
+            f" another one, for example PORT={settings.port % 65535 + 1}; PORT=0 takes a free one."
+        )
+    if error.errno == errno.EACCES:
+        return ConfigurationError(
+            f"Port {settings.port} is for root alone: set PORT to 1024 or above, and let a proxy"
+            " listen there."
+        )
+    return ConfigurationError(
+        f"HOST={settings.host} is no address of this machine: {error.strerror}."
+    )
+
+
+def serve(settings: Settings, listener: socket.socket, *, reload: bool) -> int:
+    if not settings.production:  # whose output is its log
+        threading.Thread(target=announce, args=[settings, listener], daemon=True).start()
+    configuration = configured(settings, reload=reload)
+    if reload:
+        ChangeReload(configuration, uvicorn.Server(configuration).run, [listener]).run()
+        return 0
+    if settings.workers > 1:
+        return run_workers(configuration, listener)
+    server = uvicorn.Server(configuration)
+    try:
+        server.run([listener])
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0 if server.started else 1
+
+
+def run_workers(configuration: uvicorn.Config, listener: socket.socket) -> int:
+    supervisor = Multiprocess(configuration, [listener])
+    supervisor.run()
+    failed = any(process.exitcode not in (0, -signal.SIGTERM) for process in supervisor.processes)
+    return 1 if failed else 0
+
+
+def configured(settings: Settings, *, reload: bool = False) -> uvicorn.Config:
+    return uvicorn.Config(
+        "impl.commands.serve:worker",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        reload=reload,
+        reload_dirs=[str(ROOT)] if reload else None,
+        reload_includes=["impl/**/*.py", "generated/**/*"] if reload else None,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,  # the application's own, in JSON
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds) + 1,
+    )
+
+
+def worker() -> ASGIApp:
+    """What uvicorn calls in each worker."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=follow, args=[parent], daemon=True).start()
+    module, _, factory = os.environ[APPLICATION].partition(":")
+    made: ASGIApp = getattr(import_module(module), factory)()
+    return made
+
+
+def follow(parent: BaseProcess) -> None:
+    """End with whoever started us: a worker that stayed would keep the port."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+# -- what people read -----------------------------------------------------------------------------
+
+
+EXAMPLE_EMAIL = "ada@example.com"
+EXAMPLE_PASSWORD = "engines-weave-algebra"  # noqa: S105 - for an account that the reader makes
+
+WELCOME = """
+Charter is up. Ctrl-C stops it.
+
+  the API     {base}{docs}
+
+Register, then log in (the answer holds the access_token):
+
+  curl -s {base}/users -H 'Content-Type: application/json' \\
+      -d '{{"email": "{email}", "password": "{password}"}}'
+
+  curl -s {base}/auth/token -d grant_type=password \\
+      -d username={email} -d password={password}
+
+Use the token:
+
+  curl -s {base}/users/me -H "Authorization: Bearer $TOKEN"
+"""
+
+
+def announce(settings: Settings, listener: socket.socket) -> None:
+    """Say where the service is, as soon as it is there."""
+    port = listener.getsockname()[1]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    while not is_up(host, port):
+        threading.Event().wait(0.05)
+    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    docs = f"\n  the docs    {base}/docs" if settings.serves_docs else ""
+    words = {"base": base, "docs": docs, "email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD}
+    print(WELCOME.format(**words), flush=True)
+
+
+def is_up(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False

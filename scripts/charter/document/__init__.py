@@ -1,0 +1,74 @@
+"""The hand-written document, of one file or many, with the line and column of everything in it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from charter.document.bundling import Bundle
+from charter.document.source import DocumentError, Place, load, member, tokens_of
+
+__all__ = ["Document", "DocumentError", "Place", "tokens_of"]
+
+
+class Document:
+    """A parsed document and where each of its nodes stands, by JSON Pointer tokens."""
+
+    def __init__(self, file: Path, text: str | None = None) -> None:
+        """Reads the file, unless its text is at hand, and those that it refers to.
+
+        Raises DocumentError.
+        """
+        self.file = file
+        source = load(file, text)
+        self.text = source.text
+        self.places = source.places
+        self._check_root(source.content)
+        bundle = Bundle(source)
+        self.files = bundle.files
+        self.places = bundle.places
+        self.content: Any = bundle.content
+
+    def _check_root(self, content: Any) -> None:
+        if isinstance(content, dict) and "swagger" in content:
+            raise self.error(
+                ("swagger",),
+                f"This is Swagger {content['swagger']}: convert it to OpenAPI 3 first, for"
+                " instance with `npx swagger2openapi`.",
+            )
+        if content is None:
+            raise self.error((), "The file is empty: an OpenAPI document goes here.")
+        if not isinstance(content, dict) or "openapi" not in content:
+            raise self.error((), "This is no OpenAPI document: `openapi: 3.1.0` is missing.")
+
+    def place(self, tokens: Sequence[str | int]) -> Place:
+        """Where a node stands, or the nearest one around it."""
+        path = tuple(map(str, tokens))
+        while path not in self.places:
+            path = path[:-1]
+        return self.places[path]
+
+    def error(self, tokens: Sequence[str | int], message: str) -> DocumentError:
+        return DocumentError(self.place(tokens), message)
+
+    def resolve(self, node: Any) -> Any:
+        """What a node is once its references are followed."""
+        while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
+            node = self.at(node["$ref"])
+        return node
+
+    def at(self, reference: str) -> Any:
+        node = self.content
+        for token in tokens_of(reference):
+            node = member(node, token)
+        return node
+
+    def walk(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+        """Every node with its path."""
+        waiting: list[tuple[tuple[str | int, ...], Any]] = [((), self.content)]
+        while waiting:
+            path, node = waiting.pop()
+            yield path, node
+            if isinstance(node, dict):
+                waiting.extend(((*path, name), child) for name, child in node.items())
+            elif isinstance(node, list):
+                waiting.extend(((*path, index), child) for index, child in enumerate(node))

@@ -1,0 +1,315 @@
+"""Many files as one document: what a reference to another file names is put into the first one."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from charter.document.source import DocumentError, Path_, Source, load, member, tokens_of
+from charter.runtime.normal import DATA, METHODS, NAMED
+
+KINDS = {
+    "callbacks": "callbacks",
+    "content": "mediaTypes",
+    "examples": "examples",
+    "headers": "headers",
+    "links": "links",
+    "mediaTypes": "mediaTypes",
+    "parameters": "parameters",
+    "pathItems": "pathItems",
+    "paths": "pathItems",
+    "requestBodies": "requestBodies",
+    "requestBody": "requestBodies",
+    "responses": "responses",
+    "securitySchemes": "securitySchemes",
+    "webhooks": "pathItems",
+}
+"""Where in `components` what stands under a keyword belongs; schemas, under any other."""
+
+HOLDERS = frozenset({"examples", "mediaTypes", "pathItems", "webhooks"})
+"""Keywords whose members are names of such components, besides NAMED."""
+
+NETWORK = re.compile(r"(?:https?|ftp):", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A node of a file."""
+
+    file: Path
+    tokens: Path_
+
+
+class Bundle:
+    """The document that all files together are."""
+
+    def __init__(self, root: Source) -> None:
+        self.root = root
+        self.folder = root.file.parent.resolve()
+        self.sources = {root.file.resolve(): root}
+        self.places = dict(root.places)
+        self.content: Any = root.content
+        self.references: dict[Target, str] = {}
+        self.components: dict[str, dict[str, Any]] = {}
+        if isinstance(root.content, dict) and needs_bundling(root.content):
+            self.content = self._bundled(root.content)
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that the document is made of."""
+        return [source.file for source in self.sources.values()]
+
+    def _bundled(self, root: dict[str, Any]) -> dict[str, Any]:
+        components = root.get("components")
+        declared = components if isinstance(components, dict) else {}
+        for kind, members in declared.items():
+            if isinstance(members, dict):
+                self.components[kind] = dict.fromkeys(members)
+                self._reserve(kind, members)
+        walker = Walker(self, self.root, (), ())
+        content: dict[str, Any] = walker.node(root, ())
+        if self.components:
+            made = content.setdefault("components", {})
+            for kind, members in self.components.items():
+                found = {name: child for name, child in members.items() if child is not None}
+                if found:
+                    made.setdefault(kind, {}).update(found)
+        return content
+
+    def _reserve(self, kind: str, members: Mapping[str, Any]) -> None:
+        """A component that only refers to another file is what it refers to."""
+        for name, node in members.items():
+            if isinstance(node, dict) and is_external(node.get("$ref")) and len(node) == 1:
+                where = ("components", kind, name)
+                target = self.target(node["$ref"], self.root, (*where, "$ref"))
+                if target.file != self.root.file.resolve():
+                    self.references.setdefault(target, f"#/{'/'.join(map(escaped, where))}")
+
+    def target(self, reference: str, source: Source, where: Path_) -> Target:
+        """What a reference names. Raises DocumentError."""
+        address, _, fragment = reference.partition("#")
+        if NETWORK.match(address):
+            raise DocumentError(
+                source.place(where),
+                f"The reference {reference} leads to the network: download what it names to a file"
+                " beside the document, and refer to that.",
+            )
+        file = source.file.resolve() if not address else resolved(source, address)
+        if address and not file.is_relative_to(self.folder):
+            raise DocumentError(
+                source.place(where),
+                f"The reference {reference} leaves the document's folder: move the file into it.",
+            )
+        found = self._source(file, reference, source, where)
+        tokens = tuple(tokens_of(f"#{fragment}")) if fragment.startswith("/") else ()
+        if fragment and not fragment.startswith("/"):
+            tokens = anchors(found.content).get(fragment, ("#",))
+        target = Target(file, tokens)
+        if not has(found.content, tokens):
+            raise DocumentError(
+                source.place(where),
+                f"The reference {reference} leads nowhere: add what it names, or mend it.",
+            )
+        return target
+
+    def _source(self, file: Path, reference: str, source: Source, where: Path_) -> Source:
+        if file not in self.sources:
+            # Path.is_file raises for what no file can be called
+            if not os.path.isfile(file):  # noqa: PTH113
+                raise DocumentError(
+                    source.place(where),
+                    f"The reference {reference} names no file: create {shown(file)}, or mend it.",
+                )
+            self.sources[file] = load(shown(file))
+        return self.sources[file]
+
+    def reference(self, target: Target, kind: str) -> str:
+        """Where the bundle has a node, which is put there unless it is already."""
+        if target.file == self.root.file.resolve():
+            return f"#/{'/'.join(map(escaped, target.tokens))}" if target.tokens else "#"
+        if target not in self.references:
+            members = self.components.setdefault(kind, {})
+            name = free_name(target, members)
+            where = ("components", kind, name)
+            self.references[target] = f"#/{'/'.join(map(escaped, where))}"
+            members[name] = {}  # so that nothing else takes the name
+            members[name] = self.fetch(target, where)
+        return self.references[target]
+
+    def fetch(self, target: Target, where: Path_) -> Any:
+        """A node of another file, as it stands in the bundle from now on."""
+        source = self.sources[target.file]
+        for path, place in source.places.items():
+            if path[: len(target.tokens)] == target.tokens:
+                self.places.setdefault((*where, *path[len(target.tokens) :]), place)
+        return Walker(self, source, target.tokens, where).node(
+            at(source.content, target.tokens), target.tokens
+        )
+
+
+@dataclass(frozen=True)
+class Walker:
+    """Copies a part of a file into the bundle, and rewrites its references."""
+
+    bundle: Bundle
+    source: Source
+    start: Path_
+    where: Path_
+
+    def node(self, node: Any, path: Path_, *, named: bool = False) -> Any:
+        if isinstance(node, list):
+            return [self.node(child, (*path, str(i))) for i, child in enumerate(node)]
+        if not isinstance(node, dict):
+            return node
+        if not named and isinstance(node.get("$dynamicRef"), str) and "$ref" not in node:
+            # one document is one scope: what is meant is what has the anchor in it
+            node = {"$ref" if name == "$dynamicRef" else name: node[name] for name in node}
+        if not named and isinstance(node.get("$ref"), str):
+            return self._reference(node, path)
+        made = {
+            name: child
+            if not named and (name in DATA or name.startswith("x-"))
+            else self.node(child, (*path, name), named=not named and is_named(name, child))
+            for name, child in node.items()
+        }
+        mapping = made.get("mapping")
+        if not named and isinstance(mapping, dict) and "propertyName" in made:
+            made["mapping"] = {
+                k: self._mapped(v, (*path, "mapping", k)) for k, v in mapping.items()
+            }
+        return made
+
+    def _reference(self, node: dict[str, Any], path: Path_) -> Any:
+        reference = node["$ref"]
+        siblings = {
+            name: self.node(child, (*path, name)) for name, child in node.items() if name != "$ref"
+        }
+        here = self.source is self.bundle.root
+        if here and (reference == "#" or reference.startswith("#/")):
+            return {"$ref": reference, **siblings}
+        target = self.bundle.target(reference, self.source, (*path, "$ref"))
+        if is_path_item(path, at(self.bundle.sources[target.file].content, target.tokens)):
+            where = (*self.where, *path[len(self.start) :])
+            return {**self.bundle.fetch(target, where), **siblings}
+        kept = self.bundle.references.get(target)
+        if here and kept == f"#/{'/'.join(map(escaped, path))}":
+            return self.bundle.fetch(target, path)
+        kind = kind_of((*self.where, *path[len(self.start) :]))
+        return {"$ref": self.bundle.reference(target, kind), **siblings}
+
+    def _mapped(self, value: Any, path: Path_) -> Any:
+        """A mapping names schemas by references, or by their names alone."""
+        if not isinstance(value, str) or (not is_external(value) and "#" not in value):
+            return value
+        if self.source is self.bundle.root and value.startswith("#/"):
+            return value
+        return self.bundle.reference(self.bundle.target(value, self.source, path), "schemas")
+
+
+def is_named(keyword: str, node: Any) -> bool:
+    """Whether the members of a node are names; the `parameters` of a path are a list."""
+    return keyword in NAMED and isinstance(node, dict)
+
+
+def needs_bundling(node: Any) -> bool:
+    """Whether any reference is more than a pointer into the same file."""
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, dict):
+            reference = current.get("$ref")
+            if isinstance(reference, str) and not reference.startswith("#/"):
+                return True
+            if isinstance(current.get("$dynamicRef"), str):
+                return True
+            mapping = current.get("mapping")
+            if isinstance(mapping, dict) and any(map(is_external, mapping.values())):
+                return True
+            waiting.extend(current.values())
+        elif isinstance(current, list):
+            waiting.extend(current)
+    return False
+
+
+def is_external(reference: Any) -> bool:
+    """Whether it names a file: by its ending, or a folder; a name alone is that of a schema."""
+    if not isinstance(reference, str):
+        return False
+    address = reference.partition("#")[0]
+    return bool(address) and ("/" in address or "." in address)
+
+
+def is_path_item(path: Path_, node: Any) -> bool:
+    """Whether a path stands here, which has no name in `components` before OpenAPI 3.1."""
+    is_below = len(path) >= 2 and path[-2] in ("paths", "webhooks", "pathItems")
+    return is_below and isinstance(node, dict) and bool(node.keys() & {*METHODS, "parameters"})
+
+
+def kind_of(path: Path_) -> str:
+    """The kind of component that stands at a path of the bundle."""
+    keyword, is_name = "", False
+    for token in path:
+        if is_name:
+            is_name = False
+        elif keyword == "callbacks":  # behind its name, a callback has an expression for each path
+            keyword = "paths"
+        else:
+            keyword, is_name = token, token in NAMED or token in HOLDERS
+    return KINDS.get(keyword, "schemas")
+
+
+def free_name(target: Target, taken: Mapping[str, Any]) -> str:
+    wanted = target.tokens[-1] if target.tokens else target.file.stem
+    wanted = "".join(char if char.isalnum() or char in "._-" else "_" for char in wanted)
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
+
+
+def anchors(node: Any) -> dict[str, Path_]:
+    """Where each `$anchor` and `$dynamicAnchor` of a file stands."""
+    found: dict[str, Path_] = {}
+    waiting: list[tuple[Path_, Any]] = [((), node)]
+    while waiting:
+        path, current = waiting.pop()
+        if isinstance(current, dict):
+            for keyword in ("$anchor", "$dynamicAnchor"):
+                if isinstance(current.get(keyword), str):
+                    found[current[keyword]] = path
+            waiting.extend(((*path, name), child) for name, child in current.items())
+        elif isinstance(current, list):
+            waiting.extend(((*path, str(i)), child) for i, child in enumerate(current))
+    return found
+
+
+def resolved(source: Source, address: str) -> Path:
+    return Path(os.path.realpath(source.file.parent / unquote(address).replace("\0", "%00")))
+
+
+def shown(file: Path) -> Path:
+    """The file as the person who started us would write it."""
+    relative = Path(os.path.relpath(file))
+    return file if relative.parts[:1] == ("..",) else relative
+
+
+def has(node: Any, tokens: Path_) -> bool:
+    try:
+        at(node, tokens)
+    except (LookupError, TypeError):
+        return False
+    return True
+
+
+def at(node: Any, tokens: Path_) -> Any:
+    for token in tokens:
+        node = member(node, token)
+    return node
+
+
+def escaped(token: str) -> str:
+    return token.replace("~", "~0").replace("/", "~1")

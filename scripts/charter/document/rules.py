@@ -1,0 +1,499 @@
+"""What a good document keeps to. Each rule is a function that yields what it finds.
+
+The structure is judged by openapi-spec-validator; all the rest, which it and others miss or say
+without a line, is judged here.
+"""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from charter.document import Document, tokens_of
+from charter.document.findings import Finding
+from charter.document.model import (
+    ANY,
+    FIELDS,
+    Model,
+    Node,
+    Operation,
+    Path,
+    mapping,
+    sequence,
+)
+
+BASE = "urn:charter:linted"
+META_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
+IN_PATH = re.compile(r"\{([^{}]*)\}")
+APPLICATORS = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else"})
+
+TYPES = ("array", "boolean", "integer", "'null'", "number", "object", "string")
+
+FORMER_KEYWORDS = {
+    "nullable": "is of OpenAPI 3.0: write `type: [string, 'null']`, or an alternative of type null",
+    "definitions": "is of an older JSON Schema: move it to components/schemas",
+    "dependencies": "is of an older JSON Schema: write `dependentRequired` or `dependentSchemas`",
+    "additionalItems": "is of an older JSON Schema: write `items` beside `prefixItems`",
+}
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a rule finds, before the document says on which line that is."""
+
+    path: Path
+    message: str
+
+
+Rule = Callable[[Model], Iterator[Remark]]
+
+
+def lint(document: Document) -> list[Finding]:
+    """All that should be mended, from the top of the file to its end."""
+    model = Model(document)
+    remarks = {name: list(rule(model)) for name, rule in RULES.items()}
+    known = [remark.path for found in remarks.values() for remark in found]
+    remarks["structure"] = [found for found in structure(model) if not explained(found, known)]
+    return sorted(
+        {
+            Finding.at(document.place(remark.path), name, remark.message)
+            for name, found in remarks.items()
+            for remark in found
+        }
+    )
+
+
+def explained(remark: Remark, known: Iterable[Path]) -> bool:
+    """Whether a rule of our own has said it better, be it of the field that is one too many."""
+    surplus = remark.message.startswith("Unevaluated properties")
+    return any(path == remark.path or (surplus and path[:-1] == remark.path) for path in known)
+
+
+def structure(model: Model) -> Iterator[Remark]:
+    """Fields that are missing, misplaced or of the wrong type."""
+    for error in OpenAPIV31SpecValidator.schema_validator.iter_errors(dict(model.content)):
+        message = str(error.message).partition("\n")[0]
+        yield Remark(tuple(error.absolute_path), f"{message}. See the OpenAPI 3.1 specification.")
+
+
+def version(model: Model) -> Iterator[Remark]:
+    if not str(model.content.get("openapi")).startswith("3.1."):
+        yield Remark(("openapi",), "This is not OpenAPI 3.1: write `openapi: 3.1.0`.")
+
+
+def unknown_field(model: Model) -> Iterator[Remark]:
+    """A misspelt field means nothing: tools pass over it, and so does the service."""
+    for node in model.nodes:
+        known = FIELDS[node.kind]
+        if ANY in known:
+            continue
+        for name in node.value:
+            if name not in known and not name.startswith("x-"):
+                yield Remark((*node.path, name), unknown(name, node.kind))
+
+
+def unknown(name: str, kind: str) -> str:
+    if kind == "schema" and name in FORMER_KEYWORDS:
+        return f"`{name}` {FORMER_KEYWORDS[name]}."
+    article = "An" if kind[0] in "aeiou" else "A"
+    close = difflib.get_close_matches(name, FIELDS[kind], n=1)
+    remedy = f"did you mean `{close[0]}`?" if close else "remove it, or let it begin with `x-`."
+    return f"{article} {kind} has no field `{name}`: {remedy}"
+
+
+def reference(model: Model) -> Iterator[Remark]:
+    for node in model.nodes:
+        if isinstance(node.value.get("$ref"), str):
+            yield from dangling(model, node.value["$ref"], (*node.path, "$ref"))
+    for node in model.of("discriminator"):
+        for name, target in node.members("mapping").items():
+            if str(target).startswith("#"):
+                yield from dangling(model, str(target), (*node.path, "mapping", name))
+
+
+def dangling(model: Model, target: str, path: Path) -> Iterator[Remark]:
+    tokens = tokens_of(target)
+    for end in range(1, len(tokens) + 1):
+        try:
+            model.at(tuple(tokens[:end]))
+        except LookupError:
+            around = mapping(model.at(tuple(tokens[: end - 1])))
+            close = difflib.get_close_matches(tokens[end - 1], around, n=1)
+            remedy = f"did you mean `{close[0]}`?" if close else "add what it names, or mend it."
+            yield Remark(path, f"The reference {target} leads nowhere: {remedy}")
+            return
+
+
+def schema_keywords(model: Model) -> Iterator[Remark]:
+    """Keywords with values that they can't have."""
+    judge = jsonschema_rs.Draft202012Validator({"$ref": META_SCHEMA})
+    nested = {node.path for node in model.of("schema")}
+    for node in model.of("schema"):
+        for error in judge.iter_errors(dict(node.value)):
+            where = (*node.path, *error.instance_path)
+            inner = (where[:end] for end in range(len(node.path) + 1, len(where) + 1))
+            if not any(path in nested for path in inner):  # said once, by the innermost schema
+                yield Remark(where, misuse(where[-1], error.message))
+
+
+def misuse(keyword: str | int, message: str) -> str:
+    if keyword == "type":
+        return f"This is no type: write {', '.join(TYPES)}, or a list of these."
+    return f"{message}. See JSON Schema, draft 2020-12."
+
+
+def operation_id(model: Model) -> Iterator[Remark]:
+    seen: dict[str, str] = {}
+    for operation in model.operations:
+        path = (*operation.node.path, "operationId")
+        name = operation.node.value.get("operationId")
+        if not isinstance(name, str) or not name:
+            yield Remark(path, f"{operation.label} has no operationId: name it in camelCase.")
+            continue
+        if name in seen:
+            yield Remark(path, f"The operationId `{name}` is that of {seen[name]}, too: rename it.")
+        elif not CAMEL_CASE.fullmatch(name):
+            yield Remark(path, f"The operationId `{name}` is not camelCase: rename it.")
+        seen.setdefault(name, operation.label)
+
+
+def tag(model: Model) -> Iterator[Remark]:
+    declared = {str(node.value.get("name")): node for node in model.of("tag")}
+    used = set()
+    for operation in model.operations:
+        names = operation.node.entries("tags")
+        used |= set(map(str, names))
+        if not names:
+            yield Remark(operation.node.path, f"{operation.label} has no tag: give it one.")
+        for index, name in enumerate(names):
+            if str(name) not in declared:
+                path = (*operation.node.path, "tags", index)
+                yield Remark(path, f"The tag `{name}` is not declared: add it to `tags`.")
+    for name, node in declared.items():
+        if name not in used:
+            yield Remark(node.path, f"No operation has the tag `{name}`: remove it, or use it.")
+
+
+def path_template(model: Model) -> Iterator[Remark]:
+    seen: dict[str, str] = {}
+    for template in mapping(model.content.get("paths")):
+        shape = IN_PATH.sub("{}", template)
+        if shape in seen:
+            message = f"{template} can't be told from {seen[shape]}: remove one."
+            yield Remark(("paths", template), message)
+        elif template != "/" and template.endswith("/"):
+            yield Remark(("paths", template), f"{template} ends with a slash: remove it.")
+        seen.setdefault(shape, template)
+
+
+def path_parameter(model: Model) -> Iterator[Remark]:
+    for operation in model.operations:
+        written = set(IN_PATH.findall(operation.template))
+        declared = model.parameters(operation)
+        for name in sorted(written - {name for where, name in declared if where == "path"}):
+            message = f"The path parameter `{name}` of {operation.label} is not declared: add it."
+            yield Remark(operation.node.path, message)
+        for (where, name), (path, value) in declared.items():
+            if where != "path":
+                continue
+            if name not in written:
+                message = f"The path parameter `{name}` is not in {operation.template}: rename it."
+                yield Remark(path_of_use(model, operation, name), message)
+            elif mapping(value).get("required") is not True:
+                message = f"The path parameter `{name}` is not required: write `required: true`."
+                yield Remark((*path, "required"), message)
+
+
+def path_of_use(model: Model, operation: Operation, name: str) -> Path:
+    """Where the operation or its path asks for a path parameter, be it by reference."""
+    for holder in (operation.node, operation.item):
+        for index, _ in enumerate(holder.entries("parameters")):
+            path = (*holder.path, "parameters", index)
+            found = mapping(model.follow(path)[1])
+            if found.get("name") == name and found.get("in") == "path":
+                return path
+    return operation.node.path
+
+
+def repeated_parameter(model: Model) -> Iterator[Remark]:
+    for holder in model.of("operation", "path item"):
+        seen = set()
+        for index, _ in enumerate(holder.entries("parameters")):
+            path = (*holder.path, "parameters", index)
+            found = mapping(model.follow(path)[1])
+            key = (str(found.get("in")), str(found.get("name")))
+            if key in seen:
+                yield Remark(path, f"The {key[0]} parameter `{key[1]}` is there twice: remove one.")
+            seen.add(key)
+
+
+def security(model: Model) -> Iterator[Remark]:
+    schemes = mapping(mapping(model.content.get("components")).get("securitySchemes"))
+    places = dict(model.security(operation) for operation in model.operations)
+    for path, alternatives in places.items():
+        for index, alternative in enumerate(sequence(alternatives)):
+            for name, scopes in mapping(alternative).items():
+                where = (*path, index, name)
+                if name not in schemes:
+                    message = f"The security scheme `{name}` is not declared: add it, or rename it."
+                    yield Remark(where, message)
+                    continue
+                yield from unknown_scopes(model, name, sequence(scopes), where)
+
+
+def unknown_scopes(model: Model, name: str, scopes: list[Any], where: Path) -> Iterator[Remark]:
+    _, scheme = model.follow(("components", "securitySchemes", name))
+    if mapping(scheme).get("type") != "oauth2":
+        return
+    flows = mapping(mapping(scheme).get("flows"))
+    declared = {scope for flow in flows.values() for scope in mapping(mapping(flow).get("scopes"))}
+    for index, scope in enumerate(scopes):
+        if str(scope) not in declared:
+            close = difflib.get_close_matches(str(scope), declared, n=1)
+            remedy = f"did you mean `{close[0]}`?" if close else "declare it, or rename it."
+            message = f"No flow of `{name}` has the scope `{scope}`: {remedy}"
+            yield Remark((*where, index), message)
+
+
+def link(model: Model) -> Iterator[Remark]:
+    by_id = {str(found.node.value.get("operationId")): found for found in model.operations}
+    for node in model.of("link"):
+        if isinstance(node.value.get("operationRef"), str):
+            yield from dangling(model, node.value["operationRef"], (*node.path, "operationRef"))
+            continue
+        name = str(node.value.get("operationId"))
+        if name not in by_id:
+            close = difflib.get_close_matches(name, by_id, n=1)
+            remedy = f"did you mean `{close[0]}`?" if close else "name one that there is."
+            message = f"The link leads to `{name}`, which is no operationId: {remedy}"
+            yield Remark((*node.path, "operationId"), message)
+            continue
+        taken = model.parameters(by_id[name])
+        names = {name for _, name in taken} | {f"{where}.{name}" for where, name in taken}
+        for parameter in node.members("parameters"):
+            if parameter not in names:
+                message = f"`{name}` has no parameter `{parameter}`: rename it."
+                yield Remark((*node.path, "parameters", parameter), message)
+
+
+def example(model: Model) -> Iterator[Remark]:
+    """An example that its schema refuses teaches what doesn't work."""
+    judge = judge_of(model)
+    for node in model.of("media type", "parameter", "header"):
+        for path in example_paths(model, node):
+            yield from disobeying(judge((*node.path, "schema")), model, path)
+    for node in model.of("schema"):
+        for index, _ in enumerate(node.entries("examples")):
+            yield from disobeying(judge(node.path), model, (*node.path, "examples", index))
+        if "example" in node.value:
+            yield from disobeying(judge(node.path), model, (*node.path, "example"))
+
+
+def default(model: Model) -> Iterator[Remark]:
+    judge = judge_of(model)
+    for node in model.of("schema"):
+        if "default" in node.value:
+            yield from disobeying(judge(node.path), model, (*node.path, "default"))
+
+
+def example_paths(model: Model, node: Node) -> Iterator[Path]:
+    if "schema" not in node.value:
+        return
+    if "example" in node.value:
+        yield (*node.path, "example")
+    for name in node.members("examples"):
+        path, value = model.follow((*node.path, "examples", name))
+        if "value" in mapping(value):
+            yield (*path, "value")
+
+
+Validator = jsonschema_rs.Draft202012Validator
+
+
+def judge_of(model: Model) -> Callable[[Path], Validator | None]:
+    """Compiles the schema at a path; nothing where other rules have to be kept first."""
+    registry = jsonschema_rs.Registry([(BASE, dict(model.content))])
+
+    @cache
+    def judge(path: Path) -> Validator | None:
+        try:
+            return Validator(
+                {"$ref": f"{BASE}#{quote(pointer(path), safe='/~')}"},
+                registry=registry,
+                validate_formats=True,
+            )
+        except (jsonschema_rs.ReferencingError, jsonschema_rs.ValidationError, ValueError):
+            return None
+
+    return judge
+
+
+def pointer(path: Path) -> str:
+    """RFC 6901."""
+    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in path)
+
+
+def disobeying(validator: Validator | None, model: Model, path: Path) -> Iterator[Remark]:
+    if validator is None:
+        return
+    for error in validator.iter_errors(model.at(path)):
+        message = f"The {path_word(path)} breaks its own schema: {error.message}. Mend one of them."
+        yield Remark((*path, *error.instance_path), message)
+
+
+def path_word(path: Path) -> str:
+    return "default" if path[-1] == "default" else "example"
+
+
+def required(model: Model) -> Iterator[Remark]:
+    """A required property that no schema describes can hold anything: it is often a misspelling."""
+    for node in model.of("schema"):
+        names = node.entries("required")
+        if not names:
+            continue
+        known = set().union(*(properties(model, path, set()) for path in surroundings(node.path)))
+        for index, name in enumerate(names):
+            if ANY not in known and str(name) not in known:
+                close = difflib.get_close_matches(str(name), known, n=1)
+                remedy = f"did you mean `{close[0]}`?" if close else "add it, or remove it here."
+                message = f"The required property `{name}` is not defined: {remedy}"
+                yield Remark((*node.path, "required", index), message)
+
+
+def surroundings(path: Path) -> Iterator[Path]:
+    """The schema itself and those that it is a part of by `allOf` and the like."""
+    yield path
+    while path:
+        outer = path[:-2] if isinstance(path[-1], int) else path[:-1]
+        if path[len(outer)] not in APPLICATORS:
+            return
+        path = outer
+        yield path
+
+
+def properties(model: Model, path: Path, seen: set[Path]) -> set[str]:
+    """The properties that a schema describes; ANY where their names are open."""
+    try:
+        schema = mapping(model.at(path))
+    except LookupError:
+        return set()
+    if path in seen:
+        return set()
+    seen.add(path)
+    found = set(mapping(schema.get("properties")))
+    if schema.get("patternProperties") or isinstance(schema.get("additionalProperties"), dict):
+        found.add(ANY)
+    if (target := model.target(schema)) is not None:
+        found |= properties(model, target, seen)
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        for index, _ in enumerate(sequence(schema.get(keyword))):
+            found |= properties(model, (*path, keyword, index), seen)
+    return found
+
+
+def problem(model: Model) -> Iterator[Remark]:
+    """Errors are problem documents (RFC 9457)."""
+    for operation in model.operations:
+        for status in operation.node.members("responses"):
+            path, response = model.follow((*operation.node.path, "responses", status))
+            content = mapping(mapping(response).get("content"))
+            if re.fullmatch("[45].*", str(status)) and "application/problem+json" not in content:
+                message = f"{operation.label} {status} is no application/problem+json: make it one."
+                yield Remark(path, message)
+
+
+def description(model: Model) -> Iterator[Remark]:
+    named = {("components", kind) for kind in ("schemas", "securitySchemes", "links")}
+    for node in model.of("info", "tag", "parameter", "header", "response", "link", "server"):
+        yield from missing(node, "description", "say what it is for")
+    for node in model.of("schema", "security scheme"):
+        if node.path[:2] in named and len(node.path) == 3:
+            yield from missing(node, "description", "say what it is for")
+    for node in model.of("flow"):
+        for scope, text in node.members("scopes").items():
+            if not text:
+                message = f"The scope `{scope}` has no description: say what it allows."
+                yield Remark((*node.path, "scopes", scope), message)
+
+
+def summary(model: Model) -> Iterator[Remark]:
+    for operation in model.operations:
+        if not str(operation.node.value.get("summary") or "").strip():
+            message = f"{operation.label} has no summary: say in one line what it does."
+            yield Remark(operation.node.path, message)
+    for node in model.of("example"):
+        yield from missing(node, "summary", "say in one line what it shows")
+
+
+def missing(node: Node, field: str, remedy: str) -> Iterator[Remark]:
+    if not str(node.value.get(field) or "").strip():
+        yield Remark(node.path, f"{naming(node)} has no {field}: {remedy}.")
+
+
+def naming(node: Node) -> str:
+    name = node.value.get("name", node.path[-1] if node.path else "")
+    return f"The {node.kind} `{name}`" if isinstance(name, str) else f"The {node.kind}"
+
+
+def lacks_example(model: Model) -> Iterator[Remark]:
+    for node in model.of("media type", "parameter", "header"):
+        if "schema" in node.value and not node.value.keys() & {"example", "examples"}:
+            yield Remark(node.path, f"{naming(node)} has no example: give it one.")
+    for node in model.of("schema"):
+        component = node.path[:2] == ("components", "schemas") and len(node.path) == 3
+        if component and not node.value.keys() & {"example", "examples"}:
+            yield Remark(node.path, f"{naming(node)} has no example: give it `examples`.")
+
+
+def unused_component(model: Model) -> Iterator[Remark]:
+    used = Counter(used_components(model))
+    for section, components in mapping(model.content.get("components")).items():
+        for name in mapping(components):
+            path = ("components", str(section), str(name))
+            if path not in used:
+                yield Remark(path, f"Nothing refers to `{name}`: remove it, or use it.")
+
+
+def used_components(model: Model) -> Iterator[Path]:
+    for node in model.nodes:
+        if isinstance(node.value.get("$ref"), str):
+            yield tuple(tokens_of(node.value["$ref"])[:3])
+        if node.kind == "discriminator":
+            for target in node.members("mapping").values():
+                yield tuple(tokens_of(str(target))[:3])
+    for operation in model.operations:
+        for alternative in sequence(model.security(operation)[1]):
+            for name in mapping(alternative):
+                yield ("components", "securitySchemes", name)
+
+
+RULES: dict[str, Rule] = {
+    "version": version,
+    "unknown-field": unknown_field,
+    "reference": reference,
+    "schema": schema_keywords,
+    "operation-id": operation_id,
+    "tag": tag,
+    "path": path_template,
+    "path-parameter": path_parameter,
+    "repeated-parameter": repeated_parameter,
+    "security": security,
+    "link": link,
+    "example": example,
+    "default": default,
+    "required": required,
+    "problem": problem,
+    "description": description,
+    "summary": summary,
+    "missing-example": lacks_example,
+    "unused-component": unused_component,
+}

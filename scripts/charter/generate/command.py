@@ -1,0 +1,165 @@
+"""`charter generate`: writes `generated/` anew, checks that it is up to date, and loses no edit."""
+
+import difflib
+import hashlib
+import json
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import mkdtemp
+
+from charter.document import DocumentError
+from charter.generate.generator import Files, generate, generators
+
+COPY = "openapi.json"
+MANIFEST = "manifest.json"
+IGNORED = ("__pycache__", ".mypy_cache", ".ruff_cache")
+
+
+def run(
+    *,
+    document: Path,
+    out: Path,
+    check: bool = False,
+    force: bool = False,
+) -> int:
+    """The exit code: 0 when all is well, 1 when something is to be mended."""
+    try:
+        files = generate(relative(document))
+    except DocumentError as error:
+        print(f"charter: {error}", file=sys.stderr)
+        return 1
+    files[MANIFEST] = manifest(files)
+    return report_drift(files, out) if check else write(files, out, force)
+
+
+def write(files: Files, out: Path, force: bool) -> int:
+    """Replace the folder at once, unless somebody has edited it by hand."""
+    current = existing(out)
+    edited = edited_by_hand(current, files)
+    if edited and not force:
+        print(f"charter: {refusal(edited, current, files, out)}", file=sys.stderr)
+        return 1
+    if edited:
+        print(f"The edited files are kept in {relative(keep(edited, out))}.")
+    if current == files:
+        print(f"{relative(out)} is up to date.")
+        return 0
+    replace(files, out)
+    changed = sorted(name for name in files if current.get(name) != files[name])
+    gone = sorted(current.keys() - files.keys())
+    for name in [*changed, *gone]:
+        print(f"{'-' if name in gone else '+'} {relative(out)}/{name}")
+    return 0
+
+
+def report_drift(files: Files, out: Path) -> int:
+    """A diff from what is there to what should be there, and how to mend it."""
+    current = existing(out)
+    if current == files:
+        return 0
+    for name in sorted(current.keys() | files.keys()):
+        if current.get(name) != files.get(name) and name != MANIFEST:
+            there = current.get(name, "").splitlines(keepends=True)
+            wanted = files.get(name, "").splitlines(keepends=True)
+            path = f"{relative(out)}/{name}"
+            sys.stdout.writelines(difflib.unified_diff(there, wanted, path, f"{path} (generated)"))
+    print(
+        f"charter: {relative(out)} is not what the document says. Run `charter generate`.",
+        file=sys.stderr,
+    )
+    return 1
+
+
+def manifest(files: Files) -> str:
+    """What was written and by what, so that an edit by hand is recognised."""
+    digests = {name: digest(content) for name, content in files.items()}
+    return json.dumps({"generators": generators(), "files": digests}, indent=1) + "\n"
+
+
+def edited_by_hand(current: Files, files: Files) -> list[str]:
+    """The files that are not as they were written; without a manifest, all that would change."""
+    try:
+        written = dict(json.loads(current[MANIFEST])["files"])
+    except (ValueError, KeyError, TypeError):
+        written = {name: digest(content) for name, content in files.items()}
+    names = sorted(current.keys() - {MANIFEST})
+    return [name for name in names if digest(current[name]) != written.get(name)]
+
+
+def refusal(edited: list[str], current: Files, files: Files, out: Path) -> str:
+    """Where the first edit stands, and what to do about it."""
+    name = edited[0]
+    place = f"{relative(out)}/{name}"
+    if current.get(COPY) == files[COPY]:  # or a difference may be the document's
+        place += f":{first_difference(current[name], files.get(name, ''))}"
+    others = f" (and {len(edited) - 1} more)" if len(edited) > 1 else ""
+    return (
+        f"{place} was edited by hand{others}, and nothing was written."
+        " Move the edit to impl/ or to the document;"
+        " `charter generate --force` writes the folder anew and keeps a copy of the edited files."
+    )
+
+
+def first_difference(there: str, wanted: str) -> int:
+    pairs = zip(there.splitlines(), wanted.splitlines(), strict=False)
+    same = 0
+    for ours, theirs in pairs:
+        if ours != theirs:
+            break
+        same += 1
+    return same + 1
+
+
+def keep(edited: list[str], out: Path) -> Path:
+    """Copy the edited files beside the folder, where nothing overwrites them."""
+    kept = out.parent / ".data" / f"edited-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    for name in edited:
+        target = kept / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(out / name, target)
+    return kept
+
+
+def replace(files: Files, out: Path) -> None:
+    """Write a new folder beside the old one and exchange them: a failure leaves the old one."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    old = fresh.with_name(f"{fresh.name}-old")
+    try:
+        for name, content in files.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        fresh.chmod(0o755)
+        if out.exists():
+            out.rename(old)
+        fresh.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def existing(out: Path) -> Files:
+    if not out.exists():
+        return {}
+    paths = (path for path in out.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(out)): path.read_text(errors="replace")
+        for path in sorted(paths)
+        if not set(path.parts) & set(IGNORED)
+    }
+
+
+def digest(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def relative(path: Path) -> Path:
+    """The path as the caller would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

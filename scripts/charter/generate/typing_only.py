@@ -1,0 +1,306 @@
+"""A copy of the document that says of its schemas only what Python types can say.
+
+The document itself judges each request; constraints in the models would judge it again, and
+otherwise: Pydantic's e-mail addresses, integers and lengths are not JSON Schema's. Names are those
+of Python here, so that the generators have none to make up.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import jsonschema_rs
+
+from charter.generate.names import Names
+from charter.runtime.judge import BASE
+from charter.runtime.normal import DATA, DECLARED, METHODS, NAMED, resolve
+from charter.runtime.parameters import JSON
+from charter.runtime.views import either
+
+CONSTRAINTS = frozenset(
+    {
+        "contains", "dependentRequired", "dependentSchemas", "discriminator", "else",
+        "exclusiveMaximum", "exclusiveMinimum", "if", "maxContains", "maxItems", "maxLength",
+        "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties",
+        "minimum", "multipleOf", "not", "pattern", "propertyNames", "then", "unevaluatedItems",
+        "unevaluatedProperties", "uniqueItems",
+    }
+)  # fmt: skip
+ANNOTATIONS = frozenset(
+    {
+        "$comment", "contentEncoding", "contentMediaType", "contentSchema", "example", "examples",
+        "externalDocs", "nullable", "xml",
+    }
+)  # fmt: skip
+TYPING_FORMATS = frozenset({"binary", "date", "date-time", "uuid"})
+SCHEMAS = "#/components/schemas/"
+COMPONENT = re.compile(r"#/components/[^/]+/[^/]+")
+
+
+def typing_only(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """The typing copy of a document in its normal form."""
+    stripped: dict[str, Any] = Renamed(names).of(strip(either(document)))
+    stripped = inline(Simplified(stripped).of(stripped))
+    stripped["info"] = {"title": "-", "version": "-"}
+    stripped["tags"] = [{"name": module} for module in names.modules.values()]
+    for unused in ("webhooks", "security", "servers", "externalDocs"):
+        stripped.pop(unused, None)
+    stripped["paths"] = {keyed(path): item for path, item in stripped.get("paths", {}).items()}
+    for item in stripped["paths"].values():
+        if "query" in item:  # which the generators do not know: `RecordingParser` calls it back
+            item[next(method for method in METHODS if method not in item)] = item.pop("query")
+        for method in METHODS:
+            if method in item:
+                operation = item[method]
+                for unused in ("callbacks", "security", "servers"):
+                    operation.pop(unused, None)
+                operation["operationId"] = names.operations[operation["operationId"]]
+                operation["tags"] = [names.modules[operation["tags"][0]]]
+    return stripped
+
+
+def keyed(path: str) -> str:
+    """The path without what would cut it off in a reference."""
+    return path.replace("?", "/_query_/").replace("#", "/_fragment_/")
+
+
+def strip(node: Any, names: bool = False) -> Any:
+    if isinstance(node, list):
+        return [strip(child) for child in node]
+    if not isinstance(node, Mapping):
+        return node
+    made = {
+        name: child
+        if not names and name in DATA
+        else strip(child, names=not names and name in NAMED)
+        for name, child in node.items()
+        if names or not is_constraint(name, child)
+    }
+    if not names and isinstance(made.get("properties"), dict):
+        made["properties"] = {name: literal(child) for name, child in made["properties"].items()}
+    return made | {"format": "binary"} if not names and is_file(node) else made
+
+
+def literal(schema: Any) -> Any:
+    """A member that has one value alone is a Literal of that, and no enumeration."""
+    if isinstance(schema, dict) and isinstance(schema.get("enum"), list):
+        values = schema["enum"]
+        if len(values) == 1 and isinstance(values[0], str) and "x-enum-varnames" not in schema:
+            rest = {name: child for name, child in schema.items() if name != "enum"}
+            return {**rest, "const": values[0]}
+    return schema
+
+
+def is_file(schema: Mapping[str, Any]) -> bool:
+    """Whether a string is the bytes of something, as OpenAPI 3.1 writes `format: binary`."""
+    media_type = schema.get("contentMediaType")
+    if not isinstance(media_type, str) or schema.get("type") != "string":
+        return False
+    is_text = media_type.startswith("text/") or JSON.fullmatch(media_type) is not None
+    return not is_text and schema.get("contentEncoding", "binary") == "binary"
+
+
+def is_constraint(name: str, value: Any) -> bool:
+    if name == "format":
+        return value not in TYPING_FORMATS
+    if name == "default" and value is None:
+        return True  # so it is without one
+    if name == "const":
+        return isinstance(value, list | Mapping)
+    if name.startswith("x-"):
+        return name not in ("x-enum-varnames", DECLARED)
+    # `additionalProperties: false` forbids, a schema there types
+    forbids = name == "additionalProperties" and value is False
+    return forbids or name in CONSTRAINTS or name in ANNOTATIONS
+
+
+class Renamed:
+    """Gives the named schemas the names of their classes."""
+
+    def __init__(self, names: Names) -> None:
+        self.references = {
+            f"{SCHEMAS}{name.replace('~', '~0').replace('/', '~1')}": f"{SCHEMAS}{class_name}"
+            for name, class_name in names.schemas.items()
+        }
+        self.names = names
+
+    def of(self, document: dict[str, Any]) -> dict[str, Any]:
+        renamed: dict[str, Any] = self._node(document)
+        schemas = renamed.get("components", {}).get("schemas")
+        if schemas is not None:
+            renamed["components"]["schemas"] = {
+                self.names.schemas[name]: schema for name, schema in schemas.items()
+            }
+        return renamed
+
+    def _node(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self._node(child) for child in node]
+        if not isinstance(node, dict):
+            return node
+        made = {name: self._node(child) for name, child in node.items()}
+        reference = made.get("$ref")
+        if isinstance(reference, str):
+            component = COMPONENT.match(reference)
+            whole = component[0] if component else ""
+            rest = reference.removeprefix(whole)
+            made["$ref"] = self.references.get(whole, whole) + unquote(rest)
+        return made
+
+
+class Simplified:
+    """What Python's types can't say as JSON Schema does: mypy would refuse the models."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self.registry = jsonschema_rs.Registry([(BASE, dict(document))])
+
+    def of(self, node: Any, *, named: bool = False) -> Any:
+        if isinstance(node, list):
+            return [self.of(child) for child in node]
+        if not isinstance(node, dict):
+            return node
+        if named:
+            return {name: self.of(child) for name, child in node.items()}
+        if "default" in node and not self._admits(node, node["default"]):
+            node = {name: child for name, child in node.items() if name != "default"}
+        if isinstance(node.get("allOf"), list) and self._overrides(node):
+            node = self._flat(node)
+        return {name: self.of(child, named=name in NAMED) for name, child in node.items()}
+
+    def _admits(self, schema: Mapping[str, Any], default: Any) -> bool:
+        """Whether a default keeps to its own schema: a model would refuse another one."""
+        try:
+            return jsonschema_rs.Draft202012Validator(
+                absolute(schema), registry=self.registry, validate_formats=True
+            ).is_valid(default)
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+            return False
+
+    def _overrides(self, schema: Mapping[str, Any]) -> bool:
+        """Whether two of the parts declare the same member: a class can't narrow its base's."""
+        seen: set[str] = set()
+        for part in self._parts(schema):
+            members = members_of(part)
+            if seen & members.keys():
+                return True
+            seen |= members.keys()
+        return False
+
+    def _flat(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """One object with the members of all parts; the last declaration of each stands."""
+        parts = list(self._parts(schema))
+        properties = {name: child for part in parts for name, child in members_of(part).items()}
+        kept = {name: child for name, child in schema.items() if name in ("title", "description")}
+        required = list(dict.fromkeys(name for part in parts for name in part.get("required", ())))
+        return {**kept, "type": "object", "properties": properties, "required": required}
+
+    def _parts(self, schema: Any, seen: set[int] | None = None) -> Iterator[Mapping[str, Any]]:
+        """All that `allOf` makes a schema of, itself last; what is there again has no parts."""
+        seen = set() if seen is None else seen
+        schema = resolve(self.document, schema)
+        if not isinstance(schema, Mapping):
+            return
+        if id(schema) not in seen:
+            seen.add(id(schema))
+            for part in schema.get("allOf", ()):
+                yield from self._parts(part, seen)
+        yield schema
+
+
+def members_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    members = schema.get("properties")
+    return members if isinstance(members, dict) else {}
+
+
+def absolute(node: Any) -> Any:
+    """A schema of the document that may stand anywhere."""
+    if isinstance(node, list):
+        return [absolute(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    made = {name: absolute(child) for name, child in node.items()}
+    if isinstance(made.get("$ref"), str):
+        made["$ref"] = BASE + made["$ref"]
+    return made
+
+
+def inline(document: Any) -> Any:
+    """Write out where they are used the named schemas that are no classes in Python.
+
+    `Email` is a `str` and `Tags` a `list[str]`: a class around each would be in everybody's way.
+    """
+    schemas: dict[str, Any] = document.get("components", {}).get("schemas", {})
+    plain = {f"{SCHEMAS}{name}": node for name, node in schemas.items() if not is_class(node)}
+    plain |= elsewhere(document)
+    recursive = {reference for reference in plain if reaches(reference, plain)}
+    plain = {name: node for name, node in plain.items() if name not in recursive}
+
+    def written_out(node: Any) -> Any:
+        if isinstance(node, list):
+            return [written_out(child) for child in node]
+        if not isinstance(node, dict):
+            return node
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference in plain:
+            target = plain[reference]
+            siblings = {name: child for name, child in node.items() if name != "$ref"}
+            return written_out({**target, **siblings} if isinstance(target, dict) else siblings)
+        return {name: written_out(child) for name, child in node.items()}
+
+    result = written_out(document)
+    for reference in plain:
+        if COMPONENT.fullmatch(reference):
+            del result["components"]["schemas"][reference.rpartition("/")[2]]
+    return result
+
+
+def elsewhere(document: Any) -> dict[str, Any]:
+    """What references name that is no component by itself, and no class where it stands."""
+    found: dict[str, Any] = {}
+    for reference in references(document):
+        if COMPONENT.fullmatch(reference):
+            continue
+        target = resolve(document, {"$ref": reference})
+        if reference.startswith("#/components/") or DECLARED in reference or not is_class(target):
+            found[reference] = target
+    return found
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for child in node:
+            yield from references(child)
+    elif isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for child in node.values():
+            yield from references(child)
+
+
+def reaches(reference: str, plain: Mapping[str, Any]) -> bool:
+    """Whether a schema is part of itself."""
+    waiting = [plain[reference]]
+    seen: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            target = node.get("$ref")
+            if target == reference:
+                return True
+            if isinstance(target, str) and target in plain and target not in seen:
+                seen.add(target)
+                waiting.append(plain[target])
+            waiting.extend(node.values())
+    return False
+
+
+def is_class(schema: Any) -> bool:
+    """Whether a schema becomes a class: an object, an enumeration, a choice."""
+    if not isinstance(schema, Mapping):
+        return False
+    shapes = {"allOf", "anyOf", "enum", "oneOf", "properties"}
+    return bool(shapes & schema.keys()) or schema.get("type") == "object"

@@ -1,0 +1,324 @@
+"""Answers made from the document: its examples, or values that its schemas admit."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from random import Random
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from charter.mock.memory.envelopes import last_pages
+from charter.mock.memory.merging import OWN
+from charter.mock.prefer import NotPreferable, Prefer
+from charter.mock.samples import Impossible, Values, sequences
+from charter.mock.samples.sequences import is_sequential
+from charter.mock.samples.texts import text
+from charter.runtime import Contract, Operation
+from charter.runtime.judge import pointer
+from charter.runtime.parameters import Parameter, header_faults
+from charter.runtime.parts import essence
+from charter.runtime.replies import ContentSpec, ResponseSpec, header_text
+from charter.runtime.shapes import Shape
+from charter.runtime.views import Direction
+
+PROBLEM = "application/problem+json"
+NOTE = "Charter-Note"
+"""The header that says what of an answer isn't as it should be, and why."""
+LONGEST_NOTE = 500
+SERVERS = frozenset(
+    {
+        "connection", "content-encoding", "content-length", "date", "keep-alive", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+"""Headers that say how an answer is sent, which the server knows, and an example doesn't."""
+USUAL = {
+    "etag": '"1"',
+    "last-modified": "Mon, 23 Nov 2026 08:30:00 GMT",
+    "link": '</>; rel="self"',
+    "location": "/",
+    "retry-after": "120",
+    "www-authenticate": "Bearer",
+}
+"""What a header says whose own examples say nothing."""
+TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+"""What a header may be called (RFC 9110 section 5.1)."""
+STATUSES = frozenset({"code", "errorcode", "httpstatus", "status", "statuscode"})
+"""What the status of a refusal is called in its body."""
+REASONS = frozenset({"detail", "details", "error", "errormessage", "message", "reason", "title"})
+"""What its reason is called."""
+INTERIM = range(100, 200)
+"""Statuses that another one follows (RFC 9110 section 15.2)."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What could end a line of the console, or a header."""
+ABSENT: Any = object()
+
+
+class NotAcceptable(Exception):
+    """None of the media types of a response is one that the client takes; names them."""
+
+
+class Answers:
+    """Makes the answers of all operations."""
+
+    def __init__(self, contract: Contract, random: Random) -> None:
+        self.contract = contract
+        self.values = Values(contract.judge)
+        self.random = random
+
+    def preferred(self, operation: Operation, prefer: Prefer) -> tuple[int, ResponseSpec]:
+        """The status to answer with, and what is promised of it. Raises NotPreferable."""
+        if prefer.code is None:
+            success = final(operation)
+            return status_of(success), success
+        promise = operation.promise(prefer.code)
+        if promise is None or prefer.code in INTERIM:
+            declared = ", ".join([*map(str, sorted(operation.promises)), *sorted(operation.ranges)])
+            raise NotPreferable(f"{operation.id} declares no {prefer.code}, but {declared}.")
+        return prefer.code, promise
+
+    def answer(
+        self,
+        request: Request,
+        status: int,
+        promise: ResponseSpec,
+        prefer: Prefer,
+        *,
+        body: Any = ABSENT,
+        headers: Mapping[str, str] | None = None,
+        why: str = "",
+    ) -> Response:
+        """The response, with the body that is given or an example; a refusal says why.
+
+        Raises NotAcceptable or NotPreferable.
+        """
+        given = dict(self.headers(promise)) | dict(headers or {})
+        if not promise.contents or status in (204, 205, 304):
+            return Response(status_code=status, headers=given)
+        media_type, content = self.negotiate(request, promise)
+        if body is ABSENT:
+            body = self.example(content, prefer)
+            if status >= 400 and prefer.example is None:
+                body = self.refusal(content, body, status, why)
+            given |= self.note(content, body)
+        return Response(written(body, content), status, given, concrete(media_type))
+
+    def negotiate(self, request: Request, promise: ResponseSpec) -> tuple[str, ContentSpec]:
+        """What of a promise with contents is sent. Raises NotAcceptable."""
+        return negotiated(promise, ",".join(request.headers.getlist("accept")))
+
+    def example(self, content: ContentSpec, prefer: Prefer) -> Any:
+        """The named example, or the first, or one that is made. Raises NotPreferable."""
+        node = self.contract.judge.at(content.place)
+        named = node.get("examples", {})
+        if prefer.example is not None:
+            if prefer.example not in named:
+                known = ", ".join(named) or "none"
+                raise NotPreferable(f"There is no example {prefer.example} here, but {known}.")
+            return shown(self.contract.judge.resolve(named[prefer.example]), None)
+        if prefer.dynamic and content.schema_place:
+            return self.made(content, self.random)
+        for example in self.declared(node):
+            if self.fits(content, example):
+                return example
+        return self.made(content, None)
+
+    def declared(self, node: Mapping[str, Any]) -> Iterator[Any]:
+        if "example" in node:
+            yield node["example"]
+        for example in node.get("examples", {}).values():
+            value = shown(self.contract.judge.resolve(example), ABSENT)
+            if value is not ABSENT:
+                yield value
+
+    def refusal(self, content: ContentSpec, body: Any, status: int, why: str) -> Any:
+        """A body that was made up, with the status and the reason in it, by their usual names."""
+        is_made = next(self.declared(self.contract.judge.at(content.place)), ABSENT) is ABSENT
+        if not is_made or not content.is_json or not isinstance(body, dict):
+            return body
+        shape = Shape(self.contract.judge, self.contract.judge.at(content.schema_place or ""))
+        for name in body:
+            word = re.sub(r"[\W_]", "", name).lower()
+            said = status if word in STATUSES else (why or phrase(status))
+            is_shown = any(part.keys() & set(OWN) for part in shape.member(name).parts)
+            told = {**body, name: said}
+            if word in STATUSES | REASONS and not is_shown and content.validator.is_valid(told):
+                body = told
+        return body
+
+    def note(self, content: ContentSpec, body: Any) -> dict[str, str]:
+        """What the author of a document is told of an example that its own schema refuses."""
+        if self.fits(content, body):
+            return {}
+        fault = next(content.faults(written(body, content)))
+        said = f"the schema doesn't admit this: {fault.pointer} {fault.detail}".replace("  ", " ")
+        return {NOTE: one_line(said[:LONGEST_NOTE])}
+
+    def fits(self, content: ContentSpec, value: Any) -> bool:
+        if isinstance(value, list) and (place := self.item_place(content)):
+            judge = self.contract.judge.validator(place, Direction.RESPONSE)
+            return all(map(judge.is_valid, value))
+        if content.is_json:
+            return content.validator.is_valid(value)
+        return not any(content.faults(written(value, content)))
+
+    def made(self, content: ContentSpec, random: Random | None) -> Any:
+        if content.schema_place is None:
+            place = self.item_place(content)
+            return "text" if place is None else [self.item(place, random)]
+        if random is not None:
+            with contextlib.suppress(Impossible):
+                value = self.values.dynamic(content.schema_place, Direction.RESPONSE, random)
+                return last_page(content, value, None)
+        try:
+            value = self.values.example(content.schema_place, Direction.RESPONSE)
+        except Impossible as impossible:
+            return impossible.nearest  # the schema contradicts itself: nothing would fit
+        return last_page(content, value, content.shape)
+
+    def item_place(self, content: ContentSpec) -> str | None:
+        """Where the schema of one item stands, if the body is a sequence of items."""
+        place = f"{content.place}/itemSchema"
+        is_known = is_sequential(content.media_type) and self.contract.judge.has(place)
+        return place if is_known else None
+
+    def item(self, place: str, random: Random | None) -> Any:
+        try:
+            if random is not None:
+                return self.values.dynamic(place, Direction.RESPONSE, random)
+            return self.values.example(place, Direction.RESPONSE)
+        except Impossible as impossible:
+            return impossible.nearest
+
+    def headers(self, promise: ResponseSpec) -> Iterator[tuple[str, str]]:
+        for header in promise.headers:
+            if header.name.lower() in SERVERS or not TOKEN.fullmatch(header.name):
+                continue
+            with contextlib.suppress(Impossible):
+                yield header.name, one_line(header_text(self.header(promise, header)))
+
+    def header(self, promise: ResponseSpec, header: Parameter) -> Any:
+        """The value of a header: an example, or what such a header usually says.
+
+        Raises Impossible.
+        """
+        judge = self.contract.judge
+        place = judge.locate(f"{promise.place}/headers{pointer(header.name)}")
+        for example in self.declared(judge.at(place)):
+            return example
+        schema = f"{place}/schema"
+        usual = USUAL.get(header.name.lower(), "")
+        if not judge.has(schema):
+            return usual or text({}, header.name, None)
+        is_shown = any(part.keys() & set(OWN) for part in header.style.shape.parts)
+        if usual and not is_shown and not any(header_faults(header, usual)):
+            return usual
+        return self.values.example(schema, Direction.RESPONSE)
+
+
+def last_page(content: ContentSpec, value: Any, shape: Shape | None) -> Any:
+    """What was made up, without a next page that was, too, if its schema lets it be.
+
+    What `shape` has examples for is not made up.
+    """
+    found = last_pages(value, shape) if content.is_json else iter(())
+    return next(filter(content.validator.is_valid, found), value)
+
+
+def shown(example: Mapping[str, Any], otherwise: Any) -> Any:
+    """The value of an example, which may be `dataValue` from 3.2 on."""
+    return example.get("value", example.get("dataValue", otherwise))
+
+
+def one_line(text: str) -> str:
+    """What a header can hold: ASCII without controls, which would end it."""
+    return CONTROL.sub(" ", text.strip()).encode("ascii", "replace").decode()
+
+
+def phrase(status: int) -> str:
+    """What a status is called, if it is anybody's."""
+    known = {one.value: one.phrase for one in HTTPStatus}
+    return known.get(status, "Refused")
+
+
+def final(operation: Operation) -> ResponseSpec:
+    """The success that ends the request, which no interim one does."""
+    if not is_interim(operation.success):
+        return operation.success
+    found = [*operation.promises.values(), *operation.ranges.values()]
+    return min(found, key=lambda promise: (is_interim(promise), promise.status))
+
+
+def is_interim(promise: ResponseSpec) -> bool:
+    return promise.status.startswith("1")
+
+
+def status_of(promise: ResponseSpec) -> int:
+    if is_interim(promise):
+        return 200  # there is nothing else: a client would wait forever
+    if promise.status.isdecimal():
+        return int(promise.status)
+    return int(promise.status[0]) * 100 if promise.status != "default" else 200
+
+
+def negotiated(promise: ResponseSpec, accept: str) -> tuple[str, ContentSpec]:
+    """The declared media type that the client likes best (RFC 9110 section 12.5.1).
+
+    Where it likes several, it is the first JSON among them, which alone can be made and remembered.
+    """
+    ranges = [weighed(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
+    best: tuple[float, bool, str] | None = None
+    for media_type, content in promise.contents.items():
+        plain = essence(media_type)
+        # the most specific range that covers it counts
+        weights = sorted(
+            (not wanted.startswith("*/"), not wanted.endswith("/*"), weight)
+            for wanted, weight in ranges
+            if covers(wanted, plain)
+        )
+        weight = weights[-1][2] if weights else 0.0
+        if weight > 0 and (best is None or (weight, content.is_json) > best[:2]):
+            best = (weight, content.is_json, media_type)
+    if best is None:
+        raise NotAcceptable(", ".join(promise.contents))
+    return best[2], promise.contents[best[2]]
+
+
+def weighed(part: str) -> tuple[str, float]:
+    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                return name, float(value)
+            except ValueError:
+                return name, 1.0
+    return name, 1.0
+
+
+def covers(wanted: str, media_type: str) -> bool:
+    main = media_type.partition("/")[0]
+    is_range = media_type.endswith("/*")
+    same_main = wanted.partition("/")[0] == main
+    return wanted in ("*/*", f"{main}/*", media_type) or (is_range and (main == "*" or same_main))
+
+
+def concrete(media_type: str) -> str:
+    """A media type that can be sent, for a range."""
+    if media_type == "*/*":
+        return "application/octet-stream"
+    return media_type.replace("text/*", "text/plain").replace("/*", "/octet-stream")
+
+
+def written(body: Any, content: ContentSpec) -> bytes:
+    if content.is_json:
+        return json.dumps(body, ensure_ascii=False).encode()
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, list) and is_sequential(content.media_type):
+        return sequences.written(body, content.media_type).encode()
+    return json.dumps(body, ensure_ascii=False).encode()

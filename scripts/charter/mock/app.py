@@ -1,0 +1,316 @@
+"""The application of `charter mock`: judges every request by the document, and answers from it."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from charter.mock.answers import (
+    ABSENT,
+    CONTROL,
+    LONGEST_NOTE,
+    NOTE,
+    PROBLEM,
+    Answers,
+    NotAcceptable,
+    one_line,
+)
+from charter.mock.memory import Memory
+from charter.mock.memory.remembering import NotRemembered, Recalled, Remembering, Written
+from charter.mock.prefer import NotPreferable, Prefer, parse
+from charter.runtime import (
+    Contract,
+    Operation,
+    RequestRefused,
+    ResponseViolation,
+    Unauthenticated,
+)
+from charter.runtime import paths as templates
+from charter.runtime.inputs import RequestReader
+from charter.runtime.parts import essence
+from charter.runtime.replies import ResponseSpec
+from charter.runtime.routing import Address
+
+BODY_LIMIT = 10_000_000
+OWN_QUERY = {"__code": "code", "__example": "example", "__dynamic": "dynamic"}
+"""The preferences of a client that can't set headers, as in a browser's address."""
+
+
+log = logging.getLogger("charter.mock")
+
+
+class Mock:
+    """An ASGI application that keeps one document."""
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        *,
+        memory: Memory | None = None,
+        dynamic: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        """`memory` outlives an edit of the document; without one nothing is remembered."""
+        random = Random(seed)
+        self.contract = Contract(document, body_limit=BODY_LIMIT, on_violation=pass_over)
+        self.dynamic = dynamic
+        self.answers = Answers(self.contract, random)
+        self.remembering = (
+            Remembering(self.contract, self.answers, memory, random) if memory is not None else None
+        )
+        self.operations: dict[str, dict[str, Operation]] = {}
+        """By what a request shows of their path, and their method."""
+        for operation in self.contract.operations.values():
+            methods = self.operations.setdefault(templates.template_key(operation.path), {})
+            methods[operation.method] = operation
+        self.addresses = {
+            names: Address(self.contract, names, OWN_QUERY)
+            for names in set(self.contract.sharing.values())
+        }
+        self.paths = [
+            (templates.pattern(path), path) for path in templates.ordered(self.operations)
+        ]
+        self.named_patterns = {
+            operation.path: templates.named_pattern(operation.path)
+            for operation in self.contract.operations.values()
+        }
+        self.readers: dict[str, RequestReader] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        response = await self.respond(request)
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Expose-Headers"] = "*"
+        if request.method == "HEAD":
+            response = Response(status_code=response.status_code, headers=dict(response.headers))
+        path = quote(request.scope["path"], safe="/:@!$&'()*+,;=")  # which forges no line
+        why = CONTROL.sub(" ", getattr(request.state, "why", ""))
+        log.info("%s %s %s %s", request.method, path, response.status_code, why)
+        await response(scope, receive, send)
+
+    # -- which operation --------------------------------------------------------------------------
+
+    async def respond(self, request: Request) -> Response:
+        path = request.scope["path"]
+        for pattern, template_key in self.paths:
+            if pattern.fullmatch(path) is None:
+                continue
+            operations = self.operations[template_key]
+            is_preflight = "access-control-request-method" in request.headers
+            if request.method in operations and not is_preflight:
+                return await self.operate(request, operations[request.method])
+            if request.method == "HEAD" and "GET" in operations:
+                return await self.operate(request, operations["GET"])
+            return self.other_method(request, list(operations))
+        request.state.why = "the document has no such path"
+        return problem(404, f"The document has no path {path}.")
+
+    def other_method(self, request: Request, methods: list[str]) -> Response:
+        allow = ", ".join([*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
+        if request.method == "OPTIONS":
+            return Response(
+                status_code=204,
+                headers={
+                    "Allow": allow,
+                    "Access-Control-Allow-Methods": allow,
+                    "Access-Control-Allow-Headers": request.headers.get(
+                        "access-control-request-headers", "*"
+                    ),
+                },
+            )
+        detail = f"The document has no {request.method} here, but {allow}."
+        request.state.why = detail
+        return problem(405, detail, headers={"Allow": allow})
+
+    # -- one operation ----------------------------------------------------------------------------
+
+    async def operate(self, request: Request, operation: Operation) -> Response:
+        request.state.why = operation.id
+        matched = self.named_patterns[operation.path].fullmatch(request.scope["path"])
+        request.scope["path_params"] = matched.groupdict() if matched else {}
+        try:
+            return await self.answer_of_any(request, operation)
+        except Unauthenticated as refused:
+            headers = {"WWW-Authenticate": ", ".join(refused.challenges)}
+            request.state.why = str(refused)
+            operation = self.contract.operations[refused.operation_id]
+            return self.refuse(request, operation, 401, refused.detail, headers=headers)
+        except RequestRefused as refused:
+            request.state.why = f"{refused} {explained(refused.faults)}"
+            operation = self.contract.operations[refused.operation_id]
+            return self.refuse(
+                request, operation, refused.status, refused.detail, faults=refused.faults
+            )
+        except NotRemembered as refused:
+            request.state.why = f"{operation.id}: {refused.detail}"
+            return self.refuse(request, operation, refused.status, refused.detail)
+        except NotPreferable as error:
+            request.state.why = f"{operation.id}: {error}"
+            return problem(400, str(error))
+        except NotAcceptable as error:
+            request.state.why = f"{operation.id}: {error} is not acceptable"
+            return problem(406, f"The operation answers with {error}.")
+
+    async def answer_of_any(self, request: Request, operation: Operation) -> Response:
+        """The answer of the operation, or of another one that has its method and address."""
+
+        async def attempt(name: str) -> Response:
+            request.state.why = name
+            return await self.attempt(request, self.contract.operations[name])
+
+        if operation.id not in self.contract.sharing:
+            return await attempt(operation.id)
+        address = self.addresses[self.contract.sharing[operation.id]]
+        return await address.answer(request, attempt)
+
+    async def attempt(self, request: Request, operation: Operation) -> Response:
+        prefer = self.prefer(request)
+        await self.contract.credentials(operation.id)(request)
+        values = await self.read(request, operation)
+        return await self.answer(request, operation, prefer, values)
+
+    def prefer(self, request: Request) -> Prefer:
+        headers = request.headers.getlist("prefer")
+        headers += [
+            f'{ours}="{request.query_params[name]}"'
+            for name, ours in OWN_QUERY.items()
+            if name in request.query_params
+        ]
+        return parse(headers)
+
+    async def read(self, request: Request, operation: Operation) -> dict[tuple[str, str], Any]:
+        """The judged values of a request, by place and name. Raises RequestRefused."""
+        if operation.id not in self.readers:
+            self.readers[operation.id] = self.contract.reader(operation.id, OWN_QUERY)
+        reader = self.readers[operation.id]
+        values = await reader.read(request)
+        return dict(zip(reader.places, values, strict=True))
+
+    async def answer(
+        self,
+        request: Request,
+        operation: Operation,
+        prefer: Prefer,
+        values: Mapping[tuple[str, str], Any],
+    ) -> Response:
+        status, promise = self.answers.preferred(operation, prefer)
+        is_json = True
+        if promise.contents:  # who gets no answer has changed nothing
+            is_json = self.answers.negotiate(request, promise)[1].is_json
+        recalled = None
+        if self.remembering is not None and prefer == Prefer() and status < 400:
+            media_type = essence(request.headers.get("content-type", ""))
+            reader = self.readers[operation.id]
+            address = f"{request.url.scheme}://{request.url.netloc}"
+            recalled = self.remembering.recall(
+                Written(operation, values, reader, media_type, address)
+            )
+        if recalled is not None and not is_json and recalled.body is not ABSENT:
+            recalled = replace(recalled, body=ABSENT, why="what is remembered is JSON")
+        varied = replace(prefer, dynamic=prefer.dynamic or self.dynamic)
+        if recalled is None:
+            response = self.answers.answer(request, status, promise, varied)
+        else:
+            response = self.recalled(request, status, promise, recalled, varied)
+        if NOTE in response.headers:
+            request.state.why += f": {response.headers[NOTE]}"
+        if prefer.applied:
+            response.headers["Preference-Applied"] = prefer.applied
+        return response
+
+    def recalled(
+        self,
+        request: Request,
+        status: int,
+        promise: ResponseSpec,
+        recalled: Recalled,
+        prefer: Prefer,
+    ) -> Response:
+        """The answer of what is remembered, which says where it is an example's after all."""
+        response = self.answers.answer(
+            request,
+            status,
+            promise,
+            prefer,
+            body=recalled.body,
+            headers=recalled.headers,
+        )
+        if recalled.is_last_page and not requires_link(promise):
+            del response.headers["link"]  # of an example: there is no other page
+        if recalled.note and response.body:
+            response.headers[NOTE] = one_line(recalled.note[:LONGEST_NOTE])
+        return response
+
+    def refuse(
+        self,
+        request: Request,
+        operation: Operation,
+        status: int,
+        detail: str,
+        *,
+        faults: Any = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """As the document says that the operation refuses; as a problem where it says nothing."""
+        declared = declared_refusal(operation, status)
+        if declared is None:
+            return problem(status, detail, faults, headers)
+        status, promise = declared
+        ours = problem(status, detail, faults, headers)
+        ours.headers.update(dict(self.answers.headers(promise)) | dict(headers or {}))
+        if PROBLEM in promise.contents and not list(promise.faults(ours)):
+            return ours
+        try:
+            return self.answers.answer(
+                request, status, promise, Prefer(), headers=headers, why=detail
+            )
+        except NotAcceptable:
+            return ours
+
+
+def declared_refusal(operation: Operation, status: int) -> tuple[int, ResponseSpec] | None:
+    """The declared response for a refusal: of its status, or of one that says nearly the same."""
+    similar = {400: (400, 422), 422: (422, 400), 413: (413, 400), 415: (415, 400)}
+    for wanted in similar.get(status, (status,)):
+        promise = operation.promise(wanted)
+        if promise is not None:
+            return wanted, promise
+    return None
+
+
+def problem(
+    status: int,
+    detail: str,
+    faults: Any = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if faults:
+        body["errors"] = [fault.as_json() for fault in faults]
+    return JSONResponse(body, status, headers, PROBLEM)
+
+
+def requires_link(promise: ResponseSpec) -> bool:
+    return any(header.required for header in promise.headers if header.name.lower() == "link")
+
+
+def explained(faults: Any) -> str:
+    return "; ".join(f"{fault.place} {fault.pointer} {fault.detail}".strip() for fault in faults)
+
+
+def pass_over(violation: ResponseViolation) -> None:
+    """The mock looks at its answers itself."""

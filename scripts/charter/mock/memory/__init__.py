@@ -1,0 +1,200 @@
+"""What was written to collections, and which paths of a document are their members'."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain, count, islice
+from operator import attrgetter
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from charter.mock.memory import envelopes
+from charter.mock.memory.envelopes import Envelope, plain, words
+from charter.mock.samples.texts import texts
+from charter.runtime import Contract, Operation
+from charter.runtime import paths as templates
+from charter.runtime.judge import Judge
+from charter.runtime.parameters import Parameter
+from charter.runtime.replies import ContentSpec
+from charter.runtime.shapes import Shape
+
+MOST = 10_000
+"""Objects of one collection; the oldest go."""
+
+ATTEMPTS = 10
+"""New identities that are made to a pattern, until another kind is tried."""
+
+Stored = OrderedDict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A collection and its members, as their paths tell: `/pets` and `/pets/{petId}`."""
+
+    collection: str
+    member: str
+    shown: Operation
+    """What shows a whole member."""
+    envelope: Envelope
+    """How it does."""
+    identifier: str
+    """The member's property that its path names."""
+    parameter: Parameter
+    """What names it there."""
+
+    def leads_to(self, identity: object) -> bool:
+        """Whether the member's path admits an identity."""
+        text = self.parameter.style.shape.value(str(identity))
+        return self.parameter.validator.is_valid(text)
+
+
+@dataclass
+class Memory:
+    """The objects of every collection that was written to; others show their examples."""
+
+    collections: dict[str, Stored] = field(default_factory=dict)
+    """By the path of the collection, its own parameters filled in."""
+
+    def is_untouched(self, path: str) -> bool:
+        return path not in self.collections
+
+    def of(self, path: str) -> Stored:
+        return self.collections.setdefault(path, OrderedDict())
+
+    def put(self, path: str, identity: str, value: dict[str, Any]) -> None:
+        stored = self.of(path)
+        stored[identity] = value
+        while len(stored) > MOST:
+            stored.popitem(last=False)
+
+
+def resources(contract: Contract) -> dict[str, Resource]:
+    """By the path of the collection and by that of the member."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in filter(attrgetter("is_plain"), contract.operations.values()):
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    found: dict[str, Resource] = {}
+    for member in by_path:
+        collection, _, last = member.rpartition("/")
+        if not re.fullmatch(r"\{[^{}]*\}", last):
+            continue
+        for path in [collection] if collection in by_path else elsewhere(by_path, collection):
+            resource = resource_of(contract.judge, by_path, path, collection, member)
+            if resource is not None:
+                found[path] = found[member] = resource
+    return found
+
+
+def elsewhere(by_path: Mapping[str, Any], collection: str) -> Iterator[str]:
+    """`/me/playlists`, where there is `/playlists/{id}`, and neither `/playlists` nor
+    `/me/playlists/{id}`."""
+    word = collection.rpartition("/")[2]
+    if word and not templates.names(collection):
+        with_members = {path.rpartition("/")[0] for path in by_path if path.endswith("}")}
+        for path, operations in by_path.items():
+            if path.endswith(f"/{word}") and "POST" in operations and path not in with_members:
+                yield path
+
+
+def resource_of(
+    judge: Judge,
+    by_path: Mapping[str, Mapping[str, Operation]],
+    path: str,
+    collection: str,
+    member: str,
+) -> Resource | None:
+    parameter = parameter_of(by_path[member].values(), templates.names(member)[-1])
+    operations = [by_path[member].get(method) for method in ("GET", "PUT", "PATCH")]
+    for operation in (*operations, by_path[path].get("POST")):
+        content = json_content(operation) if operation is not None else None
+        if operation is None or content is None or content.schema_place is None:
+            continue
+        for envelope in envelopes.of_one(shape_of(judge, content), collection):
+            identifier = identifier_of(parameter.name, collection, envelope.shape)
+            if envelope.shape.is_object and identifier is not None:
+                return Resource(collection, member, operation, envelope, identifier, parameter)
+        if operation.method == "GET":
+            return None  # it shows something else
+    return None
+
+
+def parameter_of(operations: Iterable[Operation], name: str) -> Parameter:
+    found = (item for operation in operations for item in operation.parameters)
+    return next(item for item in found if (item.place, item.name) == ("path", name))
+
+
+def json_content(operation: Operation) -> ContentSpec | None:
+    """The JSON that an operation answers with when it succeeds."""
+    contents = operation.success.contents.values()
+    return next((content for content in contents if content.is_json), None)
+
+
+def shape_of(judge: Judge, content: ContentSpec) -> Shape:
+    return Shape(judge, judge.at(content.schema_place) if content.schema_place else True)
+
+
+def identifier_of(parameter: str, collection: str, shape: Shape) -> str | None:
+    """The property that a path's parameter means: of its name, or of its last word, or `id`."""
+    names = {plain(name): name for name in sorted(shape.names)}
+    wanted = plain(parameter)
+    singular = plain(collection.rpartition("/")[2]).removesuffix("s")
+    last = (words(parameter) or [""])[-1]
+    candidates = [wanted, wanted.removeprefix(singular), last, "id", "uuid", "slug"]
+    return next((names[name] for name in candidates if name in names), None)
+
+
+def filled(path: str, values: Mapping[str, Any]) -> str:
+    """A path with its parameters."""
+    return templates.TEMPLATE.sub(lambda match: str(values.get(match[1], match[0])), path)
+
+
+class Identities:
+    """New identities, of the type that a schema asks for."""
+
+    def __init__(self, random: Random) -> None:
+        self.random = random
+
+    def candidates(
+        self, resource: Resource, said: Mapping[str, Any], taken: Stored
+    ) -> list[str | int]:
+        """Some that nobody has: those that the member's path admits first."""
+        member = resource.envelope.shape.member(resource.identifier)
+        parts = [*member.parts, *resource.parameter.style.shape.parts]
+        found = self.likely(resource.identifier, Shape(member.judge, *parts), said, taken)
+        return sorted(found, key=lambda identity: not resource.leads_to(identity))
+
+    def likely(
+        self, identifier: str, shape: Shape, said: Mapping[str, Any], taken: Stored
+    ) -> Iterator[str | int]:
+        number = len(taken) + 1
+        while str(number) in taken:
+            number += 1
+        if "integer" in shape.types or "number" in shape.types:
+            yield number
+        if "slug" in words(identifier) and (slug := slug_of(said)):
+            numbered = (f"{slug}-{number}" for number in count(2))
+            yield next(found for found in chain([slug], numbered) if found not in taken)
+        for part in shape.parts:
+            if "pattern" in part:
+                matching = islice(texts(part, "", self.random), ATTEMPTS)
+                yield from (found for found in matching if found not in taken)
+        unique = str(UUID(int=self.random.getrandbits(128), version=4))
+        while unique in taken:  # the same seed again, after an edit of the document
+            unique = str(UUID(int=self.random.getrandbits(128), version=4))
+        yield unique
+        yield str(number)
+        yield "".join(self.random.choices("abcdefghijkmnpqrstuvwxyz23456789", k=12))
+        yield number
+
+
+def slug_of(said: Mapping[str, Any]) -> str:
+    """What a title or a name is in a path."""
+    title = said.get("title") or said.get("name") or ""
+    return re.sub("[^a-z0-9]+", "-", str(title).lower()).strip("-")
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

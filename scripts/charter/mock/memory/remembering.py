@@ -1,0 +1,483 @@
+"""What is remembered, as each operation shows and changes it."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+from charter.mock.answers import ABSENT, Answers
+from charter.mock.memory import (
+    Identities,
+    Memory,
+    Resource,
+    Stored,
+    envelopes,
+    filled,
+    json_content,
+    now,
+    resources,
+    shape_of,
+)
+from charter.mock.memory.envelopes import Envelope
+from charter.mock.memory.patches import JSON_PATCH, Unpatchable, json_patch, merge_patch
+from charter.mock.prefer import Prefer
+from charter.runtime import Contract, Operation
+from charter.runtime import paths as templates
+from charter.runtime.inputs import RequestReader
+from charter.runtime.parameters import header_faults
+from charter.runtime.replies import ContentSpec, ResponseSpec
+from charter.runtime.shapes import Shape
+
+Object = dict[str, Any]
+
+
+class NotRemembered(Exception):
+    """There is nothing to show or to change, or it is there already."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a request says to one operation."""
+
+    operation: Operation
+    values: Mapping[tuple[str, str], Any]
+    """By place and name."""
+    reader: RequestReader
+    media_type: str
+    address: str
+    """Of the server, as the client calls it."""
+
+    @property
+    def body(self) -> Any:
+        return self.values.get(("body", ""))
+
+    @property
+    def in_path(self) -> dict[str, Any]:
+        return {name: value for (place, name), value in self.values.items() if place == "path"}
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What is remembered, as an operation shows it."""
+
+    body: Any = ABSENT
+    """ABSENT where an example stands for it."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_last_page: bool = False
+    missing: tuple[str, ...] = ()
+    """Properties that the answer's schema doesn't admit as they were sent."""
+    why: str = ""
+    """Why an example stands for what is remembered."""
+
+    @property
+    def note(self) -> str:
+        """What its author may wonder about; nothing where all is as it was sent."""
+        if self.why:
+            return f"an example, for {self.why}"
+        if self.missing:
+            return f"not as sent, for the schema of the answer: {', '.join(self.missing)}"
+        return ""
+
+
+@dataclass(frozen=True)
+class View:
+    """How an answer shows one member."""
+
+    content: ContentSpec
+    envelope: Envelope
+    example: Any
+
+    @property
+    def base(self) -> Object:
+        held = self.envelope.inside(self.example)
+        return dict(held) if isinstance(held, dict) else {}
+
+    def around(self, member: Mapping[str, Any]) -> Any:
+        return self.envelope.around(member, self.example)
+
+    def admits(self, member: Mapping[str, Any]) -> bool:
+        return self.content.validator.is_valid(self.around(member))
+
+
+class Remembering:
+    """Answers from memory."""
+
+    def __init__(self, contract: Contract, answers: Answers, memory: Memory, random: Random):
+        self.judge = contract.judge
+        self.answers = answers
+        self.memory = memory
+        self.identities = Identities(random)
+        self.resources = resources(contract)
+        operations = [item for item in contract.operations.values() if item.is_plain]
+        self.lists = {item.path: item for item in operations if is_get(item)}
+
+    def recall(self, written: Written) -> Recalled | None:
+        """What an operation shows; None where it has nothing to do with memory.
+
+        Raises NotRemembered.
+        """
+        operation = written.operation
+        resource = self.resources.get(operation.path)
+        if resource is None or not operation.is_plain:
+            return None
+        collection = filled(resource.collection, written.in_path)
+        if operation.path == resource.member:
+            identity = str(written.in_path[templates.names(resource.member)[-1]])
+            return self.on_member(written, resource, collection, identity)
+        match operation.method:
+            case "GET":
+                return self.all_of(written, resource, collection)
+            case "POST":
+                return self.create(written, resource, collection)
+            case "PUT":
+                own = self.own_identity(written, resource)
+                return self.on_member(written, resource, collection, str(own[0])) if own else None
+        return None
+
+    # -- all of a collection ----------------------------------------------------------------------
+
+    def all_of(self, written: Written, resource: Resource, collection: str) -> Recalled | None:
+        if self.memory.is_untouched(collection):
+            return None
+        content, envelope = self.listing(written.operation, resource)
+        if content is None or envelope is None:
+            return None
+        stored = list(self.stored(resource, collection).values())
+        element = envelope.shape.element
+        found = [
+            shown_members(element, member)
+            for member in page(stored, written.values)[: most_of(envelope.shape)]
+        ]
+        example = self.answers.example(content, Prefer())
+        headers = counts(written.operation.success, len(stored))
+        for outer in envelopes.beside(example, len(stored)):
+            body = envelope.around(found, outer)
+            if content.validator.is_valid(body):
+                return Recalled(body, headers, is_last_page=True)
+        base = next(iter(objects(envelope.inside(example))), {})
+        for outer in envelopes.beside(example, len(stored)):
+
+            def admits(member: Any, outer: Any = outer) -> bool:
+                return content.validator.is_valid(envelope.around([member], outer))
+
+            made = [settled(member, base, admits, resource.identifier) for member in found]
+            body = envelope.around(made, outer)
+            if content.validator.is_valid(body):
+                pairs = zip(found, made, strict=True)
+                missing = chain.from_iterable(lost(said, shown or {}) for said, shown in pairs)
+                lacking = tuple(dict.fromkeys(missing))
+                return Recalled(body, headers, is_last_page=True, missing=lacking)
+        return Recalled(why=f"its schema doesn't admit what is in {collection}")
+
+    def listing(
+        self, operation: Operation, resource: Resource
+    ) -> tuple[ContentSpec | None, Envelope | None]:
+        content = json_content(operation)
+        if content is None:
+            return None, None
+        shape = shape_of(self.judge, content)
+        return content, envelopes.of_many(shape, resource.collection, resource.identifier)
+
+    def stored(self, resource: Resource, collection: str) -> Stored:
+        """The objects of a collection, which begins with the examples of its list."""
+        if self.memory.is_untouched(collection):
+            self.memory.of(collection).update(self.examples_of(resource))
+        return self.memory.of(collection)
+
+    def examples_of(self, resource: Resource) -> dict[str, Object]:
+        """What the list of a collection shows, by identity."""
+        listing = self.lists.get(resource.collection)
+        content, envelope = self.listing(listing, resource) if listing else (None, None)
+        if content is None or envelope is None:
+            return {}
+        view, identifier = self.view_of_member(resource), resource.identifier
+        found = objects(envelope.inside(self.answers.example(content, Prefer())))
+        made = [
+            member if view.admits(member) else settled(member, view.base, view.admits, identifier)
+            for member in found
+            if identifier in member
+        ]
+        return {str(member[identifier]): member for member in made if member is not None}
+
+    # -- one of them ------------------------------------------------------------------------------
+
+    def create(self, written: Written, resource: Resource, collection: str) -> Recalled | None:
+        sent = self.sent(written, resource)
+        body = sent.inside(written.body)
+        if not isinstance(body, dict):
+            return None
+        stored = self.stored(resource, collection)
+        view, shape = self.view_of_member(resource), resource.envelope.shape
+        own = self.own_identity(written, resource)
+        is_taken = any(str(identity) in stored for identity in own)
+        if is_taken and 409 in written.operation.promises:
+            raise NotRemembered(409, f"There is {own[0]} already.")
+        times = times_of(shape, shape.names - writable(sent.shape))
+        said = {**times, **shown_members(shape, body)}
+        for identity in chain(own, self.identities.candidates(resource, body, stored)):
+            wanted = {**said, resource.identifier: identity}
+            made = settled(wanted, view.base, view.admits, resource.identifier)
+            if made is None:
+                continue
+            self.memory.put(collection, str(identity), made)
+            path = f"{quote(collection)}/{quote(str(identity), safe='')}"
+            recalled = self.shown(written.operation, resource, made)
+            headers = location(written.operation.success, path, written.address)
+            return replace(unlike(recalled, wanted, made), headers=headers)
+        return Recalled(why="the schema of a member doesn't admit what was sent")
+
+    def on_member(
+        self, written: Written, resource: Resource, collection: str, identity: str
+    ) -> Recalled | None:
+        operation, body = written.operation, written.body
+        current = self.current(resource, collection, identity)
+        creates = operation.method == "PUT" and (
+            404 not in operation.promises or 201 in operation.promises
+        )
+        if current is None and not (creates and body is not None):
+            missing = f"There is no {quote(f'{collection}/{identity}')}."
+            if operation.promise(404) is None:
+                return Recalled(why=f"no 404 is declared. {missing}")
+            raise NotRemembered(404, missing)
+        if operation.method == "DELETE":
+            self.stored(resource, collection).pop(identity, None)
+        elif operation.method in ("PATCH", "POST", "PUT") and body is not None:
+            known = current or self.with_identity(resource, identity)
+            wanted = self.changed(written, resource, known) if known is not None else None
+            if known is None or wanted is None:
+                return None
+            view = self.view_of_member(resource)
+            current = wanted
+            if not view.admits(wanted):
+                current = settled(wanted, known, view.admits, resource.identifier) or known
+            self.stored(resource, collection)
+            self.memory.put(collection, identity, current)
+            recalled = self.shown(operation, resource, current)
+            return unlike(recalled, wanted, current)
+        return self.shown(operation, resource, current) if current is not None else None
+
+    def current(self, resource: Resource, collection: str, identity: str) -> Object | None:
+        if not self.memory.is_untouched(collection):
+            return self.memory.of(collection).get(identity)
+        return self.examples_of(resource).get(identity) or self.with_identity(resource, identity)
+
+    def with_identity(self, resource: Resource, identity: str) -> Object | None:
+        """The example under another identity, as far as the schema lets it have that."""
+        view = self.view_of_member(resource)
+        for value in (int(identity) if identity.isdecimal() else identity, identity):
+            made = {**view.base, resource.identifier: value}
+            if view.admits(made):
+                return made
+        return None
+
+    def changed(self, written: Written, resource: Resource, known: Object) -> Object | None:
+        """After a JSON Patch, a PUT, which replaces what a client may send, or a merge."""
+        view, shape = self.view_of_member(resource), resource.envelope.shape
+        sent = self.sent(written, resource)
+        clients = writable(sent.shape)
+        if written.media_type == JSON_PATCH:
+            try:
+                made = resource.envelope.inside(json_patch(view.around(known), written.body))
+            except Unpatchable as error:
+                raise NotRemembered(409, str(error)) from None
+        else:
+            body = sent.inside(written.body)
+            if not isinstance(body, dict):
+                return None
+            said = shown_members(shape, body)
+            if written.operation.method == "PUT":
+                kept = {name: value for name, value in known.items() if name not in clients}
+                made = {**kept, **said}
+            else:
+                made = merge_patch(known, said)
+                # a null that the schema admits is a value, and not the absence of one
+                nulls = [name for name, value in said.items() if value is None]
+                made |= {name: None for name in nulls if "null" in shape.member(name).types}
+        if not isinstance(made, dict):
+            raise NotRemembered(409, "The patch leaves no object.")
+        changing = {name for name in shape.names - clients if CHANGED.search(name)}
+        identity = {resource.identifier: known[resource.identifier]}
+        return {**made, **times_of(shape, changing), **identity}
+
+    # -- how it is sent and shown -----------------------------------------------------------------
+
+    def shown(self, operation: Operation, resource: Resource, member: Object) -> Recalled:
+        view = self.view(operation, resource)
+        if view is None:
+            return Recalled()  # the operation promises no member
+        said = shown_members(view.envelope.shape, member)
+        made: Object | None = said
+        if not view.admits(said):
+            made = settled(said, view.base, view.admits, resource.identifier)
+        if made is None:
+            return Recalled(why="its schema doesn't admit what is remembered")
+        return Recalled(view.around(made), missing=lost(said, made))
+
+    def view(self, operation: Operation, resource: Resource) -> View | None:
+        """How an operation shows a member, if it does."""
+        content = json_content(operation)
+        if content is None:
+            return None
+        example = self.answers.example(content, Prefer())
+        for envelope in envelopes.of_one(shape_of(self.judge, content), resource.collection):
+            if resource.identifier in envelope.shape.names or not envelope.shape.parts:
+                return View(content, envelope, example)
+        return None
+
+    def view_of_member(self, resource: Resource) -> View:
+        view = self.view(resource.shown, resource)
+        assert view is not None
+        return view
+
+    def sent(self, written: Written, resource: Resource) -> Envelope:
+        """How a client's body holds a member."""
+        body = written.reader.body
+        contents = body.contents.values() if body is not None else ()
+        schemas = [part for content in contents for part in content.shape.parts]
+        return envelopes.of_request(Shape(self.judge, *schemas), resource.envelope)
+
+    def own_identity(self, written: Written, resource: Resource) -> list[str | int]:
+        """The identity that a client chose, where it is the client's to choose."""
+        sent = self.sent(written, resource)
+        body = sent.inside(written.body)
+        value = body.get(resource.identifier) if isinstance(body, dict) else None
+        is_clients = not sent.shape.names or resource.identifier in writable(sent.shape)
+        shown = resource.envelope.shape.member(resource.identifier)
+        if not is_clients or is_marked(shown, "readOnly"):
+            return []
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return []
+        return [value] if str(value) and "/" not in str(value) else []
+
+
+def settled(
+    said: Mapping[str, Any],
+    base: Mapping[str, Any],
+    admits: Callable[[Mapping[str, Any]], bool],
+    identifier: str,
+) -> Object | None:
+    """What was said over an example, as much of it as the schema admits."""
+    for made in ({**base, **said}, dict(said)):
+        if admits(made):
+            return made
+    made = {**base, identifier: said[identifier]}
+    if not admits(made):
+        return None
+    for name, value in said.items():
+        for one in (value, over(base.get(name), value)):
+            if admits({**made, name: one}):
+                made[name] = one
+                break
+    return made
+
+
+def over(base: Any, value: Any) -> Any:
+    """What clients name alone, `{"parent": {"id": "0"}}`: the rest is the example's."""
+    return {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
+
+
+def objects(found: Any) -> list[Object]:
+    return [one for one in (found if isinstance(found, list) else ()) if isinstance(one, dict)]
+
+
+def lost(said: Mapping[str, Any], made: Mapping[str, Any]) -> tuple[str, ...]:
+    """The properties that aren't, or don't hold, what was said."""
+    return tuple(
+        name
+        for name, value in said.items()
+        if name not in made or made[name] != over(made[name], value)
+    )
+
+
+def unlike(recalled: Recalled, wanted: Mapping[str, Any], made: Mapping[str, Any]) -> Recalled:
+    """Which says, too, what couldn't be remembered as it was sent."""
+    missing = dict.fromkeys([*lost(wanted, made), *recalled.missing])
+    return replace(recalled, missing=tuple(missing))
+
+
+def is_get(operation: Operation) -> bool:
+    return operation.method == "GET"
+
+
+def location(promise: ResponseSpec, path: str, address: str) -> dict[str, str]:
+    """As a path, or with the server's address where the header's schema asks for that."""
+    return {
+        header.name: text
+        for header in promise.headers
+        if header.name.lower() == "location"
+        for text in (address + path, path)
+        if not any(header_faults(header, text))
+    }
+
+
+def counts(promise: ResponseSpec, total: int) -> dict[str, str]:
+    """`X-Total-Count` and its like, which say how many there are."""
+    return {
+        header.name: str(total)
+        for header in promise.headers
+        if envelopes.COUNTS & {*envelopes.words(header.name)}
+        if "page" not in envelopes.plain(header.name)
+        if not any(header_faults(header, str(total)))
+    }
+
+
+def is_marked(shape: Shape, mark: str) -> bool:
+    return any(part.get(mark) is True for part in shape.parts)
+
+
+def shown_members(shape: Shape, body: Mapping[str, Any]) -> Object:
+    """What of a body may be shown again: no password, and nothing that a member has no name for."""
+    is_map = any(part.get("additionalProperties") for part in shape.parts)
+    return {
+        name: value
+        for name, value in body.items()
+        if name in shape.names or is_map or not shape.names
+        if not is_marked(shape.member(name), "writeOnly")
+    }
+
+
+def writable(shape: Shape) -> frozenset[str]:
+    """The members that a client sends: what else there is, the server makes up."""
+    return frozenset(name for name in shape.names if not is_marked(shape.member(name), "readOnly"))
+
+
+CHANGED = re.compile("updated|modified|changed", re.IGNORECASE)
+"""What the time of the last change is called."""
+
+
+def times_of(shape: Shape, names: Iterable[str]) -> Object:
+    """Now, for those that are times."""
+    moment = now()
+    is_time = {name for name in names if any(is_moment(part) for part in shape.member(name).parts)}
+    return dict.fromkeys(sorted(is_time), moment)
+
+
+def is_moment(part: Mapping[str, Any]) -> bool:
+    return part.get("format") == "date-time"
+
+
+def most_of(shape: Shape) -> int | None:
+    """How many elements an array may have; None where nothing is said."""
+    limits = [int(part["maxItems"]) for part in shape.parts if "maxItems" in part]
+    return min(limits, default=None)
+
+
+LIMITS = ("limit", "per_page", "perpage", "page_size", "pagesize", "size")
+
+
+def page(found: list[Any], values: Mapping[tuple[str, str], Any]) -> list[Any]:
+    """As many as the client asks for, by the usual names."""
+    asked = {name.lower(): value for (_, name), value in values.items() if isinstance(value, int)}
+    limit = next((asked[name] for name in LIMITS if name in asked), None)
+    offset = asked.get("offset", asked.get("skip", 0))
+    if "page" in asked and limit:
+        offset = max(asked["page"] - 1, 0) * limit
+    return found[offset:] if limit is None else found[offset : offset + limit]

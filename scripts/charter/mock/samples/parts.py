@@ -1,0 +1,248 @@
+"""What a schema is made of: its references, parts and alternatives, as schemas without any."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema_rs
+
+from charter.mock.memory.merging import AVOIDED, OWN, Contradiction, joined
+from charter.runtime.judge import BASE, Judge
+from charter.runtime.normal import place_of
+from charter.runtime.views import Direction
+
+Within = tuple[str, ...]
+"""The references that led to a schema."""
+Flat = tuple[dict[str, Any], Within]
+Step = Callable[[Within], Iterator[Flat]]
+
+DEEPEST_REFERENCE = 2
+"""How often a schema may be part of itself in one value."""
+TURNS = 3
+"""How many mistakes lead to the next alternative; after that, chance decides."""
+NULL = {"type": "null"}
+ODD: tuple[Any, ...] = ("text", 0, [])
+"""Values of which no schema admits all that says of what type it is."""
+MOST_VALIDATORS = 1_000
+"""That are kept: to compile one takes longer than to ask it."""
+CONDITIONAL = ("if", "then", "else")
+TAKEN_APART = frozenset({"$defs", "$ref", "allOf", "anyOf", "oneOf", *CONDITIONAL})
+
+
+@dataclass
+class Taste:
+    """What is preferred among what a schema leaves open, in one place of a value."""
+
+    mistakes: int
+    """How often the value was wrong here."""
+    chance: Random | None
+    """What decides, if not the order in the document."""
+
+    def ordered(self, found: list[Any]) -> list[Any]:
+        """The preferred ones first, and null last."""
+        if self.chance is not None:
+            found = self.chance.sample(found, len(found))
+        elif found:
+            turn = max(self.mistakes - 1, 0) % len(found)
+            found = found[turn:] + found[:turn]
+        return sorted(found, key=lambda one: one in (NULL, "null"))
+
+
+class Parts:
+    """Takes the schemas of a document apart, for one of its directions."""
+
+    def __init__(self, judge: Judge, direction: Direction) -> None:
+        self.judge = judge
+        self.direction = direction
+        self.validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
+        """By the schema, as Python writes it."""
+
+    def flat(
+        self, schema: Any, within: Within, taste: Taste, *, is_part: bool = False
+    ) -> Iterator[Flat]:
+        """All combinations of its alternatives that don't contradict themselves at once.
+
+        What can't be said in one schema stays in `allOf`: conditions, and second patterns.
+        """
+        if not isinstance(schema, Mapping):
+            yield from () if schema is False else [({}, within)]
+            return
+        own = {keyword: schema[keyword] for keyword in schema if keyword not in TAKEN_APART}
+        if "if" in schema:
+            own["allOf"] = [{name: schema[name] for name in CONDITIONAL if name in schema}]
+        everything = schema.get("allOf", [])
+        # a lone part is the schema itself with a description, not what it inherits from
+        is_part = is_part or "properties" in schema or len(everything) > 1
+
+        def part(found: Any) -> Step:
+            return lambda within: self.flat(found, within, taste, is_part=is_part)
+
+        steps: list[Step] = []
+        if isinstance(schema.get("$ref"), str):
+            steps.append(lambda within: self._target(schema["$ref"], within, taste, is_part))
+        steps.append(lambda within: iter([(own, within)]))
+        steps += [part(found) for found in everything]
+        for keyword in ("oneOf", "anyOf"):
+            if schema.get(keyword):
+                steps.append(self._alternatives(schema, keyword, taste))
+        annotations = {keyword: schema[keyword] for keyword in OWN if keyword in schema}
+        for found, deeper in folded({}, within, steps, ()):
+            yield found | annotations, deeper
+
+    def _target(
+        self, reference: str, within: Within, taste: Taste, is_part: bool
+    ) -> Iterator[Flat]:
+        if not reference.startswith("#/"):
+            yield {}, within  # an anchor: the judge knows what it says
+            return
+        if within.count(reference) >= DEEPEST_REFERENCE:
+            return
+        target = self.judge.at(place_of(reference))
+        if not is_part and isinstance(target, Mapping):
+            for heir in taste.ordered(self._heirs(target, reference)):
+                yield from self.flat({"$ref": heir}, within, taste)
+        for found, deeper in self.flat(target, (*within, reference), taste, is_part=is_part):
+            inherits = isinstance(target, Mapping) and "allOf" in target and not is_part
+            told = self._told(found, reference, found) if inherits else {}
+            yield joined(found, told), deeper
+
+    def _alternatives(self, schema: Mapping[str, Any], keyword: str, taste: Taste) -> Step:
+        alternatives = list(schema[keyword])
+
+        def step(within: Within) -> Iterator[Flat]:
+            for chosen in taste.ordered(alternatives):
+                reference = chosen.get("$ref", "") if isinstance(chosen, Mapping) else ""
+                for found, deeper in self.flat(chosen, within, taste):
+                    made = joined(found, self._told(schema, reference, found))
+                    if taste.mistakes and keyword == "oneOf":
+                        others = [other for other in alternatives if other is not chosen]
+                        made[AVOIDED] = self._asked(others)
+                        if taste.mistakes >= TURNS and taste.mistakes % 2:
+                            made = joined(made, self._refused(others, made, within))
+                    yield made, deeper
+
+        return step
+
+    def _asked(self, alternatives: list[Any]) -> list[str]:
+        resolved = [self.judge.resolve(alternative) for alternative in alternatives]
+        return [
+            name for found in resolved if isinstance(found, Mapping)
+            for name in found.get("required", ())
+        ]  # fmt: skip
+
+    def _refused(
+        self, alternatives: list[Any], chosen: Mapping[str, Any], within: Within
+    ) -> dict[str, Any]:
+        """Members that the other alternatives don't admit, where the chosen one knows none such.
+
+        Where nothing is required, `{"bark": true}` is a cat, too, that has one more member: but
+        no dog barks `"text"`.
+        """
+        found: dict[str, Any] = {}
+        for alternative in alternatives:
+            flat = next(self.flat(alternative, within, Taste(0, None)), ({}, within))
+            odd = (
+                (name, value)
+                for name, schema in flat[0].get("properties", {}).items()
+                if name not in chosen.get("properties", {})
+                for value in ODD
+                if not self.may_be(schema, value)
+            )
+            found.update({name: {"const": value} for name, value in islice(odd, 1)})
+        return {"properties": found, "required": list(found)} if found else {}
+
+    # -- discriminators ---------------------------------------------------------------------------
+
+    def _told(
+        self, schema: Mapping[str, Any], reference: str, chosen: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The member that tells alternatives apart, with the value for the chosen one."""
+        discriminator = schema.get("discriminator")
+        if not isinstance(discriminator, Mapping) or not reference:
+            return {}
+        schema_name = reference.rpartition("/")[2]
+        mapping = discriminator.get("mapping", {})
+        names = [key for key, target in mapping.items() if target in (reference, schema_name)]
+        member = discriminator["propertyName"]
+        declared = chosen.get("properties", {}).get(member, True)
+        for name in names or [schema_name]:
+            if self.may_be(declared, name):
+                return {"properties": {member: {"const": name}}, "required": [member]}
+        return {}
+
+    def _heirs(self, target: Mapping[str, Any], reference: str) -> list[str]:
+        """The schemas that a discriminator names, where they are made of the schema it is in."""
+        discriminator = target.get("discriminator")
+        if not isinstance(discriminator, Mapping) or target.keys() & {"anyOf", "oneOf"}:
+            return []
+        found = dict.fromkeys(discriminator.get("mapping", {}).values())
+        return [heir for heir in found if heir != reference and self._inherits(heir, reference)]
+
+    def _inherits(self, heir: str, reference: str) -> bool:
+        if not heir.startswith("#/") or not self.judge.has(place_of(heir)):
+            return False
+        schema = self.judge.at(place_of(heir))
+        parts = schema.get("allOf", ()) if isinstance(schema, Mapping) else ()
+        named = [part["$ref"] for part in parts if isinstance(part, Mapping) and "$ref" in part]
+        return reference in named
+
+    # -- what the judge says ----------------------------------------------------------------------
+
+    def may_be(self, schema: Any, value: Any) -> bool:
+        """Whether a schema admits a value, by the judge."""
+        key = repr(schema)
+        try:
+            if key not in self.validators:
+                if len(self.validators) >= MOST_VALIDATORS:
+                    self.validators.clear()
+                self.validators[key] = jsonschema_rs.Draft202012Validator(
+                    absolute(schema),
+                    registry=self.judge.registries[self.direction],
+                    validate_formats=True,
+                )
+            return self.validators[key].is_valid(value)
+        except ValueError:
+            return False
+
+    def is_hidden(self, schema: Any) -> bool:
+        """Whether only the other side sends a member."""
+        seen: set[int] = set()
+        while isinstance(schema, Mapping) and id(schema) not in seen:
+            seen.add(id(schema))
+            if schema.get(self.direction) is True:
+                return True
+            if any(self.is_hidden(part) for part in schema.get("allOf", ())):
+                return True
+            reference = schema.get("$ref", "")
+            schema = self.judge.at(place_of(reference)) if reference.startswith("#/") else None
+        return False
+
+
+def folded(found: dict[str, Any], within: Within, steps: list[Step], new: Within) -> Iterator[Flat]:
+    """The parts in one schema; each begins where the whole does: a base that two of them share
+    is no recursion."""
+    if not steps:
+        yield found, within + new
+        return
+    for part, deeper in steps[0](within):
+        try:
+            both = joined(found, part)
+        except Contradiction:
+            continue
+        others = tuple(one for one in deeper[len(within) :] if one not in new)
+        yield from folded(both, within, steps[1:], new + others)
+
+
+def absolute(schema: Any) -> Any:
+    """A schema that stands outside of the document, with references into it."""
+    if isinstance(schema, list):
+        return [absolute(child) for child in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    made = {name: absolute(child) for name, child in schema.items()}
+    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
+        made["$ref"] = f"{BASE}#{quote(reference[1:], safe='/~%')}"
+    return made

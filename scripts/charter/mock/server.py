@@ -1,0 +1,165 @@
+"""The work of `charter mock`: serves a document, and every edit of it, until Ctrl-C."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from watchfiles import awatch
+
+from charter.document import Document, DocumentError
+from charter.document.bundling import shown
+from charter.document.checks import check
+from charter.errors import Refusal
+from charter.mock.app import Mock
+from charter.mock.memory import Memory
+
+INTERRUPTED = 130
+
+log = logging.getLogger(__name__)
+
+
+class Mocking:
+    """The document as it is now, or as it was before somebody broke it."""
+
+    def __init__(self, file: Path, *, remembers: bool, dynamic: bool, seed: int | None) -> None:
+        self.file = file
+        self.memory = Memory() if remembers else None
+        self.dynamic = dynamic
+        self.seed = seed
+        self.files: list[Path] = [file]
+        self.mock = self.load()
+
+    def load(self) -> Mock:
+        """Raises DocumentError."""
+        started = time.perf_counter()
+        document = Document(self.file)
+        tell(f"{self.file} is read, {len(document.text):,} characters ...")
+        check(document)
+        mock = Mock(document.content, memory=self.memory, dynamic=self.dynamic, seed=self.seed)
+        self.files = document.files
+        seconds = time.perf_counter() - started
+        tell(f"{len(mock.contract.operations)} operations are ready ({seconds:.1f} s).")
+        return mock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.mock(scope, receive, send)
+
+    async def watch(self) -> None:
+        """Take up every edit; a broken one is told, and the last good document stays."""
+        while True:
+            folders = self.folders
+            # not what lies below them: that may be a whole home directory
+            async for changes in awatch(*folders, recursive=False, debounce=100, step=50):
+                changed = {Path(name) for _, name in changes}
+                if changed & {file.resolve() for file in self.files}:
+                    await self.reload()
+                if self.folders != folders:
+                    break
+
+    @property
+    def folders(self) -> set[Path]:
+        return {file.resolve().parent for file in self.files}
+
+    async def reload(self) -> None:
+        try:
+            self.mock = await asyncio.to_thread(self.load)
+        except DocumentError as error:
+            tell(f"charter: {error} The last good document stays.")
+        except Exception:
+            # a fault of ours: whoever edits goes on, and whoever mends it has a traceback
+            log.exception("The edit could not be taken up. The last good document stays.")
+
+
+def run(
+    file: Path,
+    *,
+    host: str,
+    port: int,
+    remembers: bool,
+    dynamic: bool,
+    seed: int | None,
+    watch: bool,
+) -> int:
+    """Serve until a signal comes. Raises Refusal before it begins."""
+    logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+    logging.getLogger("charter.mock").setLevel(logging.INFO)
+    with bound(host, port) as listener:
+        try:
+            mocking = Mocking(shown(file), remembers=remembers, dynamic=dynamic, seed=seed)
+        except DocumentError as error:
+            raise Refusal(str(error)) from None
+        announce(mocking, listener)
+        configuration = uvicorn.Config(
+            mocking, log_level="warning", access_log=False, server_header=False, lifespan="off"
+        )
+        try:
+            asyncio.run(serve(uvicorn.Server(configuration), mocking, listener, watch=watch))
+        except KeyboardInterrupt:
+            return INTERRUPTED
+    return 0
+
+
+async def serve(
+    server: uvicorn.Server, mocking: Mocking, listener: socket.socket, *, watch: bool
+) -> None:
+    watching = asyncio.create_task(mocking.watch()) if watch else None
+    try:
+        await server.serve([listener])
+    finally:
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait([watching])  # which lets Ctrl-C through, that cancels this, too
+
+
+@contextlib.contextmanager
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise Refusal(
+                f"Port {port} of {host} can't be had ({error.strerror}): choose another one with"
+                " --port; 0 takes a free one."
+            ) from error
+        yield listener
+
+
+def announce(mocking: Mocking, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    print(WELCOME.format(base=base, file=mocking.file), flush=True)
+    if not is_loopback(host):
+        tell(f"It listens on {host}: everybody who reaches this machine may use it.")
+
+
+WELCOME = """
+{file} is mocked at {base}. Ctrl-C stops it.
+
+  any credential of the right kind is taken:  -H 'Authorization: Bearer token'
+  another answer:                             -H 'Prefer: code=404'
+  a named example:                            -H 'Prefer: example=NAME'
+  other values each time:                     -H 'Prefer: dynamic=true'
+"""
+
+
+def tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,66 @@
+"""A project: the folder that holds a document, what is generated from it, and a team's code.
+
+Verbs find it by `[tool.charter]` in its pyproject.toml, whose members all have a default.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from charter.errors import Misconfigured
+
+SETTINGS = "pyproject.toml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where things are in a project, and what its programs are called."""
+
+    root: Path
+    document: Path
+    generated: Path
+    application: str
+    """The factory of the ASGI application, `module:function`."""
+    programs: str
+    """The module that `python -m` runs for operators: `serve`, `create-admin`."""
+    table: dict[str, Any]
+    """The whole of `[tool.charter]`."""
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> "Project":
+        """The project around a folder. Raises Misconfigured where there is none."""
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            table = charter_table(folder / SETTINGS)
+            if table is not None:
+                return cls.at(folder, table)
+        raise Misconfigured(
+            f"There is no project in {here} or above it: `charter init DOCUMENT FOLDER` makes one,"
+            " and `charter mock`, `charter lint` and `charter diff` work without."
+        )
+
+    @classmethod
+    def at(cls, root: Path, table: dict[str, Any]) -> "Project":
+        return cls(
+            root=root,
+            document=root / str(table.get("document", "openapi/openapi.yaml")),
+            generated=root / str(table.get("generated", "generated")),
+            application=str(table.get("application", "impl.app:create_app")),
+            programs=str(table.get("programs", "impl")),
+            table=table,
+        )
+
+
+def charter_table(file: Path) -> dict[str, Any] | None:
+    """`[tool.charter]` of a pyproject.toml; None where there is none. Raises Misconfigured."""
+    try:
+        content = tomllib.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{file} can't be read: {error}.") from error
+    table = content.get("tool", {}).get("charter")
+    if table is not None and not isinstance(table, dict):
+        raise Misconfigured(f"{file}: tool.charter is not a table.")
+    return table

@@ -1,0 +1,207 @@
+"""The document, compiled: what every operation takes, promises, and may be asked for."""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from random import random
+from typing import Any, Self
+
+from starlette.responses import Response
+
+from .bodies import Body
+from .credentials import Security
+from .faults import Fault, ResponseViolation
+from .inputs import RequestReader, TypedReader
+from .judge import Judge, pointer
+from .normal import normal, operations
+from .parameters import Parameter, ParameterReader, declare
+from .paths import address, keys, ordered, pattern, template_key
+from .replies import ResponseSpec, render
+
+BODY_LIMIT = 2**20
+"""Bytes that a request's body may have, where nothing else is said."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the document."""
+
+    id: str
+    method: str
+    path: str
+    """What a request's path looks like."""
+    key: str
+    """The path as the document writes it, which may have a query or a fragment."""
+    tags: Sequence[str]
+    security: Sequence[Mapping[str, Sequence[str]]]
+    parameters: Sequence[Parameter]
+    promises: Mapping[int, ResponseSpec]
+    """By status."""
+    ranges: Mapping[str, ResponseSpec]
+    """Those of `1XX` to `5XX`, and the `default`."""
+    place: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its path is all that a request can show of it."""
+        return self.key == self.path
+
+    def promise(self, status: int) -> ResponseSpec | None:
+        """What is promised of a status: its own response, or its range's, or the default."""
+        ranges = (self.ranges.get(f"{status // 100}XX"), self.ranges.get("default"))
+        return self.promises.get(status) or next(filter(None, ranges), None)
+
+    @cached_property
+    def success(self) -> ResponseSpec:
+        """What the operation answers where nothing else is said."""
+        exact = (
+            promise for status, promise in sorted(self.promises.items()) if 200 <= status < 400
+        )
+        ranges = (self.ranges.get(name) for name in ("2XX", "3XX", "default"))
+        anything = (*self.promises.values(), *self.ranges.values())
+        return next(exact, None) or next(filter(None, ranges), None) or anything[0]
+
+    @property
+    def refusal_status(self) -> int:
+        """How the operation refuses what breaks its schemas, as its responses declare."""
+        return 400 if 400 in self.promises and 422 not in self.promises else 422
+
+
+def refuse(violation: ResponseViolation) -> None:
+    raise violation
+
+
+class Contract:
+    """Judges requests and responses by the document.
+
+    `check_rate` is the fraction of responses that are validated, 0 to 1. `on_violation` is called
+    for each of them that breaks the document; it may raise, as the default does, or return to let
+    the response pass.
+    """
+
+    def __init__(
+        self,
+        document: Mapping[str, Any],
+        *,
+        body_limit: int = BODY_LIMIT,
+        check_rate: float = 1.0,
+        on_violation: Callable[[ResponseViolation], None] = refuse,
+    ) -> None:
+        self.judge = Judge(normal(document))
+        self.body_limit = body_limit
+        self.check_rate = check_rate
+        self.on_violation = on_violation
+        self.operations = {item.id: item for item in declared_operations(self.judge)}
+        self.paths = by_path(self.operations.values())
+        self.securities: dict[str, Security] = {}
+        self.sharing = sharing(self.judge, self.operations.values())
+
+    @classmethod
+    def load(cls, document: Path, **options: Any) -> Self:
+        """The contract of a document in JSON; the options are those of the class."""
+        return cls(json.loads(document.read_bytes()), **options)
+
+    def inputs(self, operation_id: str, method: Callable[..., Any]) -> TypedReader:
+        """The dependency that reads what `method`, the service's, takes from a request."""
+        return TypedReader(self.reader(operation_id), method)
+
+    def reader(self, operation_id: str, known: Collection[str] = ()) -> RequestReader:
+        """Reads and judges the requests of an operation.
+
+        `known` are names in the query that are not the document's.
+        """
+        operation = self.operations[operation_id]
+        body = None
+        if "requestBody" in self.judge.at(operation.place):
+            place = operation.place + "/requestBody"
+            body = Body(self.judge, operation_id, place, self.body_limit)
+        others = self.credentials(operation_id).query_names | set(known)
+        parameters = ParameterReader(list(operation.parameters), others)
+        return RequestReader(operation_id, operation.refusal_status, parameters, body)
+
+    def credentials(self, operation_id: str) -> Security:
+        """Takes what a request shows for the operation's security requirements."""
+        if operation_id not in self.securities:
+            security = self.operations[operation_id].security
+            self.securities[operation_id] = Security(self.judge, operation_id, security)
+        return self.securities[operation_id]
+
+    def reply(self, operation_id: str, result: object) -> Response:
+        """The response for what the service returned."""
+        operation = self.operations[operation_id]
+        response = render(result, operation.success)
+        if self.check_rate >= 1 or random() < self.check_rate:  # noqa: S311 - a sample
+            promise = operation.promise(response.status_code)
+            undeclared = [Fault("status", "", "is not declared")]
+            if found := undeclared if promise is None else list(promise.faults(response)):
+                self.on_violation(ResponseViolation(operation_id, response.status_code, found))
+        return response
+
+    def allowed_methods(self, path: str) -> Sequence[str]:
+        """What may be done to a path; nothing if the document does not know it.
+
+        A concrete path goes before a templated one (OpenAPI 3.1, "Path Templating Matching").
+        """
+        return next((methods for known, methods in self.paths if known.fullmatch(path)), ())
+
+
+def declared_operations(judge: Judge) -> Iterator[Operation]:
+    for path, method, _ in operations(judge.document):
+        yield declared_operation(judge, path, method)
+
+
+def declared_operation(judge: Judge, path: str, method: str) -> Operation:
+    place = "/paths" + pointer(path, method)
+    node = judge.at(place)
+    promises = {
+        status if status == "default" else status.upper(): ResponseSpec(
+            judge, status, f"{place}/responses/{status}"
+        )
+        for status in node["responses"]
+    }
+    return Operation(
+        id=node["operationId"],
+        method=method.upper(),
+        path=address(path),
+        key=path,
+        tags=node["tags"],
+        security=node["security"],
+        parameters=[
+            declare(judge, f"{place}/parameters/{index}", keys(address(path)))
+            for index in range(len(node.get("parameters", ())))
+        ],
+        promises={int(name): found for name, found in promises.items() if name.isdecimal()},
+        ranges={name: found for name, found in promises.items() if not name.isdecimal()},
+        place=place,
+    )
+
+
+def by_path(operations: Iterable[Operation]) -> list[tuple[re.Pattern[str], Sequence[str]]]:
+    methods: dict[str, dict[str, None]] = {}
+    for operation in operations:
+        methods.setdefault(template_key(operation.path), {})[operation.method] = None
+    return [(pattern(path), list(methods[path])) for path in ordered(methods)]
+
+
+def sharing(judge: Judge, operations: Iterable[Operation]) -> dict[str, tuple[str, ...]]:
+    """The operations that share a method and a path, by each of them, in the order in which they
+    are asked: who asks for more goes first, and of two that ask for as much the plain path."""
+    found: dict[tuple[str, str], list[Operation]] = {}
+    for operation in operations:
+        found.setdefault((operation.method, operation.path), []).append(operation)
+    shared = [group for group in found.values() if len(group) > 1]
+    for group in shared:
+        group.sort(key=lambda operation: (-demands(judge, operation), not operation.is_plain))
+    names = (tuple(operation.id for operation in group) for group in shared)
+    return {name: group for group in names for name in group}
+
+
+def demands(judge: Judge, operation: Operation) -> int:
+    """How many parameters and members of its body an operation requires."""
+    body = judge.resolve(judge.at(operation.place).get("requestBody", {}))
+    schemas = [judge.resolve(content.get("schema")) for content in body.get("content", {}).values()]
+    members = [len(schema.get("required", ())) for schema in schemas if isinstance(schema, dict)]
+    return sum(parameter.required for parameter in operation.parameters) + max(members, default=0)

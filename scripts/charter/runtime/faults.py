@@ -1,0 +1,87 @@
+"""What can be wrong with a request or a response.
+
+* RequestRefused
+  * Unauthenticated       401  no security requirement is satisfied
+  * MalformedRequest      400  the body is not of its syntax
+  * ContentTooLarge       413
+  * UnsupportedMediaType  415
+  * InvalidRequest        422, or 400 where the operation declares that one instead
+* ResponseViolation               the service did not keep to the document
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong, and where. `detail` goes on after "it"; it never holds the input."""
+
+    place: str
+    """path, query, header, cookie or body."""
+    pointer: str
+    """A JSON Pointer (RFC 6901) into that place."""
+    detail: str
+    rule: str = ""
+    """The keyword of JSON Schema that is broken, where it is one."""
+
+    def as_json(self) -> dict[str, str]:
+        return {"in": self.place, "pointer": self.pointer, "detail": self.detail}
+
+
+class RequestRefused(Exception):
+    """The request does not keep to the document."""
+
+    status: int = 400
+
+    def __init__(self, operation_id: str, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(f"{operation_id}: {detail}")
+        self.operation_id = operation_id
+        self.detail = detail
+        self.faults = faults
+
+
+class Unauthenticated(RequestRefused):
+    """The credentials that the operation asks for are missing."""
+
+    status = 401
+
+    def __init__(self, operation_id: str, challenges: Sequence[str]) -> None:
+        super().__init__(operation_id, "The request needs credentials.")
+        self.challenges = challenges
+        """What WWW-Authenticate says."""
+
+
+class MalformedRequest(RequestRefused):
+    """The body can't be parsed."""
+
+
+class ContentTooLarge(RequestRefused):
+    """The body is larger than the service takes."""
+
+    status = 413
+
+
+class UnsupportedMediaType(RequestRefused):
+    """The body is of a media type or coding that the operation does not take."""
+
+    status = 415
+
+
+class InvalidRequest(RequestRefused):
+    """Parameters or body break the schemas of the document."""
+
+    def __init__(self, operation_id: str, status: int, faults: Sequence[Fault]) -> None:
+        super().__init__(operation_id, "The request does not keep to the document.", faults)
+        self.status = status
+
+
+class ResponseViolation(Exception):
+    """The service answered what the document does not promise."""
+
+    def __init__(self, operation_id: str, status: int, faults: Sequence[Fault]) -> None:
+        found = "; ".join(f"{fault.place} {fault.pointer} {fault.detail}" for fault in faults)
+        super().__init__(f"{operation_id} {status}: {found}")
+        self.operation_id = operation_id
+        self.status = status
+        self.faults = faults

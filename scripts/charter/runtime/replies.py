@@ -1,0 +1,148 @@
+"""Turns what a service returned into the response that the document promises."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from operator import attrgetter
+from typing import ClassVar
+
+import jsonschema_rs
+from pydantic import BaseModel
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from .faults import Fault
+from .judge import Judge, faults, pointer
+from .parameters import JSON, declare, header_faults
+from .parts import essence
+from .shapes import Shape
+from .views import Direction
+
+
+class Reply:
+    """The base of the generated responses, whose fields are the body and typed headers.
+
+    Each has a `status` and a `media_type`: of its class where the document declares one, and a
+    field where it leaves the choice.
+    """
+
+    header_names: ClassVar[Mapping[str, str]]
+    """The field's name to the header's."""
+
+    __slots__ = ()
+
+    def headers(self) -> dict[str, str]:
+        named = ((wire, getattr(self, name)) for name, wire in self.header_names.items())
+        return {wire: header_text(value) for wire, value in named if value is not None}
+
+
+def header_text(value: object) -> str:
+    """A header of the style simple."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Mapping():
+            return ",".join(f"{name},{header_text(child)}" for name, child in value.items())
+        case list() | tuple():
+            return ",".join(map(header_text, value))
+        case datetime():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+class ResponseSpec:
+    """One declared response: its status, and what body and headers must look like."""
+
+    def __init__(self, judge: Judge, status: str, place: str) -> None:
+        self.status = status
+        """As it is declared: `200`, `4XX`, or `default`."""
+        self.place = place = judge.locate(place)
+        node = judge.at(place)
+        content = node.get("content", {})
+        self.media_type: str | None = next(iter(content), None)
+        self.contents = {
+            media_type: ContentSpec(judge, media_type, f"{place}/content{pointer(media_type)}")
+            for media_type in content
+        }
+        self.headers = [
+            declare(
+                judge,
+                f"{place}/headers{pointer(name)}",
+                header=name,
+                direction=Direction.RESPONSE,
+            )
+            for name in node.get("headers", {})
+            if name.lower() != "content-type"  # the specification says to ignore it
+        ]
+
+    def faults(self, response: Response) -> Iterator[Fault]:
+        """Where a response breaks the promise."""
+        media_type = response.headers.get("content-type")
+        content = None if media_type is None else self.content(media_type)
+        if content is not None:
+            yield from content.faults(bytes(response.body))
+        elif response.body:
+            yield Fault("body", "", "is not declared")
+        for header in self.headers:
+            yield from header_faults(header, response.headers.get(header.name))
+
+    def content(self, media_type: str) -> "ContentSpec | None":
+        """What is promised of a media type; the most specific range that covers it."""
+        plain = essence(media_type)
+        by_essence = {essence(name): found for name, found in self.contents.items()}
+        main = plain.partition("/")[0]
+        candidates = (media_type, plain, f"{main}/*", "*/*")
+        return next((by_essence[name] for name in candidates if name in by_essence), None)
+
+
+class ContentSpec:
+    """One media type of a response."""
+
+    def __init__(self, judge: Judge, media_type: str, place: str) -> None:
+        schema_place = f"{place}/schema"
+        self.place = place
+        self.media_type = media_type
+        self.schema_place = schema_place if judge.has(schema_place) else None
+        self.is_json = JSON.fullmatch(essence(media_type)) is not None
+        self.is_text = essence(media_type).startswith("text/")
+        self.is_plain = essence(media_type) == "text/plain"
+        self.shape = Shape(judge, judge.at(schema_place) if self.schema_place else True)
+        self.validator: jsonschema_rs.Draft202012Validator = judge.validator(
+            self.schema_place, Direction.RESPONSE
+        )
+
+    def faults(self, body: bytes) -> Iterator[Fault]:
+        """What is wrong with it. Of other media types than JSON and text nothing can be said."""
+        if self.schema_place is None or not (self.is_json or self.is_text):
+            return
+        value = json.loads(body) if self.is_json else self.shape.whole(body.decode())
+        if isinstance(value, str) and not (self.is_json or self.is_plain or self.shape.is_scalar):
+            return  # a table in text/csv, say: what it spells is not the judge's to know
+        yield from faults(self.validator, value, "body")
+
+
+def render(result: object, success: ResponseSpec) -> Response:
+    """The response for a model, for one of the generated replies, or for nothing."""
+    if isinstance(result, Reply):
+        status, media_type = STATED(result)
+        body = getattr(result, "body", None)
+        content = encode(body, media_type) if media_type else None
+        return Response(content, status, result.headers(), media_type)
+    status = int(success.status) if success.status.isdecimal() else 200
+    content = encode(result, success.media_type) if success.media_type else None
+    return Response(content, status, media_type=success.media_type)
+
+
+STATED = attrgetter("status", "media_type")
+
+
+def encode(body: object, media_type: str) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str) and not JSON.fullmatch(essence(media_type)):
+        return body.encode()
+    if isinstance(body, BaseModel):
+        # what was not said is not sent: an absent member is not a null
+        return body.__pydantic_serializer__.to_json(body, by_alias=True, exclude_unset=True)
+    return to_json(body, by_alias=True)

@@ -1,0 +1,53 @@
+"""Makes `requirements/*.txt` anew from pyproject.toml: `python -m dev.lock [PACKAGE ...]`.
+
+Versions stay as they are but for the packages that are named; `--upgrade` moves all of them. What
+comes out holds hashes and no address of an index, and uv and pip install the same from it.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from charter.errors import Misconfigured
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+COMMON = (
+    "--universal",  # one lock for all platforms
+    "--python-version=3.11",  # the oldest that we support
+    "--generate-hashes",
+    "--no-header",
+    "--no-emit-index-url",
+    "--no-annotate",
+    "--quiet",
+)
+OVERRIDES = "requirements/overrides.txt"
+DEVELOPMENT = "requirements/dev.txt"
+RUNTIME = "requirements/runtime.txt"
+
+
+def run(arguments: Sequence[str]) -> int:
+    uv = shutil.which("uv")
+    if uv is None:
+        raise Misconfigured("Locking needs uv: install it (pip install uv) and start again.")
+    upgrades = [name if name == "--upgrade" else f"--upgrade-package={name}" for name in arguments]
+    compile_ = [uv, "pip", "compile", "pyproject.toml", *COMMON]
+    development = [*compile_, "--extra=test", "--group=dev", f"--overrides={OVERRIDES}", *upgrades]
+    # what is deployed is what was tested
+    runtime = [*compile_, "--group=service", f"--constraints={DEVELOPMENT}"]
+    for command, target in ((development, DEVELOPMENT), (runtime, RUNTIME)):
+        done = subprocess.run([*command, f"--output-file={target}"], cwd=ROOT, check=False)
+        if done.returncode != 0:
+            return 1
+        print(f"{target} is up to date with pyproject.toml.")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except Misconfigured as error:
+        sys.exit(f"charter: {error}")

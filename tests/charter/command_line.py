@@ -1,0 +1,35 @@
+"""The program `charter`, run as a user runs it, in a project that has no `.env`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from charter.postgres import Address
+from tests.data import ROOT
+
+PROGRAM = (sys.executable, "-m", "charter")
+
+
+def charter(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it to its end in this project, with nothing in the environment but PATH and this."""
+    return charter_in(ROOT, *arguments, **environment)
+
+
+def charter_in(
+    folder: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PORT": "0", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def naming(database: Address) -> dict[str, str]:
+    """The environment that leads to this database."""
+    return database.environment()

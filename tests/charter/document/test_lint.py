@@ -1,0 +1,298 @@
+"""`charter lint` finds what is wrong, says where, and never fails in another way."""
+
+import copy
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charter.document import Document
+from charter.document import commands as openapi
+from charter.document.breaking import breaking
+from charter.document.rules import RULES, lint
+from tests.charter.document.damage import SAMPLE, Edit, edited, line_of
+from tests.data import DOCUMENT
+
+
+@dataclass(frozen=True)
+class Defect:
+    """An edit, the rule that finds it, and the words on the line that it names."""
+
+    edit: Edit
+    rule: str
+    words: str
+
+
+SEEDED = {
+    "an example that breaks a const": Defect(
+        Edit("summary: Nothing there", "404", "405"), "example", "status: 405"
+    ),
+    "a link to no operation": Defect(
+        Edit("            read:", "getBook", "getBooks"), "link", "getBooks"
+    ),
+    "a dangling reference": Defect(
+        Edit("Only those of this kind.", "/Genre'", "/Genres'"), "reference", "/Genres'"
+    ),
+    "an undeclared tag": Defect(
+        Edit("operationId: createBook", "[books]", "[tomes]"), "tag", "[tomes]"
+    ),
+    "a path parameter that is not in the path": Defect(
+        Edit("paths:", "  /books/{book_id}:", "  /books/{id}:"),
+        "path-parameter",
+        "parameters/BookId'",
+    ),
+    "an unknown scope": Defect(
+        Edit("Remove a book.", "books:write", "books:wrote"), "security", "books:wrote"
+    ),
+    "an operationId used twice": Defect(
+        Edit("    delete:", "deleteBook", "createBook # again"), "operation-id", "# again"
+    ),
+    "a misspelt field": Defect(
+        Edit("List the books.", "description", "descripton"), "unknown-field", "descripton"
+    ),
+    "a default out of range": Defect(
+        Edit("How many at most.", "default: 20", "default: 200"), "default", "default: 200"
+    ),
+    "OpenAPI 3.0's nullable": Defect(
+        Edit("            isbn:", "maxLength: 40", "nullable: true"),
+        "unknown-field",
+        "nullable: true",
+    ),
+    "a required property that is not defined": Defect(
+        Edit("A book.\n", "[id, genre]", "[id, gender]"), "required", "[id, gender]"
+    ),
+}
+
+OTHERS = {
+    "a missing summary": Defect(
+        Edit("operationId: deleteBook", "      summary: Remove a book.\n", ""),
+        "summary",
+        "    delete:",
+    ),
+    "a missing description": Defect(
+        Edit("    BookId:", "      description: Which book.\n", ""), "description", "    BookId:"
+    ),
+    "a missing example": Defect(
+        Edit("Which book.", "      example: 7\n", ""), "missing-example", "    BookId:"
+    ),
+    "a component without examples": Defect(
+        Edit("What kind of book it is.", "      examples: [novel]\n", ""),
+        "missing-example",
+        "    Genre:",
+    ),
+    "a media type without an example": Defect(
+        Edit("  responses:\n    NotFound:", "examples:", "x-examples:"),
+        "missing-example",
+        "application/problem+json:",
+    ),
+    "a missing operationId": Defect(
+        Edit("    delete:", "      operationId: deleteBook\n", ""), "operation-id", "    delete:"
+    ),
+    "an operationId in another case": Defect(
+        Edit("    delete:", "deleteBook", "delete_book"), "operation-id", "delete_book"
+    ),
+    "a field of the wrong type": Defect(
+        Edit("    delete:", "Remove a book.", "[Remove a book.]"), "structure", "[Remove a book.]"
+    ),
+    "a response without a description": Defect(
+        Edit("    NotFound:", "description: There is no such book.", "x-note: none"),
+        "description",
+        "    NotFound:",
+    ),
+    "a keyword of the wrong type": Defect(
+        Edit("    BookCreate:", "minLength: 1", "minLength: one"), "schema", "minLength: one"
+    ),
+    "an unknown type": Defect(
+        Edit("    Genre:", "type: string", "type: text"), "schema", "type: text"
+    ),
+    "a path that can't be told from another": Defect(
+        Edit("paths:", "  /livez:", "  /books/{number}:"), "path", "{number}"
+    ),
+    "a path that ends with a slash": Defect(
+        Edit("paths:", "  /livez:", "  /livez/:"), "path", "/livez/"
+    ),
+    "a path parameter that is optional": Defect(
+        Edit("    BookId:", "required: true", "required: false # !"), "path-parameter", "# !"
+    ),
+    "a parameter that is there twice": Defect(
+        Edit("  /books:", "- name: genre", "- name: limit # again"),
+        "repeated-parameter",
+        "# again",
+    ),
+    "an undeclared security scheme": Defect(
+        Edit("Remove a book.", "oauth2:", "oauth:"), "security", "oauth:"
+    ),
+    "a link with an unknown parameter": Defect(
+        Edit("            read:", "book_id:", "id:"), "link", "id: $response"
+    ),
+    "a component that nothing uses": Defect(
+        Edit(
+            "components:",
+            "\n  examples:\n",
+            "\n  examples:\n    Tome: {summary: A tome., value: 1}\n",
+        ),
+        "unused-component",
+        "Tome:",
+    ),
+    "an error that is no problem document": Defect(
+        Edit("  responses:\n    NotFound:", "application/problem+json", "application/json"),
+        "problem",
+        "    NotFound:",
+    ),
+    "another version": Defect(Edit("openapi: ", "3.1.0", "3.0.3"), "version", "3.0.3"),
+    "a tag that nothing uses": Defect(
+        Edit("readers.\ntags:\n", "", "  - name: authors\n    description: Who wrote.\n"),
+        "tag",
+        "name: authors",
+    ),
+}
+
+
+def found_in(text: str, folder: Path) -> list[tuple[str, int]]:
+    file = folder / "openapi.yaml"
+    file.write_text(text)
+    return [(finding.rule, finding.line) for finding in lint(Document(file))]
+
+
+@pytest.mark.parametrize("what", SEEDED | OTHERS)
+def test_a_defect_is_found_on_its_line(what: str, tmp_path: Path) -> None:
+    defect = (SEEDED | OTHERS)[what]
+    text = edited(defect.edit)
+
+    found = found_in(text, tmp_path)
+
+    assert (defect.rule, line_of(text, defect.words)) in found
+
+
+@pytest.mark.parametrize("what", SEEDED)
+def test_nothing_else_is_said_about_a_seeded_defect(what: str, tmp_path: Path) -> None:
+    defect = SEEDED[what]
+    # an example lacks what is required by mistake
+    expected = {defect.rule, "example"} if defect.rule == "required" else {defect.rule}
+
+    found = found_in(edited(defect.edit), tmp_path)
+
+    assert {rule for rule, _ in found} == expected
+
+
+def test_all_eleven_are_found_at_once(tmp_path: Path) -> None:
+    text = edited(*(defect.edit for defect in SEEDED.values()))
+
+    found = found_in(text, tmp_path)
+
+    for defect in SEEDED.values():
+        assert (defect.rule, line_of(text, defect.words)) in found
+
+
+def test_every_rule_has_a_defect() -> None:
+    assert {defect.rule for defect in (SEEDED | OTHERS).values()} == RULES.keys() | {"structure"}
+
+
+def test_the_sample_and_the_document_are_clean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (openapi.lint(SAMPLE), openapi.lint(DOCUMENT)) == (0, 0), capsys.readouterr().out
+
+
+def test_findings_are_printed_as_lines_that_an_editor_follows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("broken.yaml").write_text(edited(SEEDED["a default out of range"].edit))
+
+    assert openapi.lint(Path("broken.yaml")) == 1
+
+    printed = capsys.readouterr().out
+    assert printed.startswith("broken.yaml:27:13: default: The default breaks its own schema: 200")
+    assert printed.endswith("Mend one of them.\n")
+
+
+def test_findings_are_printed_as_notes_for_github(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a,b.yaml").write_text(edited(OTHERS["an unknown type"].edit))
+
+    openapi.lint(Path("a,b.yaml"), "github")
+
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("::error file=a%2Cb.yaml,line=")
+    assert ",title=schema::" in first
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("openapi: 3.1.0\ninfo: [\n", ":3:1: This is not YAML"),
+        ("openapi: 3.1.0\ninfo:\n  title: x\n  title: y\n", ":4:3: The member `title` is there"),
+        ("- a list\n", ":1:1: This is no OpenAPI document"),
+        ("", ":1:1: The file is empty"),
+        ("openapi: 3.1.0\ninfo:\n  $ref: no.yaml\n", ":3:3: The reference no.yaml names no file"),
+        (None, ":1:1: There is no such file."),
+    ],
+)  # fmt: skip
+def test_an_unreadable_document_is_one_sentence_and_exit_code_2(
+    text: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "openapi.yaml"
+    if text is not None:
+        file.write_text(text)
+
+    assert openapi.lint(file) == 2
+
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_no_malformed_document_makes_the_lint_fail(tmp_path: Path) -> None:
+    """Everything in the sample, replaced by what should not be there; nor does the diff fail."""
+    whole = Document(SAMPLE)
+    draw = random.Random(1)  # noqa: S311 - a choice of test cases
+    paths = [path for path, _ in whole.walk() if path]
+    for path in paths:
+        damaged = copy.deepcopy(whole.content)
+        put(damaged, path, draw.choice(MISPLACED))
+        document = Document(tmp_path / "openapi.yaml", json.dumps(damaged))
+        lint(document)
+        breaking(whole, document)
+        breaking(document, whole)
+
+
+MISPLACED: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    "text",
+    [],
+    [7],
+    {},
+    {"$ref": 7},
+    {"$ref": "#/x"},
+    {"x": [None]},
+)
+
+
+def put(content: Any, path: tuple[str | int, ...], value: Any) -> None:
+    for token in path[:-1]:
+        content = content[token]
+    content[path[-1]] = value
+
+
+def test_the_operations_are_listed_with_their_scopes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert openapi.show(SAMPLE) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        "GET     /books            listBooks    books:read",
+        "POST    /books            createBook   books:write",
+        "GET     /books/{book_id}  getBook      books:read",
+        "DELETE  /books/{book_id}  deleteBook   books:write",
+        "GET     /livez            getLiveness  public",
+    ]
+
+
+def test_the_document_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert openapi.bundle(SAMPLE) == 0
+
+    assert json.loads(capsys.readouterr().out) == Document(SAMPLE).content

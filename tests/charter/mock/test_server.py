@@ -1,0 +1,138 @@
+"""`charter mock` as a designer uses it: started, asked, edited, broken, and stopped."""
+
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.charter.command_line import PROGRAM, charter
+
+DOCUMENT = """\
+openapi: 3.1.0
+info: {title: Greetings, version: '1'}
+paths:
+  /greeting:
+    get:
+      operationId: greet
+      responses:
+        '200':
+          description: Hello.
+          content:
+            application/json:
+              schema: {$ref: schemas.yaml#/Greeting}
+"""
+SCHEMAS = "Greeting: {type: string, example: hello}\n"
+PATIENCE = 60
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    (tmp_path / "openapi.yaml").write_text(DOCUMENT)
+    (tmp_path / "schemas.yaml").write_text(SCHEMAS)
+    return tmp_path / "openapi.yaml"
+
+
+@contextmanager
+def mocking(document: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process, and where it listens."""
+    process = subprocess.Popen(
+        [*PROGRAM, "mock", str(document), "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    limit = threading.Timer(PATIENCE, process.kill)  # who reads its output waits no longer
+    limit.start()
+    try:
+        yield process, read_until(process, r"(http://127\.0\.0\.1:\d+)")
+    finally:
+        limit.cancel()
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def read_until(process: subprocess.Popen[str], pattern: str) -> str:
+    """What a line of the output says."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(pattern, line):
+            return found[1]
+    raise AssertionError(f"{pattern} was never said")
+
+
+def wait_for(address: str, text: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while (answer := httpx.get(f"{address}/greeting").text) != text:
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.05)
+
+
+def test_an_edit_of_any_file_is_live_and_a_broken_one_is_told(document: Path) -> None:
+    with mocking(document) as (process, address):
+        assert httpx.get(f"{address}/greeting").json() == "hello"
+
+        schemas = document.with_name("schemas.yaml")
+        schemas.write_text(SCHEMAS.replace("hello", "good morning"))
+        wait_for(address, '"good morning"')
+
+        schemas.write_text("Greeting: [\n")
+        told = read_until(process, r"charter: (.*schemas\.yaml:2:1: .*)")
+        assert "This is not YAML" in told
+        assert "The last good document stays." in told
+        assert httpx.get(f"{address}/greeting").json() == "good morning"
+
+        schemas.write_text(SCHEMAS)
+        wait_for(address, '"hello"')
+
+
+def test_ctrl_c_stops_it(document: Path) -> None:
+    with mocking(document) as (process, address):
+        assert httpx.get(f"{address}/greeting").status_code == 200
+
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(PATIENCE) == 130
+
+
+def test_a_port_in_use_is_one_sentence(document: Path) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+
+        done = charter("mock", str(document), "--port", port)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"charter: Port {port} of 127.0.0.1 can't be had")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<html>", ":1:1: This is HTML or XML"),
+        ("swagger: '2.0'\n", ":1:1: This is Swagger 2.0"),
+        (DOCUMENT.replace("schemas.yaml", "no.yaml"), ":12:24: The reference no.yaml"),
+        (DOCUMENT.replace("schemas.yaml#/Greeting", "'#/no'"), ":12:24: The reference #/no leads"),
+    ],
+)
+def test_a_document_that_is_none_is_one_sentence(document: Path, text: str, said: str) -> None:
+    document.write_text(text)
+
+    done = charter("mock", str(document), "--port", "0")
+
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("charter: ")
+    assert said in last
+    assert "Traceback" not in done.stderr
