@@ -5,9 +5,11 @@ import asyncio
 from alembic import context
 from alembic.operations import MigrationScript
 from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from impl.core import config
+from impl.core.config import ConfigurationError, Settings
 from impl.db.migrations import run_alone
 from impl.models import Base
 
@@ -46,8 +48,18 @@ def show() -> None:
         context.run_migrations()
 
 
+def settings() -> Settings:
+    """Those of whoever calls Alembic, else of the environment. Raises CommandError."""
+    given = context.config.attributes.get("settings")
+    if isinstance(given, Settings):
+        return given
+    try:
+        return config.without_tokens()
+    except ConfigurationError as error:
+        raise CommandError(str(error)) from error
+
+
 if context.is_offline_mode():
     show()
 else:
-    settings = context.config.attributes.get("settings") or config.without_tokens()
-    asyncio.run(run_alone(settings, migrate))
+    asyncio.run(run_alone(settings(), migrate))
