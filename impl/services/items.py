@@ -112,7 +112,7 @@ class ItemService(ItemsOperations):
     async def _repeat(
         self, user_id: UUID, operation: str, key: str, fingerprint: bytes
     ) -> CreateItem201:
-        """The first answer once more. D7: the same key with another body is a conflict."""
+        """The first answer once more; the same key with another body is a conflict (ADR 5)."""
         known = await self.keys.get(user_id, operation, key)
         if known is None or known.answer is None or known.fingerprint != fingerprint:
             raise KeyReused

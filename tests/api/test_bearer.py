@@ -1,4 +1,7 @@
-"""Bearer tokens, JWT-1 to JWT-17: every forgery at a read, a write and an admin operation."""
+"""Bearer tokens, JWT-1 to JWT-17 of docs/security.md.
+
+Every forgery is sent to a read, a write and an operation of administrators.
+"""
 
 import asyncio
 import json
@@ -101,7 +104,7 @@ def statements(app: FastAPI) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-async def test_jwt_0_the_forge_writes_tokens_that_are_accepted_when_nothing_is_wrong_with_them(
+async def test_the_forge_writes_tokens_that_are_accepted_when_nothing_is_wrong_with_them(
     client: httpx.AsyncClient, forge: Forge, operation: Operation
 ) -> None:
     response = await send_token(client, operation, forge.token())

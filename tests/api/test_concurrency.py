@@ -1,4 +1,4 @@
-"""Many at once: the points CON-1 to CON-3 of the security requirements, over two workers."""
+"""Many at once: CON-1 to CON-3 of docs/security.md, over two workers."""
 
 import asyncio
 from collections import Counter

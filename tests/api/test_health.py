@@ -1,4 +1,4 @@
-"""Alive and ready: what an orchestrator asks, and the point CFG-2 of the security requirements."""
+"""Alive and ready: what an orchestrator asks, and CFG-2 of docs/security.md."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

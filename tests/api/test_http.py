@@ -1,4 +1,4 @@
-"""The surface that strangers touch: points HTTP-1 to HTTP-12 of the security requirements.
+"""The surface that strangers touch: HTTP-1 to HTTP-12 of docs/security.md.
 
 What needs a socket (slow clients, oversized headers, smuggling) is tried on the running server.
 """

@@ -1,4 +1,4 @@
-"""Refresh, revocation and sessions: the points REF-1 to REF-13 of the security requirements."""
+"""Refresh, revocation and sessions: REF-1 to REF-13 of docs/security.md."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""`POST /auth/token`: the points TOK-1 to TOK-9 of the security requirements."""
+"""`POST /auth/token`: TOK-1 to TOK-9 of docs/security.md."""
 
 import logging
 import re

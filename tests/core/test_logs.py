@@ -1,4 +1,4 @@
-"""What is written down about requests, and what never is: LOG-1 and LOG-3."""
+"""What is written down about requests, and what never is: LOG-1 and LOG-3 of docs/security.md."""
 
 import json
 import logging
