@@ -1,11 +1,13 @@
-# The service alone: of Charter the runtime, and nothing that generates, mocks, tests or embeds a
-# database; no pip in its environment. It runs as nobody in particular, and needs no file system
-# that can be written to.
+# The production image: the service, its migrations and Charter's runtime. It holds nothing that
+# generates, mocks or tests, no database server and no pip. The process has a user of its own and
+# writes to no file.
 #
 #   docker build --tag charter .
+#   docker run --env-file .env charter alembic upgrade head      # once for each version
+#   docker run --env-file .env --publish 127.0.0.1:8000:8000 charter
 #
-# Packages come from the index that pip knows by default. Behind a mirror or a proxy with a
-# certificate of its own, hand both in; neither stays in the image:
+# The build takes packages from pip's default index. Behind a mirror, or a proxy with a certificate
+# of its own, pass pip's settings and the certificate as secrets, which the image does not keep:
 #
 #   docker build --secret id=pip,src=pip.conf --secret id=certificates,src=ca.pem --tag charter .
 #
@@ -17,7 +19,7 @@ FROM python:${PYTHON_TAG} AS builder
 
 WORKDIR /app
 COPY requirements/runtime.txt /tmp/
-# What is installed is what the lock says, to the byte; no package runs code while it is installed.
+# The lock has a hash of every file, and wheels run no code when they are installed.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates \
     python -m venv --without-pip .venv \
@@ -31,7 +33,8 @@ COPY generated generated
 COPY impl impl
 COPY scripts/charter/__init__.py charter/
 COPY scripts/charter/runtime charter/runtime
-# Nothing can be compiled at run time, and nothing changes, so that no source has to be compared.
+# Compiled here, because the process can't write; its files never change, so Python need not compare
+# them with their sources.
 RUN python -m compileall -q --invalidation-mode unchecked-hash alembic charter generated impl
 
 FROM python:${PYTHON_TAG}
@@ -57,10 +60,9 @@ ENV PATH=/app/.venv/bin:$PATH \
 USER 10001:10001
 EXPOSE 8000
 
-# Whether the process answers. It stays healthy while the database is away: starting it anew would
-# not bring the database back.
+# Asks whether the process answers. It does so while the database is away, too: a restart of the
+# service would not bring the database back.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as web; web.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/livez', timeout=4)"]
 
-# Migrations run once, before: `alembic upgrade head`.
 CMD ["python", "-m", "impl", "serve"]
