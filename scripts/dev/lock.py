@@ -14,7 +14,6 @@ from charter.errors import Misconfigured
 
 ROOT = Path(__file__).resolve().parents[2]
 
-
 COMMON = (
     "--universal",  # one lock for all platforms
     "--python-version=3.11",  # the oldest that we support
@@ -24,9 +23,14 @@ COMMON = (
     "--no-annotate",
     "--quiet",
 )
-OVERRIDES = "requirements/overrides.txt"
 DEVELOPMENT = "requirements/dev.txt"
-RUNTIME = "requirements/runtime.txt"
+LOCKS = {
+    DEVELOPMENT: ("--extra=test", "--group=dev"),
+    # what runs elsewhere is what was tested: no version but those of the first
+    "requirements/serve.txt": ("--extra=serve", "--group=service"),
+    "requirements/runtime.txt": ("--group=service",),
+}
+"""What each lock holds: all that developers need, `./scripts/serve`, a production image."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -34,11 +38,9 @@ def run(arguments: Sequence[str]) -> int:
     if uv is None:
         raise Misconfigured("Locking needs uv: install it (pip install uv) and start again.")
     upgrades = [name if name == "--upgrade" else f"--upgrade-package={name}" for name in arguments]
-    compile_ = [uv, "pip", "compile", "pyproject.toml", *COMMON]
-    development = [*compile_, "--extra=test", "--group=dev", f"--overrides={OVERRIDES}", *upgrades]
-    # what is deployed is what was tested
-    runtime = [*compile_, "--group=service", f"--constraints={DEVELOPMENT}"]
-    for command, target in ((development, DEVELOPMENT), (runtime, RUNTIME)):
+    for target, contents in LOCKS.items():
+        versions = upgrades if target == DEVELOPMENT else [f"--constraints={DEVELOPMENT}"]
+        command = [uv, "pip", "compile", "pyproject.toml", *COMMON, *contents, *versions]
         done = subprocess.run([*command, f"--output-file={target}"], cwd=ROOT, check=False)
         if done.returncode != 0:
             return 1

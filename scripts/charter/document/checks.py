@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +53,8 @@ JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 DIALECTS = "https://spec.openapis.org/oas/3."
 """OpenAPI's own, which are JSON Schema 2020-12 and annotations."""
 VERSION = re.compile(r"3\.[012](?![0-9])")
-OFFICIAL = "resources/schemas"
-"""Where openapi-spec-validator keeps the schemas of documents; the rest of it is slow to import."""
+OFFICIAL = Path(__file__).with_name("openapi")
+"""The schemas of documents that the OpenAPI Initiative publishes."""
 PATTERNS_APART = {"regex": lambda pattern: True}
 """The judge reads them in another way than the schema of documents: `runtime/patterns.py`."""
 PLACES = frozenset({"cookie", "header", "path", "query"})
@@ -196,10 +195,7 @@ def official_schema_of(kind: str, version: str) -> Any:
 
 
 def official_document(version: str) -> dict[str, Any]:
-    package = find_spec("openapi_spec_validator")
-    (folder,) = (package.submodule_search_locations if package else None) or [""]
-    file = Path(folder) / OFFICIAL / f"v{version}" / "schema.json"
-    schema: dict[str, Any] = json.loads(file.read_bytes())
+    schema: dict[str, Any] = json.loads((OFFICIAL / f"{version}.json").read_bytes())
     return schema
 
 

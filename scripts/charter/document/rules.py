@@ -1,6 +1,6 @@
 """What a good document keeps to. Each rule is a function that yields what it finds.
 
-The structure is judged by openapi-spec-validator; all the rest, which it and others miss or say
+The structure is judged by the schema that OpenAPI publishes; all the rest, which it misses or says
 without a line, is judged here.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 import jsonschema_rs
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from charter.document import Document, tokens_of
+from charter.document.checks import official_schema
 from charter.document.findings import Finding
 from charter.document.model import (
     ANY,
@@ -80,9 +80,9 @@ def explained(remark: Remark, known: Iterable[Path]) -> bool:
 
 def structure(model: Model) -> Iterator[Remark]:
     """Fields that are missing, misplaced or of the wrong type."""
-    for error in OpenAPIV31SpecValidator.schema_validator.iter_errors(dict(model.content)):
+    for error in official_schema("3.1").iter_errors(model.content):
         message = str(error.message).partition("\n")[0]
-        yield Remark(tuple(error.absolute_path), f"{message}. See the OpenAPI 3.1 specification.")
+        yield Remark(tuple(error.instance_path), f"{message}. See the OpenAPI 3.1 specification.")
 
 
 def version(model: Model) -> Iterator[Remark]:

@@ -1,9 +1,8 @@
-"""fastapi-code-generator's parser on the newest datamodel-code-generator, which keeps what it saw.
+"""fastapi-code-generator's parser, made to keep the type of each parameter, body and response.
 
-fastapi-code-generator 0.8.1 was written for an older datamodel-code-generator, and reduces each
-operation to what its own templates need: without security, constraints, headers, or media types.
-Its driver is what we use; the parsing is datamodel-code-generator's own, and the visitor gets the
-type of every parameter, body and response (docs/decisions/0002-two-generators.md).
+fastapi-code-generator reduces each operation to what its own templates need: without security,
+constraints, headers, or media types. We use its driver; datamodel-code-generator does the parsing,
+and the visitor gets what it found (docs/decisions/0002-two-generators.md).
 """
 
 from collections.abc import Mapping
@@ -12,7 +11,8 @@ from typing import Any
 
 from datamodel_code_generator import OpenAPIScope
 from datamodel_code_generator.imports import Imports
-from datamodel_code_generator.parser._schema_object import JsonSchemaObject
+from datamodel_code_generator.model.pydantic_v2 import BaseModel
+from datamodel_code_generator.parser.jsonschema import JsonSchemaObject
 from datamodel_code_generator.parser.openapi import OpenAPIParser as ModelParser
 from datamodel_code_generator.parser.openapi import ParameterObject, ReferenceObject
 from datamodel_code_generator.types import DataType
@@ -22,8 +22,21 @@ from fastapi_code_generator.parser import Operation
 from charter.generate.names import Names
 from charter.runtime.normal import operations
 
+
+class Class(BaseModel):
+    """A class whose bases are classes: one may be null elsewhere, and it is not `Optional` here."""
+
+    @property
+    def base_class(self) -> str:
+        return ", ".join(
+            base.reference.short_name if base.reference else base.type_hint
+            for base in self.base_classes
+        )
+
+
 MODEL_OPTIONS: dict[str, Any] = {
     "base_class": "charter.runtime.models.Model",
+    "data_model_type": Class,
     "capitalise_enum_members": True,
     "field_constraints": True,
     "openapi_scopes": [OpenAPIScope.Schemas, OpenAPIScope.Paths],
@@ -107,7 +120,7 @@ class RecordingParser(RouteParser):  # type: ignore[misc]  # the base is untyped
         location: Any = None,
     ) -> None:
         for reference in parameters:
-            parameter = self.resolve_object(reference, ParameterObject, "parameter")
+            parameter = self.resolve_object(reference, ParameterObject)
             place = parameter.in_.value
             where = [*path, name, place, parameter.name]
             holder = next(iter(parameter.content.values()), parameter)

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import jsonschema_rs
 
 from charter.generate.names import Names
-from charter.runtime.judge import BASE
+from charter.runtime.judge import BASE, escape
 from charter.runtime.normal import DATA, DECLARED, METHODS, NAMED, resolve
 from charter.runtime.parameters import JSON
 from charter.runtime.views import either
@@ -165,8 +165,8 @@ class Simplified:
             return {name: self.of(child) for name, child in node.items()}
         if "default" in node and not self._admits(node, node["default"]):
             node = {name: child for name, child in node.items() if name != "default"}
-        if isinstance(node.get("allOf"), list) and self._overrides(node):
-            node = self._flat(node)
+        if isinstance(node.get("allOf"), list):
+            node = self._flat(node) if self._overrides(node) else self._required_in_place(node)
         return {name: self.of(child, named=name in NAMED) for name, child in node.items()}
 
     def _admits(self, schema: Mapping[str, Any], default: Any) -> bool:
@@ -181,7 +181,7 @@ class Simplified:
     def _overrides(self, schema: Mapping[str, Any]) -> bool:
         """Whether two of the parts declare the same member: a class can't narrow its base's."""
         seen: set[str] = set()
-        for part in self._parts(schema):
+        for _, part in self._parts(schema):
             members = members_of(part)
             if seen & members.keys():
                 return True
@@ -190,23 +190,75 @@ class Simplified:
 
     def _flat(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """One object with the members of all parts; the last declaration of each stands."""
-        parts = list(self._parts(schema))
+        parts = [part for _, part in self._parts(schema)]
         properties = {name: child for part in parts for name, child in members_of(part).items()}
         kept = {name: child for name, child in schema.items() if name in ("title", "description")}
         required = list(dict.fromkeys(name for part in parts for name in part.get("required", ())))
         return {**kept, "type": "object", "properties": properties, "required": required}
 
-    def _parts(self, schema: Any, seen: set[int] | None = None) -> Iterator[Mapping[str, Any]]:
-        """All that `allOf` makes a schema of, itself last; what is there again has no parts."""
+    def _required_in_place(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """The schema with each name of `required` beside the declaration of that member.
+
+        The generator looks for it nowhere else. A member that only this schema requires, and a
+        base declares, is declared again, by a reference to the declaration of the base.
+        """
+        declared_anywhere = self._declared(schema)
+        required = self._required(schema)
+        redeclared: dict[str, Any] = {}
+        for base in filter(is_reference, schema["allOf"]):
+            declared = self._declared(base)
+            required -= declared.keys() & self._required(base)
+            redeclared |= {
+                name: {"$ref": place} for name, place in declared.items() if name in required
+            }
+
+        def in_place(part: Any) -> Any:
+            if not isinstance(part, Mapping) or is_reference(part):
+                return part
+            undeclared = set(part.get("required", ())) - declared_anywhere.keys()
+            names = [*(required & members_of(part).keys()), *undeclared]
+            made = {name: child for name, child in part.items() if name != "required"}
+            if isinstance(part.get("allOf"), list):
+                made["allOf"] = [in_place(inner) for inner in part["allOf"]]
+            return made | ({"required": sorted(names)} if names else {})
+
+        whole = {**schema, "properties": {**members_of(schema), **redeclared}}
+        made: dict[str, Any] = in_place(whole if redeclared else schema)
+        return made
+
+    def _required(self, schema: Any) -> set[str]:
+        return {name for _, part in self._parts(schema) for name in part.get("required", ())}
+
+    def _declared(self, schema: Any) -> dict[str, str]:
+        """References to the members that a schema has, all parts of it included."""
+        return {
+            name: child["$ref"] if is_reference(child) else f"{place}/properties/{escape(name)}"
+            for place, part in self._parts(schema)
+            for name, child in members_of(part).items()
+        }
+
+    def _parts(
+        self, schema: Any, place: str = "", seen: set[int] | None = None
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """All that `allOf` makes a schema of, and where it stands; the schema itself is last.
+
+        The parts of a part that was there already are left out: a schema may be part of itself.
+        """
         seen = set() if seen is None else seen
+        if is_reference(schema):
+            place = schema["$ref"]
         schema = resolve(self.document, schema)
         if not isinstance(schema, Mapping):
             return
         if id(schema) not in seen:
             seen.add(id(schema))
-            for part in schema.get("allOf", ()):
-                yield from self._parts(part, seen)
-        yield schema
+            for index, part in enumerate(schema.get("allOf", ())):
+                yield from self._parts(part, f"{place}/allOf/{index}", seen)
+        yield place, schema
+
+
+def is_reference(node: Any) -> bool:
+    return isinstance(node, Mapping) and isinstance(node.get("$ref"), str)
 
 
 def members_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
