@@ -10,7 +10,7 @@ import signal
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
+import httpx2 as httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete, text

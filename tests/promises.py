@@ -4,7 +4,7 @@ import json
 from functools import cache
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 import schemathesis
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 

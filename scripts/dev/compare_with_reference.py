@@ -21,7 +21,7 @@ from tempfile import mkdtemp
 from typing import Any
 from unittest import SkipTest
 
-import httpx
+import httpx2 as httpx
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings

@@ -19,7 +19,7 @@ from tempfile import mkdtemp
 from time import monotonic, sleep
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 
 from charter.contract.service_under_test import free_port
 from charter.document import Document, DocumentError

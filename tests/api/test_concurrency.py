@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from itertools import cycle, islice
 
-import httpx
+import httpx2 as httpx
 import pytest
 from sqlalchemy import func, select
 

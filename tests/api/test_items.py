@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
-import httpx
+import httpx2 as httpx
 import pytest
 from sqlalchemy import func, select, update
 

@@ -4,7 +4,7 @@ import logging
 import re
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 import pytest
 from sqlalchemy import update
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
-import httpx
+import httpx2 as httpx
 import jsonschema_rs
 import pytest
 import uvicorn

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 from uuid import uuid4
 
-import httpx
+import httpx2 as httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2 as httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
@@ -40,7 +40,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     written = StringIO()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    for name in ("httpx", "httpcore"):
+    for name in ("httpx2", "httpcore2"):
         monkeypatch.setattr(logging.getLogger(name), "propagate", False)
     yield written
     root.handlers[:] = handlers

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import httpx2 as httpx
 
 from charter.contract.gate import Run, table, verdict
 from charter.contract.service_under_test import Trial, trial
