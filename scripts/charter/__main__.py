@@ -7,12 +7,14 @@ def main() -> None:
     try:
         from charter import cli
     except ModuleNotFoundError as error:
-        if error.name not in ("typer", "click", "rich"):
+        if error.name != "typer":
             raise
-        sys.exit(
+        print(
             "charter: Only the runtime is installed here, for a service to run on. The command line"
-            " comes with the extra `tool`: pip install 'charter[tool]'."
+            " comes with the extra `tool`: pip install 'charter[tool]'.",
+            file=sys.stderr,
         )
+        sys.exit(2)
     cli.main()
 
 

