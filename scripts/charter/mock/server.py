@@ -126,6 +126,7 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen()  # whoever reads the address may ask at once
         except OSError as error:
             raise Refusal(
                 f"Port {port} of {host} can't be had ({error.strerror}): choose another one with"
