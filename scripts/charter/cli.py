@@ -10,7 +10,7 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, ParamSpec
@@ -377,12 +377,25 @@ def run(context: typer.Context) -> int:
 def test(context: typer.Context) -> int:
     """Run the tests on a PostgreSQL of their own.
 
-    All arguments go to pytest: `charter test -n 2`, `charter test tests/api -k refresh`.
+    All arguments go to pytest: `charter test -n 2`, `charter test tests/api -k refresh`. Where
+    none names what to run, every core does its part.
     """
     if find_spec("pytest") is None:
         raise ModuleNotFoundError(name="pytest")
-    command = [sys.executable, "-m", "pytest", *context.args]
+    command = [sys.executable, "-m", "pytest", *workers(context.args), *context.args]
     os.execv(sys.executable, command)  # noqa: S606 - no shell is the point
+
+
+def workers(arguments: Sequence[str]) -> list[str]:
+    """A worker for each core, unless the arguments say otherwise or name what to run.
+
+    Starting workers takes longer than most files of tests; a debugger needs the terminal.
+    """
+    alone = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--collect-only", "-p")
+    chosen = any(Path(argument.partition("::")[0]).exists() for argument in arguments)
+    if chosen or any(argument.startswith(alone) for argument in arguments):
+        return []
+    return ["-n", "auto"] if find_spec("xdist") else []
 
 
 @app.command(rich_help_panel=CHECK)

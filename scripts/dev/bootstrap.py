@@ -1,7 +1,8 @@
-"""Makes `.venv` from the hash-pinned lock and hands over to the `charter` in it.
+"""Makes `.venv` from a hash-pinned lock and hands over to the `charter` in it.
 
-Standard library only: it runs before anything is installed. A stamp in `.venv` names what it was
-made of, so that the next start has nothing to do; an interrupted one is made anew.
+`serve` gets what serving needs; any other verb gets all that developers use, into the same
+environment. Standard library only: it runs before anything is installed. A stamp in `.venv` names
+what it was made of, so that the next start has nothing to do; an interrupted one is made anew.
 """
 
 import sys
@@ -21,7 +22,8 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -29,7 +31,10 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 CHARTER = VENV / "bin" / "charter"
-LOCK = ROOT / "requirements" / "dev.txt"
+SERVING = "serve.txt"
+EVERYTHING = "dev.txt"
+LOCKS = ROOT / "requirements"
+"""SERVING and EVERYTHING, which holds all that SERVING does, in the same versions."""
 
 STAMP = VENV / "made-of"
 UNFINISHED = VENV / "unfinished"
@@ -40,9 +45,10 @@ class BootstrapError(Exception):
 
 
 def main(arguments: Sequence[str]) -> int:
+    lock = SERVING if arguments[:1] == ["serve"] else EVERYTHING
     try:
-        if not is_ready():
-            prepare()
+        if not is_ready(lock):
+            prepare(lock)
         os.chdir(ROOT)
         os.execv(CHARTER, [str(CHARTER), *arguments])  # noqa: S606 - no shell is the point
     except BootstrapError as error:
@@ -56,53 +62,61 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
-def is_ready() -> bool:
-    return CHARTER.exists() and STAMP.exists() and STAMP.read_text() == ingredients()
+def is_ready(lock: str) -> bool:
+    return CHARTER.exists() and stamp() in (ingredients(lock), ingredients(EVERYTHING))
 
 
-def ingredients() -> str:
+def stamp() -> str:
+    return STAMP.read_text() if STAMP.exists() else ""
+
+
+def ingredients(lock: str) -> str:
     """What the environment is made of: the lock, the project, a Python, and where it lies."""
-    digest = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes())
-    return f"{digest.hexdigest()}\n{PYTHON.resolve()}\n{VENV}\n"
+    digest = hashlib.sha256((LOCKS / lock).read_bytes() + (ROOT / "pyproject.toml").read_bytes())
+    return f"{digest.hexdigest()}\n{lock}\n{PYTHON.resolve()}\n{VENV}\n"
 
 
-def prepare() -> None:
+def prepare(wanted: str) -> None:
     """Raises BootstrapError or OSError."""
     if not os.access(ROOT, os.W_OK):
         raise BootstrapError(
             f"{ROOT} can't be written to, and the environment belongs there: make it writable, or"
             " clone the repository to a place of your own."
         )
-    with one_at_a_time() as lock:
-        if is_ready():  # whoever we waited for has made it
+    with one_at_a_time() as turn:
+        if is_ready(wanted):  # whoever we waited for has made it
             return
+        # who had everything keeps everything, also when the locks have changed
+        lock = EVERYTHING if EVERYTHING in stamp().splitlines() else wanted
         started = monotonic()
-        Installer(lock).install()
+        Installer(lock, turn).install()
         UNFINISHED.unlink()
-        STAMP.write_text(ingredients())
+        STAMP.write_text(ingredients(lock))
         say(f"The environment is ready ({monotonic() - started:.0f} s).")
 
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[int]:
     """Lock the project's directory itself: that leaves no file behind."""
-    lock = os.open(ROOT, os.O_RDONLY | os.O_CLOEXEC)
+    turn = os.open(ROOT, os.O_RDONLY | os.O_CLOEXEC)
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say("Waiting for another process that makes the environment ...")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock
+            fcntl.flock(turn, fcntl.LOCK_EX)
+        yield turn
     finally:
-        os.close(lock)
+        os.close(turn)
 
 
 class Installer:
     """Fills `.venv`, with uv where it is installed, else with venv and pip."""
 
-    def __init__(self, lock: int) -> None:
-        self.lock = lock
+    def __init__(self, lock: str, turn: int) -> None:
+        """`turn` is the open file whose lock is ours until the last of our children has ended."""
+        self.lock = LOCKS / lock
+        self.turn = turn
         self.uv = shutil.which("uv")
 
     def install(self) -> None:
@@ -126,13 +140,11 @@ class Installer:
         self.run("Making .venv", [*command, str(VENV)])
 
     def install_packages(self) -> None:
-        count = len(re.findall(r"^\S+==", LOCK.read_text(), re.MULTILINE))
-        if self.uv:
-            command = [self.uv, "pip", "sync", "--python", str(PYTHON), "--require-hashes"]
-        else:
-            command = [*PIP, "install", "--progress-bar=off", "--no-deps"]
-            command += ["--require-hashes", "--requirement"]
-        self.run(f"Installing {count} packages", [*command, str(LOCK)])
+        names = locked(self.lock)
+        pip = [self.uv, "pip", "install", "--python", str(PYTHON)] if self.uv else [*PIP, "install"]
+        options = ["--no-deps", "--require-hashes", "--requirement", str(self.lock)]
+        command = [*pip, *options] if self.uv else [*pip, "--progress-bar=off", *options]
+        self.run(f"Installing {len(names)} packages", command, partial(counted, names))
 
     def install_project(self) -> None:
         """The project itself, as it lies here. What builds it has just been installed."""
@@ -141,8 +153,8 @@ class Installer:
         options = [offline, "--no-deps", "--no-build-isolation", "--editable"]
         self.run("Installing Charter itself", [*pip, *options, str(ROOT)])
 
-    def run(self, doing: str, command: Sequence[str]) -> None:
-        """Run the command; show that it lives, and what it said only if it fails."""
+    def run(self, doing: str, command: Sequence[str], state: "State | None" = None) -> None:
+        """Run the command; show how far it is, and what it said only if it fails."""
         environment = {name: os.environ[name] for name in os.environ if name not in MEDDLING}
         with subprocess.Popen(
             command,
@@ -153,9 +165,9 @@ class Installer:
             errors="replace",
             cwd=ROOT,
             env=environment,
-            pass_fds=[self.lock],  # if we are killed, the next start waits for our child
+            pass_fds=[self.turn],  # if we are killed, the next start waits for our child
         ) as process:
-            said = Progress(doing).follow(process)
+            said = Progress(doing, state or latest).follow(process)
         if process.returncode != 0:
             say("".join(said[-40:]).rstrip())
             raise BootstrapError(
@@ -170,11 +182,40 @@ MEDDLING = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET",
 """What would make an installer put things elsewhere."""
 
 
+def locked(lock: Path) -> frozenset[str]:
+    """The names of what a lock installs here: what is for one other system alone is none of it."""
+    lines = re.findall(r"^(\S+)==(.*)", lock.read_text(), re.MULTILINE)
+    return frozenset(plain(name) for name, rest in lines if "sys_platform == " not in rest)
+
+
+def plain(name: str) -> str:
+    """A distribution's name in its normal form."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+State = Callable[[Sequence[str]], str]
+"""How far a program is, after the lines that it has printed."""
+
+
+def latest(said: Sequence[str]) -> str:
+    return said[-1].strip() if said else ""
+
+
+def counted(names: frozenset[str], said: Sequence[str]) -> str:
+    """pip names each package that it fetches; it installs them, as uv does, once it has all."""
+    folders = VENV.glob("lib/python*/site-packages/*.dist-info")
+    installed = len(names & {plain(folder.name.partition("-")[0]) for folder in folders})
+    fetched = sum(line.startswith(("Collecting ", "Requirement already")) for line in said)
+    if installed < fetched < len(names):
+        return f"{fetched} of {len(names)} fetched"
+    return f"{installed} of {len(names)} installed"
+
+
 def is_reusable() -> bool:
     """Whether `.venv` is whole, lies where it was made, and has a Python that still runs."""
     if UNFINISHED.exists() or not (VENV / "pyvenv.cfg").exists():
         return False
-    if STAMP.exists() and str(VENV) not in STAMP.read_text().splitlines():
+    if stamp() and str(VENV) not in stamp().splitlines():
         return False
     try:
         said = subprocess.run(
@@ -191,8 +232,9 @@ def is_reusable() -> bool:
 class Progress:
     """One line that moves on a terminal; elsewhere a line now and then."""
 
-    def __init__(self, doing: str) -> None:
+    def __init__(self, doing: str, state: State) -> None:
         self.doing = doing
+        self.state = state
         self.started = monotonic()
         self.moves = sys.stderr.isatty()
 
@@ -207,14 +249,14 @@ class Progress:
         while reader.is_alive():
             reader.join(interval)
             if reader.is_alive():
-                self.show(said[-1].strip() if said else "")
+                self.show(self.state(said))
         if self.moves:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
         process.wait()
         return said
 
-    def show(self, latest: str) -> None:
-        line = f"  {monotonic() - self.started:3.0f} s  {latest[:60]}"
+    def show(self, state: str) -> None:
+        line = f"  {monotonic() - self.started:3.0f} s  {state[:60]}"
         if self.moves:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
         else:

@@ -27,7 +27,7 @@ DEVELOPMENT = "requirements/dev.txt"
 LOCKS = {
     DEVELOPMENT: ("--extra=test", "--group=dev"),
     # what runs elsewhere is what was tested: no version but those of the first
-    "requirements/serve.txt": ("--extra=serve", "--group=service"),
+    "requirements/serve.txt": ("--extra=serve", "--group=service", "--group=build"),
     "requirements/runtime.txt": ("--group=service",),
 }
 """What each lock holds: all that developers need, `./scripts/serve`, a production image."""

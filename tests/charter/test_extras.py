@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from charter.cli import EXTRAS
+from charter.cli import EXTRAS, missing
 from tests.charter.command_line import charter
 from tests.data import ROOT
 
@@ -85,3 +85,21 @@ def test_no_extra_is_unknown_to_the_command_line() -> None:
 def test_the_help_takes_a_line_for_each_verb_on_a_narrow_terminal(line: str) -> None:
     assert len(line) <= 80
     assert not re.match(r"│ {11}\S", line), "the summary of a verb is too long"
+
+
+@pytest.mark.parametrize(
+    ("has_entry", "remedy"),
+    [(False, "pip install 'charter[test]'."), (True, "`./scripts/test` installs it.")],
+)
+def test_the_remedy_is_the_projects_where_it_has_one(
+    has_entry: bool, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if has_entry:
+        (tmp_path / "scripts").mkdir()
+        (tmp_path / "scripts" / "test").touch()
+
+    said = missing("schemathesis", "test")
+
+    assert said.startswith("This verb needs schemathesis, which comes with the extra `test`")
+    assert said.endswith(remedy)

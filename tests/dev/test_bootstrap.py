@@ -1,6 +1,7 @@
 """From a fresh clone: what the first start says when it can't go on."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from dev import bootstrap
-from dev.bootstrap import BootstrapError, Installer
+from dev.bootstrap import EVERYTHING, LOCKS, SERVING, BootstrapError, Installer
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project elsewhere, with a finished environment that holds nothing."""
+    """A project elsewhere, with an environment that holds nothing."""
     root = tmp_path / "a clone"
     (root / "requirements").mkdir(parents=True)
-    (root / "requirements" / "dev.txt").write_text("one==1\n")
+    (root / "requirements" / SERVING).write_text("one==1\n")
+    (root / "requirements" / EVERYTHING).write_text("one==1\nanother==1\n")
     (root / "pyproject.toml").touch()
     venv = root / ".venv"
     (venv / "bin").mkdir(parents=True)
@@ -27,27 +29,97 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bootstrap, "VENV", venv)
     monkeypatch.setattr(bootstrap, "PYTHON", venv / "bin" / "python")
     monkeypatch.setattr(bootstrap, "CHARTER", venv / "bin" / "charter")
-    monkeypatch.setattr(bootstrap, "LOCK", root / "requirements" / "dev.txt")
+    monkeypatch.setattr(bootstrap, "LOCKS", root / "requirements")
     monkeypatch.setattr(bootstrap, "STAMP", venv / "made-of")
     monkeypatch.setattr(bootstrap, "UNFINISHED", venv / "unfinished")
-    bootstrap.STAMP.write_text(bootstrap.ingredients())
     return root
 
 
-def test_a_finished_environment_is_left_alone(clone: Path) -> None:
-    assert bootstrap.is_ready()
+def finish(lock: str) -> None:
+    bootstrap.STAMP.write_text(bootstrap.ingredients(lock))
 
 
-@pytest.mark.parametrize("changed", ["requirements/dev.txt", "pyproject.toml"])
-def test_what_it_was_made_of_has_changed(clone: Path, changed: str) -> None:
-    (clone / changed).write_text("two==2\n")
+@pytest.fixture
+def installed(clone: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The locks that were installed from, in their order."""
+    locks: list[str] = []
 
-    assert not bootstrap.is_ready()
+    def install(installer: Installer) -> None:
+        bootstrap.UNFINISHED.touch()
+        locks.append(installer.lock.name)
+
+    monkeypatch.setattr(Installer, "install", install)
+    return locks
+
+
+@pytest.mark.parametrize("lock", [SERVING, EVERYTHING])
+def test_a_finished_environment_is_left_alone(clone: Path, lock: str) -> None:
+    finish(lock)
+
+    assert bootstrap.is_ready(lock)
+
+
+@pytest.mark.parametrize("lock", [SERVING, EVERYTHING])
+@pytest.mark.parametrize("changed", ["requirements/{lock}", "pyproject.toml"])
+def test_what_it_was_made_of_has_changed(clone: Path, lock: str, changed: str) -> None:
+    finish(lock)
+
+    (clone / changed.format(lock=lock)).write_text("two==2\n")
+
+    assert not bootstrap.is_ready(lock)
+
+
+def test_what_serves_is_installed_first_and_the_rest_when_it_is_needed(
+    clone: Path, installed: list[str]
+) -> None:
+    bootstrap.prepare(SERVING)
+    assert bootstrap.is_ready(SERVING)
+    assert not bootstrap.is_ready(EVERYTHING)
+
+    bootstrap.prepare(EVERYTHING)
+
+    assert bootstrap.is_ready(EVERYTHING)
+    assert bootstrap.is_ready(SERVING)
+    assert installed == [SERVING, EVERYTHING]
+
+
+def test_who_has_everything_keeps_everything(clone: Path, installed: list[str]) -> None:
+    finish(EVERYTHING)
+    (clone / "pyproject.toml").write_text("two==2\n")
+
+    bootstrap.prepare(SERVING)
+
+    assert installed == [EVERYTHING]
+    assert bootstrap.is_ready(EVERYTHING)
+
+
+def test_progress_says_how_many_of_the_packages_are_there(clone: Path) -> None:
+    lock = clone / "requirements" / EVERYTHING
+    lock.write_text("a-b==1 \\\nc_d==2 ; sys_platform != 'win32'\ne==3 ; sys_platform == 'win32'\n")
+    names = bootstrap.locked(lock)
+    assert names == {"a-b", "c-d"}
+
+    assert bootstrap.counted(names, []) == "0 of 2 installed"
+    assert bootstrap.counted(names, ["Collecting a-b==1\n", " Downloading\n"]) == "1 of 2 fetched"
+    (clone / ".venv/lib/python3.11/site-packages/A_b-1.dist-info").mkdir(parents=True)
+    assert bootstrap.counted(names, ["Collecting a-b==1\n"] * 2) == "1 of 2 installed"
+
+
+def test_what_serves_is_part_of_everything() -> None:
+    def pins(lock: str) -> set[str]:
+        return set(re.findall(r"^\S+==\S+", (LOCKS / lock).read_text(), re.MULTILINE))
+
+    assert pins("runtime.txt") < pins(SERVING) < pins(EVERYTHING)
+
+
+@pytest.mark.parametrize("lock", sorted(path.name for path in LOCKS.iterdir()))
+def test_a_lock_names_no_index(lock: str) -> None:
+    assert not re.search(r"://|--(extra-)?index", (LOCKS / lock).read_text())
 
 
 def test_an_interrupted_environment_is_made_anew(clone: Path) -> None:
     shutil.copytree(ROOT / ".venv", clone / ".venv", dirs_exist_ok=True, ignore=all_but_the_frame)
-    bootstrap.STAMP.unlink()
+    bootstrap.STAMP.unlink(missing_ok=True)
     assert bootstrap.is_reusable()
 
     bootstrap.UNFINISHED.touch()
@@ -67,7 +139,7 @@ def test_a_python_that_cannot_make_environments_is_named(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     with pytest.raises(BootstrapError, match=r"install the package python3\.\d+-venv .* or uv"):
-        Installer(lock=0).make_venv()
+        Installer(EVERYTHING, turn=0).make_venv()
 
 
 @pytest.mark.parametrize("entry", ["serve", "test"])

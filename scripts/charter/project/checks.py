@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from charter.errors import Misconfigured
+
 
 @dataclass(frozen=True)
 class Check:
@@ -35,7 +37,17 @@ CHECKS = (
 
 
 def run() -> int:
-    """Run all of them, whichever fail. The exit code: 1 when one has."""
+    """Run all of them, whichever fail. The exit code: 1 when one has.
+
+    Raises Misconfigured where one of the programs isn't installed.
+    """
+    programs = {check.command[0] for check in CHECKS}
+    missing = sorted(Path(name).name for name in programs if not Path(name).exists())
+    if missing:
+        raise Misconfigured(
+            f"The environment has no {', '.join(missing)}: `./scripts/test` installs what"
+            " developers need."
+        )
     results = [(check, *run_one(check)) for check in CHECKS]
     print()
     for check, passed, seconds in results:
