@@ -144,7 +144,8 @@ class Installer:
         pip = [self.uv, "pip", "install", "--python", str(PYTHON)] if self.uv else [*PIP, "install"]
         options = ["--no-deps", "--require-hashes", "--requirement", str(self.lock)]
         command = [*pip, *options] if self.uv else [*pip, "--progress-bar=off", *options]
-        self.run(f"Installing {len(names)} packages", command, partial(counted, names))
+        state = partial(counted, names, len(installed(names)))
+        self.run(f"Installing {len(names)} packages", command, state)
 
     def install_project(self) -> None:
         """The project itself, as it lies here. What builds it has just been installed."""
@@ -201,14 +202,20 @@ def latest(said: Sequence[str]) -> str:
     return said[-1].strip() if said else ""
 
 
-def counted(names: frozenset[str], said: Sequence[str]) -> str:
-    """pip names each package that it fetches; it installs them, as uv does, once it has all."""
-    folders = VENV.glob("lib/python*/site-packages/*.dist-info")
-    installed = len(names & {plain(folder.name.partition("-")[0]) for folder in folders})
-    fetched = sum(line.startswith(("Collecting ", "Requirement already")) for line in said)
-    if installed < fetched < len(names):
+def counted(names: frozenset[str], before: int, said: Sequence[str]) -> str:
+    """How many packages are here, of which some were before.
+
+    pip names each that it fetches, and installs them once it has all of them; uv only installs.
+    """
+    fetched = before + sum(line.startswith("Collecting ") for line in said)
+    if before < fetched < len(names):
         return f"{fetched} of {len(names)} fetched"
-    return f"{installed} of {len(names)} installed"
+    return f"{len(installed(names))} of {len(names)} installed"
+
+
+def installed(names: frozenset[str]) -> frozenset[str]:
+    folders = VENV.glob("lib/python*/site-packages/*.dist-info")
+    return names & {plain(folder.name.partition("-")[0]) for folder in folders}
 
 
 def is_reusable() -> bool:

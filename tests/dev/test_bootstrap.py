@@ -99,10 +99,11 @@ def test_progress_says_how_many_of_the_packages_are_there(clone: Path) -> None:
     names = bootstrap.locked(lock)
     assert names == {"a-b", "c-d"}
 
-    assert bootstrap.counted(names, []) == "0 of 2 installed"
-    assert bootstrap.counted(names, ["Collecting a-b==1\n", " Downloading\n"]) == "1 of 2 fetched"
+    assert bootstrap.counted(names, 0, []) == "0 of 2 installed"
+    assert bootstrap.counted(names, 0, ["Collecting a-b==1\n", " Got\n"]) == "1 of 2 fetched"
     (clone / ".venv/lib/python3.11/site-packages/A_b-1.dist-info").mkdir(parents=True)
-    assert bootstrap.counted(names, ["Collecting a-b==1\n"] * 2) == "1 of 2 installed"
+    assert bootstrap.counted(names, 0, ["Collecting a-b==1\n"] * 2) == "1 of 2 installed"
+    assert bootstrap.counted(names, 1, []) == "1 of 2 installed"
 
 
 def test_what_serves_is_part_of_everything() -> None:
