@@ -1,9 +1,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Text, and_, bindparam, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from impl.db.repository import Repository
@@ -21,6 +22,40 @@ def is_live() -> ColumnElement[bool]:
 
 
 class SessionRepository(Repository[Session]):
+    async def open(
+        self,
+        user_id: UUID,
+        password_hash: str,
+        *,
+        scopes: Sequence[str],
+        idle: timedelta,
+        absolute: timedelta,
+        user_agent: str | None,
+        address: str | None,
+    ) -> Session | None:
+        """Open a session if the user is active and still has the password that was checked.
+
+        The row of the user is locked until the transaction ends, so that a change of the password
+        or a deactivation either refuses this session or ends it.
+        """
+        values = {
+            Session.id: literal(uuid4()),
+            Session.user_id: User.id,
+            Session.generation: literal(0),
+            Session.scopes: array(scopes, type_=Text()),
+            Session.idle_expires_at: NOW + min(idle, absolute),
+            Session.expires_at: NOW + absolute,
+            Session.user_agent: literal(user_agent, Text()),
+            Session.address: literal(address, Text()),
+        }
+        unchanged = (
+            select(*values.values())
+            .where(User.id == user_id, User.active, User.password_hash == password_hash)
+            .with_for_update(read=True)
+        )
+        statement = insert(Session).from_select(list(values), unchanged).returning(Session)
+        return await self.session.scalar(statement)
+
     async def get(self, session_id: UUID) -> Session | None:
         return await self.session.scalar(select(Session).where(Session.id == session_id))
 

@@ -32,10 +32,14 @@ class UserRepository(Repository[User]):
         )
         return (await self.session.scalars(query)).all()
 
-    async def set_password(self, user_id: UUID, password_hash: str) -> None:
-        await self.session.execute(
-            update(User).where(User.id == user_id).values(password_hash=password_hash)
+    async def replace_password(self, user_id: UUID, checked: str, password_hash: str) -> bool:
+        """Replace the hash if it is still the one that was checked. Whether it was."""
+        statement = (
+            update(User)
+            .where(User.id == user_id, User.active, User.password_hash == checked)
+            .values(password_hash=password_hash)
         )
+        return await self.session.scalar(statement.returning(User.id)) is not None
 
     async def page(
         self,

@@ -1,9 +1,7 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID, uuid4
-
-from sqlalchemy import func
+from uuid import UUID
 
 from generated import schemas
 from generated.operations import AuthOperations
@@ -111,31 +109,37 @@ class AuthService(AuthOperations):
         asked = requested_scopes(grant.scope)
         email = grant.username.strip()
         await self.guard.admit(email)
-        user = await self.users.by_email(email)
-        await self.users.release()
-        password_hash = user.password_hash if user else None
-        verdict = await self.passwords.verify(grant.password, password_hash)
-        if user is None or not user.active or not verdict.correct:
-            await self.guard.count(email)
-            raise BadCredentials
+        session = None
+        while session is None:  # the account changed while its password was compared: ask again
+            user = await self.users.by_email(email)
+            await self.users.release()
+            password_hash = user.password_hash if user else None
+            verdict = await self.passwords.verify(grant.password, password_hash)
+            if user is None or not user.active or not verdict.correct:
+                await self.guard.count(email)
+                raise BadCredentials
+            session = await self._open_session(user, verdict.replacement, asked)
         await self.guard.forget(email)
-        if verdict.replacement:
-            await self.users.set_password(user.id, verdict.replacement)
-        return await self._open_session(user, asked)
+        return session
 
-    async def _open_session(self, user: User, asked: AbstractSet[Scope]) -> Session:
-        now = func.clock_timestamp()
+    async def _open_session(
+        self, user: User, replacement: str | None, asked: AbstractSet[Scope]
+    ) -> Session | None:
+        """None if the password or the account is no longer what was checked."""
+        current = replacement or user.password_hash
+        if replacement is not None and not await self.users.replace_password(
+            user.id, user.password_hash, replacement
+        ):
+            return None
         scopes = asked if user.administrator else asked - ADMINISTRATIVE
-        return await self.sessions.add(
-            Session(
-                id=uuid4(),
-                user_id=user.id,
-                scopes=sorted(scopes),
-                idle_expires_at=now + min(self.lifetimes.idle, self.lifetimes.absolute),
-                expires_at=now + self.lifetimes.absolute,
-                user_agent=self.client.user_agent and self.client.user_agent[:LONGEST_USER_AGENT],
-                address=self.client.address,
-            )
+        return await self.sessions.open(
+            user.id,
+            current,
+            scopes=sorted(scopes),
+            idle=self.lifetimes.idle,
+            absolute=self.lifetimes.absolute,
+            user_agent=self.client.user_agent and self.client.user_agent[:LONGEST_USER_AGENT],
+            address=self.client.address,
         )
 
     async def _continue(self, refresh_token: str) -> Session:

@@ -92,7 +92,8 @@ class UserService(UsersOperations):
             await self.guard.count(user.email)
             raise WrongPassword
         password_hash = await self.passwords.hash(body.new_password)
-        await self.users.set_password(user.id, password_hash)
+        if not await self.users.replace_password(user.id, user.password_hash, password_hash):
+            raise WrongPassword  # it was changed, or the account deactivated, in the meantime
         await self.sessions.revoke_all(user.id, except_for=principal.session_id)
         await self.guard.forget(user.email)
 

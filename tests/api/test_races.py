@@ -1,0 +1,165 @@
+"""What changes while a password is compared, or beside an account that is being deleted."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from passlib.context import CryptContext
+from sqlalchemy import text
+
+from impl.core.passwords import Passwords, Verdict
+from impl.db.session import Database
+from tests.people import Person
+
+NEW_PASSWORD = "another-long-secret-9"
+
+
+@dataclass
+class Pause:
+    """The next comparison of a password finishes, and its caller waits for `go_on`."""
+
+    passwords: Passwords
+    patch: pytest.MonkeyPatch
+    compared: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def arm(self) -> None:
+        real = self.passwords.verify
+
+        async def paused(*arguments: Any) -> Verdict:
+            self.patch.setattr(self.passwords, "verify", real)
+            verdict = await real(*arguments)
+            self.compared.set()
+            await self.go_on.wait()
+            return verdict
+
+        self.patch.setattr(self.passwords, "verify", paused)
+
+
+@pytest.fixture
+def pause(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Pause:
+    return Pause(app.state.passwords, monkeypatch)
+
+
+async def change_password(person: Person, new: str = NEW_PASSWORD) -> httpx.Response:
+    passwords = {"current_password": person.password, "new_password": new}
+    return await person.put("/users/me/password", json=passwords)
+
+
+async def opens_something(client: httpx.AsyncClient, login: httpx.Response) -> bool:
+    """Whether the login got a token, and the token is good for anything."""
+    if login.status_code != 200:
+        return False
+    token = login.json()["access_token"]
+    answer = await client.get("/users/me", headers={"Authorization": f"Bearer {token}"})
+    return answer.status_code == 200
+
+
+async def outdate(database: Database, person: Person) -> None:
+    """Give the person a hash that the next login replaces."""
+    outdated = CryptContext(["bcrypt"], bcrypt__rounds=4).hash(person.password)
+    async with database.autocommit.connect() as connection:
+        await connection.execute(
+            text("UPDATE users SET password_hash = :hash WHERE email = :email"),
+            {"hash": outdated, "email": person.email},
+        )
+
+
+# -- a password that changes while it is compared -------------------------------------------------
+
+
+async def test_a_login_does_not_outlive_the_password_it_was_checked_with(
+    ada: Person, pause: Pause
+) -> None:
+    pause.arm()
+    login = asyncio.create_task(ada.client.post("/auth/token", data=form(ada, ada.password)))
+    await pause.compared.wait()
+
+    changed = await change_password(ada)
+    pause.go_on.set()
+
+    assert changed.status_code == 204
+    assert (await login).status_code == 401
+    assert (await ada.get("/users/me")).status_code == 200
+
+
+async def test_a_new_hash_for_the_old_password_does_not_replace_a_new_password(
+    ada: Person, database: Database, pause: Pause
+) -> None:
+    await outdate(database, ada)
+    pause.arm()
+    login = asyncio.create_task(ada.client.post("/auth/token", data=form(ada, ada.password)))
+    await pause.compared.wait()
+
+    changed = await change_password(ada)
+    pause.go_on.set()
+
+    assert (changed.status_code, (await login).status_code) == (204, 401)
+    assert (await ada.log_in(password=NEW_PASSWORD)).status_code == 200
+    assert (await ada.log_in()).status_code == 401
+
+
+async def test_two_logins_at_once_both_succeed_with_an_outdated_hash(
+    ada: Person, database: Database, pause: Pause
+) -> None:
+    await outdate(database, ada)
+    pause.arm()
+    slow = asyncio.create_task(ada.client.post("/auth/token", data=form(ada, ada.password)))
+    await pause.compared.wait()
+
+    fast = await ada.client.post("/auth/token", data=form(ada, ada.password))
+    pause.go_on.set()
+
+    assert (fast.status_code, (await slow).status_code) == (200, 200)
+
+
+async def test_of_two_changes_of_a_password_at_once_one_is_refused(
+    ada: Person, pause: Pause
+) -> None:
+    pause.arm()
+    slow = asyncio.create_task(change_password(ada, "the-slower-secret-8"))
+    await pause.compared.wait()
+
+    fast = await change_password(ada)
+    pause.go_on.set()
+
+    assert (fast.status_code, (await slow).status_code) == (204, 403)
+    assert (await ada.log_in(password=NEW_PASSWORD)).status_code == 200
+
+
+async def test_a_login_does_not_outlive_a_deactivation(
+    ada: Person, admin: Person, pause: Pause
+) -> None:
+    pause.arm()
+    login = asyncio.create_task(ada.client.post("/auth/token", data=form(ada, ada.password)))
+    await pause.compared.wait()
+
+    for active in (False, True):
+        await admin.patch(f"/users/{ada.id}", json={"active": active})
+        if not active:
+            pause.go_on.set()
+            answer = await login
+
+    assert answer.status_code == 401
+    assert not await opens_something(ada.client, answer)
+
+
+async def test_no_login_outlives_a_password_however_the_two_meet(ada: Person) -> None:
+    for number in range(12):
+        before, ada.password = ada.password, f"another-long-secret-{number}"
+        logins = [ada.client.post("/auth/token", data=form(ada, before)) for _ in range(3)]
+        passwords = {"current_password": before, "new_password": ada.password}
+
+        changed, *answers = await asyncio.gather(
+            ada.put("/users/me/password", json=passwords), *logins
+        )
+
+        assert changed.status_code == 204
+        assert not any([await opens_something(ada.client, answer) for answer in answers])
+
+
+def form(person: Person, password: str) -> dict[str, str]:
+    return {"grant_type": "password", "username": person.email, "password": password}
