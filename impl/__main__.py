@@ -16,7 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.verb == "serve":
             return serve.run(given.application, reload=given.reload, migrate=given.migrate)
-        return create_admin.run(given.email, from_stdin=given.password_stdin)
+        return create_admin.run(
+            given.email, existing=given.existing, from_stdin=given.password_stdin
+        )
     except (ConfigurationError, Refused, CommandError) as error:
         print(f"charter: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigurationError) else 1
@@ -33,6 +35,11 @@ def parser() -> argparse.ArgumentParser:
     serving.add_argument("--migrate", action="store_true", help="migrate the database first")
     admin = verbs.add_parser("create-admin", help="make an account that administers the others")
     admin.add_argument("email", help="the address to log in with")
+    admin.add_argument(
+        "--existing",
+        action="store_true",
+        help="take over the account that has the address: replace its password, end its sessions",
+    )
     admin.add_argument(
         "--password-stdin", action="store_true", help="read the password from standard input"
     )

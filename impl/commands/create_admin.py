@@ -5,6 +5,8 @@ import getpass
 import sys
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from charter.runtime import Contract
 from generated import DOCUMENT
@@ -12,15 +14,25 @@ from impl.commands import Refused
 from impl.core import config
 from impl.core.config import ConfigurationError, Settings
 from impl.core.passwords import Passwords
+from impl.db.outage import constraint
 from impl.db.session import Database
 from impl.models import User
+from impl.models.users import UNIQUE_EMAIL
+from impl.repositories.sessions import SessionRepository
+from impl.repositories.users import UserRepository
 
 EMAIL = "/components/schemas/Email"
 PASSWORD = "/components/schemas/Password"  # noqa: S105 - a place in the document
 
 
-def run(email: str, *, from_stdin: bool = False) -> int:
-    """Make an administrator, or make one of the account that has this address."""
+def run(email: str, *, existing: bool = False, from_stdin: bool = False) -> int:
+    """Make an administrator: with a new account, or of the `existing` one with this address.
+
+    Whoever registered the address first need not be the one it belongs to, so an account is never
+    promoted with the password that it has. Raises ConfigurationError for an address or a password
+    that is not admitted, and Refused where the account is there without `existing`, or not there
+    with it.
+    """
     settings = config.without_tokens()
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else asked()
     if not password:
@@ -28,8 +40,9 @@ def run(email: str, *, from_stdin: bool = False) -> int:
             "The password is empty: type one, or pipe it in with --password-stdin"
         )
     check(settings, email, password)
-    created = asyncio.run(save(settings, email.lower(), password))
-    print(f"{email} is an administrator now, {'with a new account' if created else 'as promoted'}.")
+    asyncio.run(save(settings, email.lower(), password, existing=existing))
+    account = "the existing account, its sessions ended," if existing else "a new account"
+    print(f"{email} is an administrator now: {account} with the password that you gave.")
     return 0
 
 
@@ -51,19 +64,38 @@ def check(settings: Settings, email: str, password: str) -> None:
         raise ConfigurationError(f"The password {objection}: choose another one.")
 
 
-async def save(settings: Settings, email: str, password: str) -> bool:
-    """Whether the account is a new one; an existing one keeps its password."""
+async def save(settings: Settings, email: str, password: str, *, existing: bool) -> None:
     passwords = Passwords(settings)
     database = Database(settings)
     try:
+        password_hash = await passwords.hash(password)
         async with database.writing() as session, session.begin():
-            user = await session.scalar(select(User).where(User.email == email))
-            if user is not None:
-                user.administrator = user.active = True
-                return False
-            password_hash = await passwords.hash(password)
-            session.add(User(email=email, password_hash=password_hash, administrator=True))
-            return True
+            if existing:
+                await take_over(session, email, password_hash)
+            else:
+                await create(session, email, password_hash)
     finally:
         passwords.close()
         await database.dispose()
+
+
+async def create(session: AsyncSession, email: str, password_hash: str) -> None:
+    user = User(email=email, password_hash=password_hash, administrator=True)
+    try:
+        await UserRepository(session).add(user)
+    except IntegrityError as error:
+        if constraint(error) != UNIQUE_EMAIL:
+            raise
+        raise Refused(
+            f"{email} has an account already, and you can't know whose: name another address, or"
+            " add --existing to replace its password, end its sessions and promote it."
+        ) from error
+
+
+async def take_over(session: AsyncSession, email: str, password_hash: str) -> None:
+    user = await session.scalar(select(User).where(User.email == email).with_for_update())
+    if user is None:
+        raise Refused(f"{email} has no account: leave --existing out to make one.")
+    user.password_hash = password_hash
+    user.administrator = user.active = True
+    await SessionRepository(session).revoke_all(user.id)

@@ -53,6 +53,13 @@ def is_unfit(error: Exception) -> TypeGuard[DBAPIError]:
     return isinstance(error, DBAPIError) and sqlstate(error) in UNFIT_CODES
 
 
+def constraint(error: DBAPIError) -> str | None:
+    """The name of the constraint that was broken."""
+    raised = error.orig.__cause__ if error.orig else None
+    name: str | None = getattr(raised, "constraint_name", None)
+    return name
+
+
 def sqlstate(error: DBAPIError) -> str | None:
     """The five characters by which PostgreSQL names an error."""
     code: str | None = getattr(error.orig, "sqlstate", None)

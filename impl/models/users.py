@@ -5,6 +5,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from impl.db.base import Entity
 
+UNIQUE_EMAIL = "users_email_key"
+"""The constraint that a second account with the same address breaks."""
+
 
 class User(Entity):
     """Somebody who may log in. `email` is kept in lower case, which makes it unique in any case."""

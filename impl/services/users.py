@@ -17,7 +17,9 @@ from impl.core.problems import (
     UnfitPassword,
     WrongPassword,
 )
+from impl.db.outage import constraint
 from impl.models import User
+from impl.models.users import UNIQUE_EMAIL
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
 from impl.services.login_guard import LoginGuard
@@ -47,6 +49,8 @@ class UserService(UsersOperations):
         try:
             await self.users.add(user)
         except IntegrityError as error:
+            if constraint(error) != UNIQUE_EMAIL:
+                raise
             raise EmailTaken from error
         return CreateUser201(present(user), location=f"/users/{user.id}")
 

@@ -1,0 +1,92 @@
+"""`python -m impl create-admin`: nobody is promoted with a password not set by the operator."""
+
+import asyncio
+import os
+import sys
+
+import httpx
+
+from impl.core.config import Settings
+from tests.people import PASSWORD, Person
+
+CHOSEN = "engines-weave-algebra"
+
+
+async def create_admin(
+    settings: Settings, *arguments: str, password: str = CHOSEN
+) -> tuple[int, str]:
+    """The exit code and what was said."""
+    program = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "impl", "create-admin", "--password-stdin", *arguments),
+        env=os.environ
+        | {
+            "DB_HOST": settings.db_host,
+            "DB_PORT": str(settings.db_port),
+            "DB_USER": settings.db_user,
+            "DB_PASSWORD": settings.db_password.get_secret_value(),
+            "DB_NAME": settings.db_name,
+            "BCRYPT_ROUNDS": "4",
+        },
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await program.communicate(f"{password}\n".encode())
+    assert program.returncode is not None
+    return program.returncode, said.decode()
+
+
+async def is_administrator(person: Person) -> bool:
+    answer = await person.get("/users/me")
+    return answer.status_code == 200 and bool(answer.json()["administrator"])
+
+
+async def test_a_new_account_administers(client: httpx.AsyncClient, settings: Settings) -> None:
+    code, _ = await create_admin(settings, "Root@example.com")
+
+    root = Person(client, "", "root@example.com", CHOSEN)
+    assert code == 0
+    assert (await root.log_in()).status_code == 200
+    assert await is_administrator(root)
+
+
+async def test_whoever_registered_the_address_first_is_not_promoted(
+    ada: Person, settings: Settings
+) -> None:
+    code, said = await create_admin(settings, ada.email)
+
+    assert code == 1
+    assert "--existing" in said
+    assert not await is_administrator(ada)
+    assert (await ada.log_in()).status_code == 200
+
+
+async def test_an_existing_account_is_taken_from_whoever_has_its_password(
+    ada: Person, settings: Settings
+) -> None:
+    code, _ = await create_admin(settings, "--existing", ada.email)
+
+    assert code == 0
+    assert (await ada.get("/users/me")).status_code == 401
+    assert (await ada.refresh()).status_code == 401
+    assert (await ada.log_in()).status_code == 401
+    assert (await ada.log_in(password=CHOSEN)).status_code == 200
+    assert await is_administrator(ada)
+
+
+async def test_an_account_that_is_not_there_is_not_taken_over(
+    client: httpx.AsyncClient, settings: Settings
+) -> None:
+    code, said = await create_admin(settings, "--existing", "nobody@example.com")
+
+    assert code == 1
+    assert "nobody@example.com has no account" in said
+
+
+async def test_what_a_registration_would_refuse_is_a_mistake_in_the_arguments(
+    client: httpx.AsyncClient, settings: Settings
+) -> None:
+    common = await create_admin(settings, "root@example.com", password="password1")
+    malformed = await create_admin(settings, "root", password=PASSWORD)
+
+    assert (common[0], malformed[0]) == (2, 2)
