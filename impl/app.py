@@ -16,11 +16,24 @@ from impl.core import config, problems, telemetry
 from impl.core.config import Settings
 from impl.core.http import CrossOrigin, Deadline, Methods, SafeErrors, SecurityHeaders
 from impl.core.passwords import Passwords
-from impl.core.problems import NotFound, ServiceUnavailable, Unauthenticated, UnfitValue
+from impl.core.problems import (
+    InvalidToken,
+    NotFound,
+    ServiceUnavailable,
+    Unauthenticated,
+    UnfitValue,
+)
 from impl.core.telemetry import RequestLog
 from impl.core.tokens import AccessTokens, RefreshTokens
-from impl.db.outage import is_outage, is_unfit, sqlstate
+from impl.db.outage import (
+    DatabaseUnreachable,
+    is_outage,
+    is_unfit,
+    missing_reference,
+    sqlstate,
+)
 from impl.db.session import Database
+from impl.models import Base, User
 
 EXPOSED_HEADERS = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
 ACCEPTED_HEADERS = (
@@ -64,7 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.refresh_tokens = RefreshTokens(keys)
     problems.install(app)
     app.add_exception_handler(SQLAlchemyError, on_database_error)
-    app.add_exception_handler(OSError, on_database_error)
+    app.add_exception_handler(DatabaseUnreachable, on_database_error)
     app.include_router(dependencies.router(contract))
     app.include_router(docs.router(settings))
     app.add_route("/metrics", metrics)
@@ -106,14 +119,26 @@ def refuse_broken(broken: ResponseViolation) -> None:
 
 
 async def on_database_error(request: Request, error: Exception) -> Response:
-    """503 where trying again helps, 422 for values beyond any column; else a fault of ours."""
+    """What the client did can be told from what happened to it; else it is a fault of ours."""
     if is_unfit(error):
         log.warning("value refused by the database", extra={"reason": sqlstate(error)})
         return await problems.on_problem(request, UnfitValue())
+    if is_orphaned(error):  # the caller's account was deleted beside this request
+        return await problems.on_problem(request, InvalidToken())
     if not is_outage(error):
         raise error
     log.warning("database unavailable", extra={"reason": type(error).__name__})
     return await problems.on_problem(request, ServiceUnavailable())
+
+
+def is_orphaned(error: Exception) -> bool:
+    """Whether a row was to belong to a user who is not there."""
+    name = missing_reference(error)
+    return any(
+        key.name == name and key.referred_table is User.__table__
+        for table in Base.metadata.tables.values()
+        for key in table.foreign_key_constraints
+    )
 
 
 async def metrics(request: Request) -> Response:

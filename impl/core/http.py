@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,6 +38,8 @@ class SafeErrors:
 
         try:
             await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("the client went away before its request was complete")
         except Exception:
             log.exception("unhandled error")
             if started:

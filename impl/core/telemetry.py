@@ -24,6 +24,9 @@ BROKEN_RESPONSES = Counter(
     "charter_broken_responses_total", "Responses that did not keep to the document.", ["operation"]
 )
 
+CLIENT_CLOSED_REQUEST = 499
+"""Stands in the log for a request without an answer, as nginx has it."""
+
 log = logging.getLogger("charter.access")
 
 
@@ -84,7 +87,7 @@ class RequestLog:
         name = given_request_id(scope) or uuid4().hex
         token = _request_id.set(name)
         started = self.clock()
-        status = 0
+        status = CLIENT_CLOSED_REQUEST
 
         async def named(message: Message) -> None:
             nonlocal status

@@ -3,12 +3,14 @@
 import ssl
 from typing import Any
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Dialect, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from impl.core.config import Settings, is_loopback
+from impl.db.outage import READ_ONLY, DatabaseUnreachable
 
 
 def database_url(settings: Settings) -> URL:
@@ -83,8 +85,36 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_timeout=settings.db_pool_timeout_seconds,
     )
     event.listen(engine.sync_engine, "checkout", refuse_closed)
-    event.listen(engine.sync_engine, "handle_error", hide_values)
+    name_failures(engine)
     return engine
+
+
+def name_failures(engine: AsyncEngine) -> None:
+    """Tell the database's failures from those of anything else, and from each other."""
+    event.listen(engine.sync_engine, "do_connect", connect)
+    event.listen(engine.sync_engine, "handle_error", hide_values)
+    event.listen(engine.sync_engine, "handle_error", leave_standby)
+    event.listen(engine.sync_engine, "handle_error", name_network_failure)
+
+
+def connect(dialect: Dialect, record: object, arguments: Any, named: Any) -> DBAPIConnection:
+    """Raises DatabaseUnreachable: SQLAlchemy passes on what is no error of the driver's own."""
+    try:
+        return dialect.connect(*arguments, **named)
+    except OSError as error:  # of which TimeoutError is one
+        raise DatabaseUnreachable from error
+
+
+def name_network_failure(context: ExceptionContext) -> None:
+    if isinstance(context.original_exception, OSError):
+        raise DatabaseUnreachable from context.original_exception
+
+
+def leave_standby(context: ExceptionContext) -> None:
+    """Drop every connection once a server refuses to write: another one is the primary now."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = True
 
 
 def refuse_closed(connection: Any, record: object, proxy: object) -> None:

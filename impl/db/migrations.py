@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from impl.core.config import Settings
-from impl.db.engine import connect_args, database_url
-from impl.db.outage import is_outage, sqlstate
+from impl.db.engine import connect_args, database_url, name_failures
+from impl.db.outage import DatabaseUnreachable, is_outage, sqlstate
 from impl.models import Base
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
@@ -184,6 +184,7 @@ async def connection(settings: Settings, *, autocommit: bool) -> AsyncIterator[A
         poolclass=NullPool,
         isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",
     )
+    name_failures(engine)
     try:
         async with contextlib.AsyncExitStack() as stack:
             try:
@@ -217,6 +218,8 @@ def unreachable(settings: Settings, error: Exception) -> str:
 
 def reason(error: BaseException) -> str:
     """The error in half a sentence, without the statement and its parameters."""
+    if isinstance(error, DatabaseUnreachable) and error.__cause__ is not None:
+        return reason(error.__cause__)
     if isinstance(error, DBAPIError) and error.orig is not None:
         return reason(error.orig.__cause__ or error.orig)
     if isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""Which failures mean that the database can't answer, or takes no such value."""
+"""What a failure of the database means: that it can't answer, or what it does not take."""
 
 from typing import TypeGuard
 
@@ -8,9 +8,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 UNAVAILABLE_CLASSES = ("08", "28", "53", "57", "58")
 """Connections, authorisation, resources, operator intervention, system errors."""
 
+READ_ONLY = "25006"
+"""What a standby answers to a write, and a primary from which the others were moved away."""
+
 UNAVAILABLE_CODES = frozenset(
     {
-        "25006",  # read-only: a standby, or a primary that is being demoted
+        READ_ONLY,
         "25P03",  # the transaction was idle for too long
         "3D000",  # the database is not there
         "40001",  # serialisation failure
@@ -19,6 +22,8 @@ UNAVAILABLE_CODES = frozenset(
     }
 )
 
+
+FOREIGN_KEY_VIOLATION = "23503"
 
 UNFIT_CODES = frozenset(
     {
@@ -34,9 +39,13 @@ UNFIT_CODES = frozenset(
 )
 
 
+class DatabaseUnreachable(Exception):
+    """The network between us and PostgreSQL failed, or took too long. The cause is an OSError."""
+
+
 def is_outage(error: Exception) -> bool:
-    """Whether trying again later is the right advice. OSError covers TimeoutError, too."""
-    if isinstance(error, OSError | PoolTimeout):
+    """Whether trying again later is the right advice."""
+    if isinstance(error, DatabaseUnreachable | PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):
         return False
@@ -51,6 +60,13 @@ def is_outage(error: Exception) -> bool:
 def is_unfit(error: Exception) -> TypeGuard[DBAPIError]:
     """Whether the database can't hold a value that the document admits."""
     return isinstance(error, DBAPIError) and sqlstate(error) in UNFIT_CODES
+
+
+def missing_reference(error: Exception) -> str | None:
+    """The name of the foreign key that leads to a row that is not there."""
+    if isinstance(error, DBAPIError) and sqlstate(error) == FOREIGN_KEY_VIOLATION:
+        return constraint(error)
+    return None
 
 
 def constraint(error: DBAPIError) -> str | None:

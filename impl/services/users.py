@@ -79,7 +79,10 @@ class UserService(UsersOperations):
         return present(await self._caller(principal))
 
     async def update_me(self, principal: Principal, *, body: schemas.ProfilePatch) -> schemas.User:
-        return present(await self._change(await self._caller(principal), body))
+        user = await self.users.locked(principal.id)
+        if user is None:  # deleted since the token was checked
+            raise InvalidToken
+        return present(await self._change(user, body))
 
     async def delete_me(self, principal: Principal) -> None:
         administrators = await self.users.lock_administrators()

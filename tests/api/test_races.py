@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from impl.core.passwords import Passwords, Verdict
 from impl.db.session import Database
-from tests.people import Person
+from tests.people import Person, register
 
 NEW_PASSWORD = "another-long-secret-9"
 
@@ -163,3 +163,68 @@ async def test_no_login_outlives_a_password_however_the_two_meet(ada: Person) ->
 
 def form(person: Person, password: str) -> dict[str, str]:
     return {"grant_type": "password", "username": person.email, "password": password}
+
+
+# -- an account that is deleted beside its requests -----------------------------------------------
+
+
+async def create_item(person: Person, **headers: str) -> httpx.Response:
+    return await person.post("/items", json={"title": "x"}, headers=headers)
+
+
+@pytest.mark.parametrize("round_", range(5))
+async def test_whatever_meets_a_deletion_is_done_or_refused(
+    client: httpx.AsyncClient, round_: int
+) -> None:
+    person = await register(client)
+    login = form(person, person.password)
+
+    deleted, *answers = await asyncio.gather(
+        person.delete("/users/me"),
+        *(create_item(person) for _ in range(8)),
+        *(create_item(person, **{"Idempotency-Key": f"k{number}"}) for number in range(4)),
+        *(person.patch("/users/me", json={"full_name": "x"}) for _ in range(8)),
+        *(client.post("/auth/token", data=login) for _ in range(8)),
+        *(person.refresh() for _ in range(4)),
+        *(person.delete("/auth/sessions") for _ in range(2)),
+    )
+
+    assert deleted.status_code in {204, 401}
+    assert {answer.status_code for answer in answers} <= {200, 201, 204, 401}
+
+
+async def test_an_item_for_an_account_that_was_just_deleted_is_refused(
+    ada: Person, database: Database
+) -> None:
+    async with database.writing() as deleting:
+        await deleting.execute(text("DELETE FROM users WHERE email = :e"), {"e": ada.email})
+        creation = asyncio.create_task(create_item(ada))
+        await waits_for_a_lock(database)
+        await deleting.commit()
+
+    answer = await creation
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+async def test_a_change_of_an_account_that_was_just_deleted_is_refused(
+    ada: Person, database: Database
+) -> None:
+    async with database.writing() as deleting:
+        await deleting.execute(text("DELETE FROM users WHERE email = :e"), {"e": ada.email})
+        change = asyncio.create_task(ada.patch("/users/me", json={"full_name": "x"}))
+        await waits_for_a_lock(database)
+        await deleting.commit()
+
+    assert (await change).status_code == 401
+
+
+async def waits_for_a_lock(database: Database) -> None:
+    """Return once somebody waits for a lock in this database."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with database.autocommit.connect() as connection:
+        while not await connection.scalar(waiting):  # noqa: ASYNC110 - another process tells
+            await asyncio.sleep(0.01)
