@@ -57,9 +57,10 @@ async def client(request: Request) -> Client:
 
 
 async def login_guard(
-    session: Session, settings: Annotated[Settings, Depends(settings)]
+    database: Annotated[Database, Depends(database)],
+    settings: Annotated[Settings, Depends(settings)],
 ) -> LoginGuard:
-    return LoginGuard(LoginFailureRepository(session), settings)
+    return LoginGuard(LoginFailureRepository(database), settings)
 
 
 async def auth(

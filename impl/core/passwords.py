@@ -7,8 +7,9 @@ ships (django/contrib/auth/common-passwords.txt.gz, BSD-3-Clause, by Royce Willi
 import asyncio
 import gzip
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,11 +34,30 @@ class Verdict:
     replacement: str | None = None
 
 
+class WaitingRoom:
+    """Bounds how many wait for a hash: who finds no place is refused at once rather than late."""
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Take a place before anything else is asked. Raises ServiceUnavailable if none is free."""
+        if self.places == 0:
+            raise ServiceUnavailable
+        self.places -= 1
+        try:
+            yield
+        finally:
+            self.places += 1
+
+
 class Passwords:
     """Hashes and compares in threads of its own, so that the event loop never waits for bcrypt.
 
     bcrypt releases the interpreter's lock; one thread less than there are cores keeps the loop
-    on a core of its own. What can't be queued is refused at once rather than late.
+    on a core of its own. New passwords are hashed one after the other, so that a login never
+    waits for more than one of them, however many people register.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,7 +69,10 @@ class Passwords:
             bcrypt_sha256__rounds=settings.bcrypt_rounds,
             bcrypt__rounds=settings.bcrypt_rounds,
         )
-        self.room = settings.password_hash_threads + settings.password_hash_queue
+        room = settings.password_hash_threads + settings.password_hash_queue
+        self.logins = WaitingRoom(room)
+        self.registrations = WaitingRoom(room)
+        self.new_password = asyncio.Lock()
         self.pool = ThreadPoolExecutor(settings.password_hash_threads, "bcrypt")
 
     def close(self) -> None:
@@ -60,14 +83,11 @@ class Passwords:
         await self.verify("", None)
 
     async def hash(self, password: str) -> str:
-        """Raises ServiceUnavailable when too many wait already."""
-        return await self._run(lambda: self.context.hash(normalise(password)))
+        async with self.new_password:
+            return await self._run(lambda: self.context.hash(normalise(password)))
 
     async def verify(self, password: str, password_hash: str | None) -> Verdict:
-        """Takes as long without a hash as with one, so that the answer does not tell who exists.
-
-        Raises ServiceUnavailable when too many wait already.
-        """
+        """Takes as long without a hash as with one, so that the answer does not tell who exists."""
         return await self._run(lambda: self._verify(normalise(password), password_hash))
 
     def _verify(self, password: str, password_hash: str | None) -> Verdict:
@@ -77,13 +97,7 @@ class Passwords:
         return Verdict(*self.context.verify_and_update(password, password_hash))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        if self.room == 0:
-            raise ServiceUnavailable
-        self.room -= 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.pool, work)
-        finally:
-            self.room += 1
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
 
     def objection(self, password: str, email: str) -> str | None:
         """Why the password is no good, as the rest of a sentence; None when it is.

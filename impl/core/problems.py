@@ -158,8 +158,6 @@ class InvalidGrant(OAuthProblem, Unauthenticated):
 class BadCredentials(InvalidGrant):
     """The e-mail address or the password is wrong; which of them stays unsaid."""
 
-    keeps_changes = True  # the failed attempt is counted
-
     def __init__(self) -> None:
         super().__init__("The e-mail address or the password is wrong.")
 
@@ -197,7 +195,6 @@ class WrongPassword(Forbidden):
     """The current password, asked for again, is wrong."""
 
     type = ProblemType.WRONG_PASSWORD
-    keeps_changes = True  # the failed attempt is counted
 
     def __init__(self) -> None:
         super().__init__("The current password is wrong.")

@@ -20,7 +20,7 @@ from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.models import Session, User
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
-from impl.services.login_guard import LoginGuard
+from impl.services.login_guard import LoginGuard, login
 
 ADMINISTRATIVE = frozenset({Scope.USERS_ADMIN})
 MOST_SESSIONS = 100
@@ -108,18 +108,18 @@ class AuthService(AuthOperations):
         """The same work and answer for a wrong password, a stranger, and who may not log in."""
         asked = requested_scopes(grant.scope)
         email = grant.username.strip()
-        await self.guard.admit(email)
         session = None
-        while session is None:  # the account changed while its password was compared: ask again
-            user = await self.users.by_email(email)
-            await self.users.release()
-            password_hash = user.password_hash if user else None
-            verdict = await self.passwords.verify(grant.password, password_hash)
-            if user is None or not user.active or not verdict.correct:
-                await self.guard.count(email)
-                raise BadCredentials
-            session = await self._open_session(user, verdict.replacement, asked)
-        await self.guard.forget(email)
+        with self.passwords.logins.place():
+            while session is None:  # or the account changed while its password was compared
+                await self.guard.admit(login(email))
+                user = await self.users.by_email(email)
+                await self.users.release()
+                password_hash = user.password_hash if user else None
+                verdict = await self.passwords.verify(grant.password, password_hash)
+                if user is None or not user.active or not verdict.correct:
+                    raise BadCredentials
+                await self.guard.forget(login(email))
+                session = await self._open_session(user, verdict.replacement, asked)
         return session
 
     async def _open_session(

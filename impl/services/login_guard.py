@@ -1,6 +1,7 @@
 """Slows down who guesses passwords: RFC 6749 section 4.3.2 demands it of the password grant."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from impl.core.config import Settings
 from impl.core.problems import TooManyRequests
@@ -8,22 +9,34 @@ from impl.repositories.login_failures import LoginFailureRepository
 
 
 class LoginGuard:
-    """After some failures in a row an address has to wait; live sessions never notice."""
+    """After some failures in a row an account has to wait; live sessions never notice.
+
+    Logins and password changes are counted apart: a stranger who guesses at the login locks the
+    login, and nothing that the owner does with a session.
+    """
 
     def __init__(self, failures: LoginFailureRepository, settings: Settings) -> None:
         self.failures = failures
         self.most = settings.login_max_failures
         self.lock = timedelta(seconds=settings.login_lock_seconds)
 
-    async def admit(self, email: str) -> None:
-        """Raises TooManyRequests while the address is locked, whether or not somebody has it."""
-        seconds = await self.failures.seconds_locked(email)
-        if seconds is not None:
-            raise TooManyRequests(seconds)
+    async def admit(self, account: str) -> None:
+        """Count an attempt, as failed until `forget` says otherwise.
 
-    async def count(self, email: str) -> None:
-        """The caller raises a problem that keeps changes, or the count is rolled back."""
-        await self.failures.count(email, self.most, self.lock)
+        Raises TooManyRequests while the account is locked, whether or not it exists.
+        """
+        if not await self.failures.attempt(account, self.most, self.lock):
+            raise TooManyRequests(await self.failures.seconds_locked(account))
 
-    async def forget(self, email: str) -> None:
-        await self.failures.forget(email)
+    async def forget(self, account: str) -> None:
+        """The password was right."""
+        await self.failures.forget(account)
+
+
+def login(email: str) -> str:
+    """What a login counts for: an e-mail address, in any spelling that opens the same account."""
+    return email.strip().lower()
+
+
+def password_change(user_id: UUID) -> str:
+    return f"password of {user_id}"

@@ -22,7 +22,7 @@ from impl.models import User
 from impl.models.users import UNIQUE_EMAIL
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
-from impl.services.login_guard import LoginGuard
+from impl.services.login_guard import LoginGuard, password_change
 
 
 class UserService(UsersOperations):
@@ -44,7 +44,8 @@ class UserService(UsersOperations):
         if reason := self.passwords.objection(body.password, body.email):
             raise UnfitPassword("/password", reason)
         # hashed before the database is asked, so that a taken address takes as long as a free one
-        password_hash = await self.passwords.hash(body.password)
+        with self.passwords.registrations.place():
+            password_hash = await self.passwords.hash(body.password)
         user = User(email=body.email.lower(), full_name=body.full_name, password_hash=password_hash)
         try:
             await self.users.add(user)
@@ -92,17 +93,17 @@ class UserService(UsersOperations):
         user = await self._caller(principal)
         if reason := self.passwords.objection(body.new_password, user.email):
             raise UnfitPassword("/new_password", reason)
-        await self.guard.admit(user.email)
         await self.users.release()
-        verdict = await self.passwords.verify(body.current_password, user.password_hash)
-        if not verdict.correct:
-            await self.guard.count(user.email)
-            raise WrongPassword
-        password_hash = await self.passwords.hash(body.new_password)
+        with self.passwords.logins.place():
+            await self.guard.admit(password_change(user.id))
+            verdict = await self.passwords.verify(body.current_password, user.password_hash)
+            if not verdict.correct:
+                raise WrongPassword
+            await self.guard.forget(password_change(user.id))
+            password_hash = await self.passwords.hash(body.new_password)
         if not await self.users.replace_password(user.id, user.password_hash, password_hash):
             raise WrongPassword  # it was changed, or the account deactivated, in the meantime
         await self.sessions.revoke_all(user.id, except_for=principal.session_id)
-        await self.guard.forget(user.email)
 
     async def get_user(self, principal: Principal, *, user_id: UUID) -> schemas.User:
         return present(found(await self.users.get(user_id)))

@@ -80,13 +80,16 @@ async def test_logins_beyond_the_queue_are_refused_at_once(slow: Settings) -> No
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
 
 
+async def register(passwords: Passwords) -> str:
+    with passwords.registrations.place():
+        return await passwords.hash("a password")
+
+
 async def test_the_queue_of_hashes_is_bounded_and_empties(settings: Settings) -> None:
     passwords = Passwords(changed(settings, password_hash_threads=1, password_hash_queue=2))
 
-    results = await asyncio.gather(
-        *(passwords.hash("a password") for _ in range(5)), return_exceptions=True
-    )
-    afterwards = await passwords.hash("a password")
+    results = await asyncio.gather(*(register(passwords) for _ in range(5)), return_exceptions=True)
+    afterwards = await register(passwords)
     passwords.close()
 
     assert [isinstance(result, ServiceUnavailable) for result in results].count(True) == 2
@@ -96,8 +99,8 @@ async def test_the_queue_of_hashes_is_bounded_and_empties(settings: Settings) ->
 
 async def test_who_gives_up_waiting_makes_room(settings: Settings) -> None:
     passwords = Passwords(changed(settings, password_hash_threads=1, password_hash_queue=2))
-    room = passwords.room
-    waiting = [asyncio.create_task(passwords.hash("a password")) for _ in range(3)]
+    places = passwords.registrations.places
+    waiting = [asyncio.create_task(register(passwords)) for _ in range(3)]
     await asyncio.sleep(0)
 
     for task in waiting:
@@ -105,7 +108,30 @@ async def test_who_gives_up_waiting_makes_room(settings: Settings) -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
     passwords.close()
 
-    assert passwords.room == room
+    assert passwords.registrations.places == places
+
+
+async def test_a_login_waits_for_one_registration_at_most(settings: Settings) -> None:
+    passwords = Passwords(changed(settings, password_hash_threads=1, password_hash_queue=20))
+    finished: list[str] = []
+
+    async def registration() -> None:
+        await register(passwords)
+        finished.append("registration")
+
+    async def login() -> None:
+        with passwords.logins.place():
+            await passwords.verify("a password", None)
+        finished.append("login")
+
+    waiting = [asyncio.create_task(registration()) for _ in range(15)]
+    await asyncio.sleep(0)
+    await login()
+    before_the_login = finished.index("login")
+    await asyncio.gather(*waiting)
+    passwords.close()
+
+    assert before_the_login <= 1
 
 
 # -- everything else ------------------------------------------------------------------------------
