@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from .responses import (
+    ChangePassword204,
     CreateItem201,
     CreateToken200,
     CreateUser201,
@@ -93,7 +94,9 @@ class UsersOperations(Protocol):
         """Delete your account, with all its items and sessions."""
         raise NotImplementedError
 
-    async def change_password(self, principal: Principal, *, body: PasswordChange) -> None:
+    async def change_password(
+        self, principal: Principal, *, body: PasswordChange
+    ) -> ChangePassword204:
         """Change your password and end your other sessions."""
         raise NotImplementedError
 

@@ -25,10 +25,14 @@ class CreateToken200(Reply):
     media_type: ClassVar[str | None] = "application/json"
     header_names: ClassVar[Mapping[str, str]] = {
         "cache_control": "Cache-Control",
+        "rate_limit_policy": "RateLimit-Policy",
+        "rate_limit": "RateLimit",
     }
 
     body: TokenPair
     cache_control: str = "no-store"
+    rate_limit_policy: str | None = None
+    rate_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,14 @@ class CreateUser201(Reply):
     media_type: ClassVar[str | None] = "application/json"
     header_names: ClassVar[Mapping[str, str]] = {
         "location": "Location",
+        "rate_limit_policy": "RateLimit-Policy",
+        "rate_limit": "RateLimit",
     }
 
     body: User
     location: str
+    rate_limit_policy: str | None = None
+    rate_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,21 @@ class ListUsers200(Reply):
 
     body: UserPage
     link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePassword204(Reply):
+    """The new password is in force; every other session is over."""
+
+    status: ClassVar[int] = 204
+    media_type: ClassVar[str | None] = None
+    header_names: ClassVar[Mapping[str, str]] = {
+        "rate_limit_policy": "RateLimit-Policy",
+        "rate_limit": "RateLimit",
+    }
+
+    rate_limit_policy: str | None = None
+    rate_limit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,14 @@ from generated import DOCUMENT
 from impl import dependencies, docs
 from impl.core import config, problems, telemetry
 from impl.core.config import Settings
-from impl.core.http import CrossOrigin, Deadline, Methods, SafeErrors, SecurityHeaders
+from impl.core.http import (
+    CrossOrigin,
+    Deadline,
+    Methods,
+    RateLimits,
+    SafeErrors,
+    SecurityHeaders,
+)
 from impl.core.passwords import Passwords
 from impl.core.problems import (
     InvalidToken,
@@ -23,6 +30,7 @@ from impl.core.problems import (
     Unauthenticated,
     UnfitValue,
 )
+from impl.core.proxies import TrustedProxies
 from impl.core.telemetry import RequestLog
 from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db.outage import (
@@ -35,7 +43,10 @@ from impl.db.outage import (
 from impl.db.session import Database
 from impl.models import Base, User
 
-EXPOSED_HEADERS = ("ETag", "Link", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID")
+EXPOSED_HEADERS = (
+    "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
+    "X-Request-ID",
+)  # fmt: skip
 ACCEPTED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match",
 )  # fmt: skip
@@ -93,6 +104,7 @@ def add_middleware(app: FastAPI, settings: Settings, contract: Contract) -> None
         seconds=settings.request_timeout_seconds,
         body_seconds=settings.body_timeout_seconds,
     )
+    app.add_middleware(RateLimits)
     app.add_middleware(SafeErrors)
     if settings.cors_origins:
         app.add_middleware(
@@ -104,6 +116,9 @@ def add_middleware(app: FastAPI, settings: Settings, contract: Contract) -> None
         )
     app.add_middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)
     app.add_middleware(RequestLog)
+    app.add_middleware(
+        TrustedProxies, trusted=settings.trusted_proxies, header=settings.proxy_header
+    )
 
 
 def report_broken(broken: ResponseViolation) -> None:

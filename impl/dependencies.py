@@ -4,6 +4,8 @@ All of them are `async`, although none waits: FastAPI sends what is not to a thr
 more than most requests.
 """
 
+import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -19,15 +21,18 @@ from generated.operations import (
 )
 from impl.authentication import access_tokens, authenticate
 from impl.core.config import Settings
+from impl.core.http import RATE_LIMITS
 from impl.core.passwords import Passwords
 from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db.session import Database, Session, database
+from impl.repositories.budgets import BudgetRepository
 from impl.repositories.idempotency_keys import IdempotencyKeyRepository
 from impl.repositories.items import ItemRepository
 from impl.repositories.login_failures import LoginFailureRepository
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
 from impl.services.auth import AuthService, Client, Lifetimes
+from impl.services.budgets import WINDOW, Balance, Budgets
 from impl.services.health import HealthService
 from impl.services.items import ItemService
 from impl.services.login_guard import LoginGuard
@@ -63,8 +68,31 @@ async def login_guard(
     return LoginGuard(LoginFailureRepository(database), settings)
 
 
+async def budgets(
+    request: Request,
+    database: Annotated[Database, Depends(database)],
+    settings: Annotated[Settings, Depends(settings)],
+) -> Budgets:
+    def report(balances: Sequence[Balance]) -> None:
+        request.scope[RATE_LIMITS].update(
+            {
+                "RateLimit-Policy": ", ".join(
+                    f'"{one.policy}";q={one.quota};w={int(WINDOW.total_seconds())}'
+                    for one in balances
+                ),
+                "RateLimit": ", ".join(
+                    f'"{one.policy}";r={one.left};t={math.ceil(one.seconds)}' for one in balances
+                ),
+            }
+        )
+
+    address = request.client.host if request.client else None
+    return Budgets(BudgetRepository(database), settings, address, report)
+
+
 async def auth(
     session: Session,
+    budgets: Annotated[Budgets, Depends(budgets)],
     guard: Annotated[LoginGuard, Depends(login_guard)],
     passwords: Annotated[Passwords, Depends(passwords)],
     access_tokens: Annotated[AccessTokens, Depends(access_tokens)],
@@ -75,6 +103,7 @@ async def auth(
     return AuthService(
         UserRepository(session),
         SessionRepository(session),
+        budgets,
         guard,
         passwords,
         access_tokens,
@@ -86,10 +115,13 @@ async def auth(
 
 async def users(
     session: Session,
+    budgets: Annotated[Budgets, Depends(budgets)],
     guard: Annotated[LoginGuard, Depends(login_guard)],
     passwords: Annotated[Passwords, Depends(passwords)],
 ) -> UsersOperations:
-    return UserService(UserRepository(session), SessionRepository(session), passwords, guard)
+    return UserService(
+        UserRepository(session), SessionRepository(session), passwords, guard, budgets
+    )
 
 
 async def items(

@@ -97,6 +97,10 @@ def testing(database: Address) -> Settings:
         environment=Environment.TEST,
         jwt_secret=JWT_SECRET,
         bcrypt_rounds=4,
+        logins_per_minute=0,
+        refreshes_per_minute=0,
+        registrations_per_minute=0,
+        password_changes_per_minute=0,
         **{name.lower(): value for name, value in database.environment().items()},
     )
 

@@ -83,8 +83,7 @@ def build(
         service: Service,
     ) -> Response:
         """Change your password and end your other sessions."""
-        await service.change_password(principal, **inputs)
-        return contract.reply("changePassword", None)
+        return contract.reply("changePassword", await service.change_password(principal, **inputs))
 
     @router.get(
         "/users/{user_id}", operation_id="getUser", status_code=200, response_class=Response

@@ -123,8 +123,7 @@ def configured(settings: Settings, *, reload: bool = False) -> uvicorn.Config:
         log_config=None,  # the application's own, in JSON
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=False,  # the application's own: impl/core/proxies.py
         timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds) + 1,
     )
 

@@ -5,7 +5,7 @@ import secrets
 from collections import Counter
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -28,6 +29,16 @@ class ConfigurationError(Exception):
     """The environment can't be served with; the message names the variable and the remedy."""
 
 
+ANY = "*"
+
+
+class ProxyHeader(StrEnum):
+    """By which header a proxy says where a request comes from."""
+
+    X_FORWARDED_FOR = "x-forwarded-for"
+    FORWARDED = "forwarded"  # RFC 7239
+
+
 class Environment(StrEnum):
     DEVELOPMENT = "development"
     TEST = "test"
@@ -38,6 +49,10 @@ def _comma_separated(value: Any) -> Any:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def _lower_case(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
@@ -93,6 +108,11 @@ class Settings(BaseSettings):
     login_max_failures: Annotated[int, Field(ge=1)] = 10
     login_lock_seconds: Annotated[int, Field(ge=1, le=900)] = 60
 
+    logins_per_minute: Annotated[int, Field(ge=0)] = 30
+    refreshes_per_minute: Annotated[int, Field(ge=0)] = 120
+    registrations_per_minute: Annotated[int, Field(ge=0)] = 10
+    password_changes_per_minute: Annotated[int, Field(ge=0)] = 10
+
     body_limit_bytes: Annotated[int, Field(ge=1)] = 1_048_576
     body_timeout_seconds: Annotated[float, Field(gt=0)] = 30
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 5
@@ -102,6 +122,7 @@ class Settings(BaseSettings):
     docs: bool | None = None
     cors_origins: CommaSeparated = ()
     trusted_proxies: CommaSeparated = ()
+    proxy_header: Annotated[ProxyHeader, BeforeValidator(_lower_case)] = ProxyHeader.X_FORWARDED_FOR
     hsts_seconds: Annotated[int, Field(ge=0)] = 0
     metrics_token: SecretStr | None = None
 
@@ -145,6 +166,18 @@ class Settings(BaseSettings):
                 )
         return self
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            try:
+                name == ANY or ip_network(name, strict=False)
+            except ValueError:
+                raise ValueError(
+                    f"`{name}` is no IP address or network: write 192.0.2.7 or 10.0.0.0/8"
+                ) from None
+        return names
+
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         if self.production and (objection := self._production_objection()):
@@ -163,6 +196,11 @@ class Settings(BaseSettings):
             return "DEBUG is on. Production runs without it: remove DEBUG or set DEBUG=false."
         if "*" in self.cors_origins:
             return "CORS_ORIGINS is `*`. Name the origins that may call this API from a browser."
+        if ANY in self.trusted_proxies:
+            return (
+                "TRUSTED_PROXIES is `*`: every caller could choose the address that it is counted"
+                " by. Name the addresses or networks of the proxies."
+            )
         if self.bcrypt_rounds < 12:
             return "BCRYPT_ROUNDS is below 12. Remove it, or set at least 12."
         if self.db_sslmode in ("disable", "allow", "prefer") and not is_local(self.db_host):

@@ -13,6 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from impl.core import problems
 from impl.core.problems import ServiceUnavailable
 
+RATE_LIMITS = "charter.rate_limits"
+"""The member of the scope that holds the rate limit fields of the answer."""
+
 AllowedMethods = Callable[[str], Sequence[str]]
 """The methods that the document lists for a path; none for a path that it does not know."""
 
@@ -120,6 +123,30 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, guarded)
+
+
+class RateLimits:
+    """Says what is left of the budgets that a request spent, whatever its answer is.
+
+    The fields of draft-ietf-httpapi-ratelimit-headers-11, as Structured Fields (RFC 9651).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        fields: dict[str, str] = {}
+        scope = {**scope, RATE_LIMITS: fields}
+
+        async def limited(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(fields)
+            await send(message)
+
+        await self.app(scope, receive, limited)
 
 
 class Methods:

@@ -244,8 +244,8 @@ class TooManyRequests(Problem):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
-    def __init__(self, retry_after: float) -> None:
-        super().__init__("Too many failed attempts. Try again later.")
+    def __init__(self, retry_after: float, reason: str = "Too many failed attempts.") -> None:
+        super().__init__(f"{reason} Try again later.")
         self.retry_after = max(1, math.ceil(retry_after))
 
     @property

@@ -20,6 +20,7 @@ from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.models import Session, User
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
+from impl.services.budgets import Budgets
 from impl.services.login_guard import LoginGuard, login
 
 ADMINISTRATIVE = frozenset({Scope.USERS_ADMIN})
@@ -61,6 +62,7 @@ class AuthService(AuthOperations):
         self,
         users: UserRepository,
         sessions: SessionRepository,
+        budgets: Budgets,
         guard: LoginGuard,
         passwords: Passwords,
         access_tokens: AccessTokens,
@@ -70,6 +72,7 @@ class AuthService(AuthOperations):
     ) -> None:
         self.users = users
         self.sessions = sessions
+        self.budgets = budgets
         self.guard = guard
         self.passwords = passwords
         self.access_tokens = access_tokens
@@ -110,6 +113,7 @@ class AuthService(AuthOperations):
         email = grant.username.strip()
         session = None
         with self.passwords.logins.place():
+            await self.budgets.spend("login", login(email))
             while session is None:  # or the account changed while its password was compared
                 await self.guard.admit(login(email))
                 user = await self.users.by_email(email)
@@ -151,6 +155,7 @@ class AuthService(AuthOperations):
         claims = self.refresh_tokens.read(refresh_token)
         if claims is None:
             raise RefusedRefreshToken
+        await self.budgets.spend("refresh", claims.session_id)
         spent = (claims.session_id, claims.generation)
         session = await self.sessions.rotate(*spent, self.lifetimes.idle)
         session = session or await self.sessions.just_rotated(*spent, self.lifetimes.grace)

@@ -5,7 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from generated import schemas
 from generated.operations import UsersOperations
-from generated.responses import CreateUser201, ListUsers200
+from generated.responses import ChangePassword204, CreateUser201, ListUsers200
 from generated.security import Principal
 from impl.core.links import next_page
 from impl.core.passwords import Passwords
@@ -22,6 +22,7 @@ from impl.models import User
 from impl.models.users import UNIQUE_EMAIL
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
+from impl.services.budgets import Budgets
 from impl.services.login_guard import LoginGuard, password_change
 
 
@@ -34,17 +35,20 @@ class UserService(UsersOperations):
         sessions: SessionRepository,
         passwords: Passwords,
         guard: LoginGuard,
+        budgets: Budgets,
     ) -> None:
         self.users = users
         self.sessions = sessions
         self.passwords = passwords
         self.guard = guard
+        self.budgets = budgets
 
     async def create_user(self, *, body: schemas.UserCreate) -> CreateUser201:
         if reason := self.passwords.objection(body.password, body.email):
             raise UnfitPassword("/password", reason)
         # hashed before the database is asked, so that a taken address takes as long as a free one
         with self.passwords.registrations.place():
+            await self.budgets.spend("registration", body.email.lower())
             password_hash = await self.passwords.hash(body.password)
         user = User(email=body.email.lower(), full_name=body.full_name, password_hash=password_hash)
         try:
@@ -89,12 +93,15 @@ class UserService(UsersOperations):
         administrators = await self.users.lock_administrators()
         await self._delete(await self._caller(principal), administrators)
 
-    async def change_password(self, principal: Principal, *, body: schemas.PasswordChange) -> None:
+    async def change_password(
+        self, principal: Principal, *, body: schemas.PasswordChange
+    ) -> ChangePassword204:
         user = await self._caller(principal)
         if reason := self.passwords.objection(body.new_password, user.email):
             raise UnfitPassword("/new_password", reason)
         await self.users.release()
         with self.passwords.logins.place():
+            await self.budgets.spend("password-change", user.id)
             await self.guard.admit(password_change(user.id))
             verdict = await self.passwords.verify(body.current_password, user.password_hash)
             if not verdict.correct:
@@ -104,6 +111,7 @@ class UserService(UsersOperations):
         if not await self.users.replace_password(user.id, user.password_hash, password_hash):
             raise WrongPassword  # it was changed, or the account deactivated, in the meantime
         await self.sessions.revoke_all(user.id, except_for=principal.session_id)
+        return ChangePassword204()
 
     async def get_user(self, principal: Principal, *, user_id: UUID) -> schemas.User:
         return present(found(await self.users.get(user_id)))

@@ -38,6 +38,8 @@ UNFIT = {
         {"DB_HOST": "127.0.0.1,db.example.com"},
         "DB_SSLMODE is `prefer`",
     ),
+    "any proxy": ({"TRUSTED_PROXIES": "*"}, "TRUSTED_PROXIES is `*`"),
+    "a proxy without an address": ({"TRUSTED_PROXIES": "balancer"}, "TRUSTED_PROXIES: `balancer`"),
     "cheap hashes": ({"BCRYPT_ROUNDS": "11"}, "BCRYPT_ROUNDS is below 12"),
 }
 
@@ -115,12 +117,14 @@ def test_an_empty_variable_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_environment(monkeypatch, JWT_SECRET=f"{STRONG}, {STRONG[::-1]}", TRUSTED_PROXIES="a, b,")
+    set_environment(
+        monkeypatch, JWT_SECRET=f"{STRONG}, {STRONG[::-1]}", CORS_ORIGINS="https://a, https://b,"
+    )
 
     settings = config.load()
 
     assert settings.jwt_secrets == (STRONG, STRONG[::-1])
-    assert settings.trusted_proxies == ("a", "b")
+    assert settings.cors_origins == ("https://a", "https://b")
 
 
 async def test_log_3_no_secret_shows_in_the_text_of_settings_and_engine() -> None:

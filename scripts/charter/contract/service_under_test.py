@@ -26,6 +26,10 @@ TRIAL_SETTINGS = {
     "BCRYPT_ROUNDS": "4",
     # a fuzzer fails to log in all the time
     "LOGIN_MAX_FAILURES": "1000000",
+    "LOGINS_PER_MINUTE": "0",
+    "REFRESHES_PER_MINUTE": "0",
+    "REGISTRATIONS_PER_MINUTE": "0",
+    "PASSWORD_CHANGES_PER_MINUTE": "0",
     "LOG_LEVEL": "WARNING",
 }
 
