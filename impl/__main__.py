@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from alembic.util import CommandError
 
-from impl.commands import Refused, create_admin, serve
+from impl.commands import Refused, create_admin, purge, serve
 from impl.core.config import ConfigurationError
 
 
@@ -16,6 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.verb == "serve":
             return serve.run(given.application, reload=given.reload, migrate=given.migrate)
+        if given.verb == "purge":
+            return purge.run()
         return create_admin.run(
             given.email, existing=given.existing, from_stdin=given.password_stdin
         )
@@ -33,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     serving.add_argument("--reload", action="store_true", help="start anew when the code changes")
     serving.add_argument("--migrate", action="store_true", help="migrate the database first")
+    verbs.add_parser("purge", help="delete ended sessions and whatever else is over")
     admin = verbs.add_parser("create-admin", help="make an account that administers the others")
     admin.add_argument("email", help="the address to log in with")
     admin.add_argument(

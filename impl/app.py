@@ -1,5 +1,6 @@
 """The application. Serve it with `charter serve`, or `uvicorn --factory impl.app:create_app`."""
 
+import asyncio
 import hmac
 import logging
 from collections.abc import AsyncIterator
@@ -42,6 +43,7 @@ from impl.db.outage import (
 )
 from impl.db.session import Database
 from impl.models import Base, User
+from impl.services.purge import Purge
 
 EXPOSED_HEADERS = (
     "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
@@ -69,7 +71,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.passwords.warm_up()
+        purging = asyncio.create_task(Purge(app.state.database, settings).run_regularly())
         yield
+        purging.cancel()
         app.state.passwords.close()
         await app.state.database.dispose()
 

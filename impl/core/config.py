@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     registrations_per_minute: Annotated[int, Field(ge=0)] = 10
     password_changes_per_minute: Annotated[int, Field(ge=0)] = 10
 
+    session_retention_days: Annotated[float, Field(ge=0)] = 7
+    purge_interval_seconds: Annotated[float, Field(gt=0)] = 600
+    purge_batch_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
+
     body_limit_bytes: Annotated[int, Field(ge=1)] = 1_048_576
     body_timeout_seconds: Annotated[float, Field(gt=0)] = 30
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 5
