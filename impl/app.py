@@ -94,7 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(SQLAlchemyError, on_database_error)
     app.add_exception_handler(DatabaseUnreachable, on_database_error)
     app.include_router(dependencies.router(contract))
-    app.include_router(docs.router(settings))
+    if settings.serves_openapi:
+        app.include_router(docs.router(settings))
     app.add_route("/metrics", metrics)
     add_middleware(app, settings, contract)
     return app
@@ -118,7 +119,7 @@ def add_middleware(app: FastAPI, settings: Settings, contract: Contract) -> None
             allow_headers=ACCEPTED_HEADERS,
             expose_headers=EXPOSED_HEADERS,
         )
-    app.add_middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(SecurityHeaders, hsts_seconds=settings.strict_transport_seconds)
     app.add_middleware(RequestLog)
     app.add_middleware(
         TrustedProxies, trusted=settings.trusted_proxies, header=settings.proxy_header

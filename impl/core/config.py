@@ -1,11 +1,14 @@
 """Settings, read once from the environment or `.env`; the environment wins."""
 
 import os
+import re
 import secrets
-from collections import Counter
+import zlib
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -19,7 +22,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-KNOWN_SECRETS = ("changeme", "change-me", "change_me", "secret", "password", "jwt_secret", "your-")
+KNOWN_SECRETS = (
+    "changeme", "change-me", "change_me", "secret", "password", "jwt_secret", "your-", "qwerty",
+)  # fmt: skip
 """What example files are full of: a secret that contains one of these protects nothing."""
 
 MINIMUM_SECRET_BYTES = 32  # RFC 7518 section 3.2: the key of HS256 is at least as long as its hash
@@ -30,6 +35,9 @@ class ConfigurationError(Exception):
 
 
 ANY = "*"
+
+ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]+)?|https?://\[[0-9a-f:.]+\](:[0-9]+)?")
+"""How a browser writes an origin (RFC 6454 section 6.2); `null` is everybody's."""
 
 
 class ProxyHeader(StrEnum):
@@ -84,6 +92,7 @@ class Settings(BaseSettings):
     db_password: SecretStr = SecretStr("")
     db_name: str = "charter"
     db_sslmode: str = "prefer"
+    db_plaintext_hosts: CommaSeparated = ()
     db_pgbouncer: bool = False
     db_pool_size: Annotated[int, Field(ge=1)] = 10
     db_max_overflow: Annotated[int, Field(ge=0)] = 0
@@ -124,10 +133,11 @@ class Settings(BaseSettings):
     response_check_share: Annotated[float | None, Field(ge=0, le=1)] = None
 
     docs: bool | None = None
+    openapi: bool | None = None
     cors_origins: CommaSeparated = ()
     trusted_proxies: CommaSeparated = ()
     proxy_header: Annotated[ProxyHeader, BeforeValidator(_lower_case)] = ProxyHeader.X_FORWARDED_FOR
-    hsts_seconds: Annotated[int, Field(ge=0)] = 0
+    hsts_seconds: Annotated[int | None, Field(ge=0)] = None
     metrics_token: SecretStr | None = None
 
     @property
@@ -137,6 +147,17 @@ class Settings(BaseSettings):
     @property
     def serves_docs(self) -> bool:
         return self.docs if self.docs is not None else not self.production
+
+    @property
+    def serves_openapi(self) -> bool:
+        """The pages read the document, so that it is there where they are."""
+        return self.openapi if self.openapi is not None else self.serves_docs or not self.production
+
+    @property
+    def strict_transport_seconds(self) -> int:
+        if self.hsts_seconds is not None:
+            return self.hsts_seconds
+        return int(timedelta(days=365).total_seconds()) if self.production else 0
 
     @property
     def check_rate(self) -> float:
@@ -184,45 +205,60 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
-        if self.production and (objection := self._production_objection()):
-            raise ValueError(objection)
+        if self.production:
+            for objection in (*self._to_secrets(), *self._to_callers(), *self._to_database()):
+                raise ValueError(objection)
         return self
 
-    def _production_objection(self) -> str | None:
-        if "db_host" not in self.model_fields_set:
-            return "DB_HOST is not set. Name the PostgreSQL server that holds the data."
+    def _to_secrets(self) -> Iterator[str]:
         if any(is_guessable(secret) for secret in self.jwt_secrets):
-            return (
+            yield (
                 "JWT_SECRET is a well-known or low-entropy value."
                 " Make one with `openssl rand -base64 48`."
             )
+        if self.bcrypt_rounds < 12:
+            yield "BCRYPT_ROUNDS is below 12. Remove it, or set at least 12."
+
+    def _to_callers(self) -> Iterator[str]:
         if self.debug:
-            return "DEBUG is on. Production runs without it: remove DEBUG or set DEBUG=false."
-        if "*" in self.cors_origins:
-            return "CORS_ORIGINS is `*`. Name the origins that may call this API from a browser."
+            yield "DEBUG is on. Production runs without it: remove DEBUG or set DEBUG=false."
+        if ANY in self.cors_origins:
+            yield "CORS_ORIGINS is `*`. Name the origins that may call this API from a browser."
+        for origin in self.cors_origins:
+            if not ORIGIN.fullmatch(origin):
+                yield (
+                    f"CORS_ORIGINS holds `{origin}`, which is no origin: write it as a browser"
+                    " sends it, for example https://app.example.com."
+                )
         if ANY in self.trusted_proxies:
-            return (
+            yield (
                 "TRUSTED_PROXIES is `*`: every caller could choose the address that it is counted"
                 " by. Name the addresses or networks of the proxies."
             )
-        if self.bcrypt_rounds < 12:
-            return "BCRYPT_ROUNDS is below 12. Remove it, or set at least 12."
-        if self.db_sslmode in ("disable", "allow", "prefer") and not is_local(self.db_host):
-            return (
-                f"DB_SSLMODE is `{self.db_sslmode}` towards {self.db_host}: the connection may go"
-                " unencrypted. Set DB_SSLMODE=verify-full (or require)."
-            )
-        return None
+
+    def _to_database(self) -> Iterator[str]:
+        if "db_host" not in self.model_fields_set:
+            yield "DB_HOST is not set. Name the PostgreSQL server that holds the data."
+        if self.db_sslmode in ("disable", "allow", "prefer"):
+            for host in filter(self._needs_tls, self.db_host.split(",")):
+                yield (
+                    f"DB_SSLMODE is `{self.db_sslmode}` towards {host}: the connection may go"
+                    " unencrypted. Set DB_SSLMODE=verify-full (or require), or name the host in"
+                    " DB_PLAINTEXT_HOSTS where nobody else is in its network."
+                )
+
+    def _needs_tls(self, host: str) -> bool:
+        return not is_loopback(host.strip()) and host.strip() not in self.db_plaintext_hosts
 
 
 def is_guessable(secret: str) -> bool:
-    """Whether the secret is an example's, or made of few different characters."""
-    return len(Counter(secret)) < 10 or any(known in secret.lower() for known in KNOWN_SECRETS)
-
-
-def is_local(host: str) -> bool:
-    """Whether the database is on this machine, or beside it in a network of containers."""
-    return host in ("db", "postgres") or is_loopback(host)
+    """Whether the secret is an example's, or one that a rule makes from a few characters."""
+    if len(set(secret)) < 10 or any(known in secret.lower() for known in KNOWN_SECRETS):
+        return True
+    text = secret.encode()
+    steps = bytes((after - before) % 256 for before, after in pairwise(text))
+    # what repeats becomes short; so do the steps of what counts up or down
+    return any(len(zlib.compress(content)) < MINIMUM_SECRET_BYTES for content in (text, steps))
 
 
 def is_loopback(host: str) -> bool:

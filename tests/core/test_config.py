@@ -1,12 +1,15 @@
 """Settings: where they come from, what is refused, and what never shows."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex, token_urlsafe
+from uuid import uuid4
 
 import pytest
 
 from impl.core import config
-from impl.core.config import ConfigurationError, Settings
+from impl.core.config import ConfigurationError, Environment, Settings
 from impl.db.engine import create_engine
 from tests.charter.command_line import charter
 
@@ -14,6 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 STRONG = "Zk3-9fW.q7Lx_Vb2+Rt8/Ym4=Hd6;Pn1"
 PRODUCTION = {"ENVIRONMENT": "production", "JWT_SECRET": STRONG, "DB_HOST": "127.0.0.1"}
+
+
+def uuid_pair() -> str:
+    return f"{uuid4()}{uuid4()}"
+
 
 UNFIT = {
     "secret missing": ({"JWT_SECRET": ""}, "JWT_SECRET is missing"),
@@ -26,6 +34,19 @@ UNFIT = {
     "secret says secret": ({"JWT_SECRET": "my-Secret-0123456789-abcdefghijkl"}, "well-known"),
     "secret of one letter": ({"JWT_SECRET": "a" * 64}, "low-entropy"),
     "secret that repeats": ({"JWT_SECRET": "abc" * 20}, "low-entropy"),
+    "secret that repeats ten letters": ({"JWT_SECRET": "abcdefghij" * 4}, "low-entropy"),
+    "secret that counts": (
+        {"JWT_SECRET": "abcdefghijklmnopqrstuvwxyz0123456789"},
+        "low-entropy",
+    ),
+    "secret of a row of keys": ({"JWT_SECRET": "QwertyuiopAsdfghjklZxcvbnm123456"}, "well-known"),
+    "the origin of everybody": ({"CORS_ORIGINS": "null"}, "CORS_ORIGINS holds `null`"),
+    "an origin with a path": ({"CORS_ORIGINS": "https://a.example/x"}, "CORS_ORIGINS holds"),
+    "database of a network without TLS": ({"DB_HOST": "db"}, "DB_PLAINTEXT_HOSTS"),
+    "another host than the named one": (
+        {"DB_HOST": "db,elsewhere", "DB_PLAINTEXT_HOSTS": "db"},
+        "towards elsewhere",
+    ),
     "debug on": ({"DEBUG": "true"}, "DEBUG is on"),
     "any origin": ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS is `*`"),
     "one of the origins is any": ({"CORS_ORIGINS": "https://a.example,*"}, "CORS_ORIGINS"),
@@ -69,6 +90,38 @@ def test_cfg_1_production_with_fit_settings_is_accepted(monkeypatch: pytest.Monk
     set_environment(monkeypatch, **PRODUCTION)
 
     assert config.load().production
+
+
+def test_cfg_1_a_network_of_our_own_is_named_to_be_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts = {"DB_HOST": "db, other, 127.0.0.1", "DB_PLAINTEXT_HOSTS": "db,other"}
+    set_environment(monkeypatch, **PRODUCTION | hosts)
+
+    assert config.load().production
+
+
+@pytest.mark.parametrize("made", [lambda: token_hex(32), lambda: token_urlsafe(48), uuid_pair])
+def test_cfg_1_no_secret_that_is_random_is_refused(made: Callable[[], str]) -> None:
+    refused = [secret for secret in (made() for _ in range(500)) if config.is_guessable(secret)]
+
+    assert refused == []
+
+
+def test_http_9_production_speaks_of_https_and_of_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_environment(monkeypatch, **PRODUCTION)
+    production = config.load()
+    development = production.model_copy(update={"environment": Environment.DEVELOPMENT})
+
+    assert production.strict_transport_seconds >= 31_536_000
+    assert not production.serves_docs
+    assert not production.serves_openapi
+    assert production.model_copy(update={"docs": True}).serves_openapi
+    assert production.model_copy(update={"openapi": True}).serves_openapi
+    assert development.strict_transport_seconds == 0
+    assert development.serves_openapi
 
 
 def test_cfg_1_no_secret_is_made_up_in_production(tmp_path: Path) -> None:
