@@ -9,12 +9,13 @@ from charter import runtime
 from charter.runtime import Contract
 from charter.runtime.credentials import Security
 from generated.security import Principal, Scope
+from impl.core.accounts import ADMINISTRATIVE, PREFIX
 from impl.core.problems import InsufficientScope, InvalidToken, Unauthenticated
 from impl.core.tokens import AccessTokens
 from impl.db.session import Database, database
 from impl.repositories.sessions import find_bearer
 
-bearer = OAuth2PasswordBearer(tokenUrl="/auth/token", auto_error=False)
+bearer = OAuth2PasswordBearer(tokenUrl=f"{PREFIX}/auth/token", auto_error=False)
 
 
 async def access_tokens(request: Request) -> AccessTokens:
@@ -54,7 +55,7 @@ async def authenticate(
         raise InvalidToken
     scopes = frozenset(Scope(name) for name in found.scopes)
     if not found.administrator:
-        scopes -= {Scope.USERS_ADMIN}
+        scopes -= ADMINISTRATIVE
     if not any(scopes.issuperset(asked) for asked in security.by_bearer):
         raise InsufficientScope([name for name in required.scopes if name not in scopes])
     return Principal(claims.user_id, scopes, claims.session_id)

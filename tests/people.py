@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import update
 
 from impl.app import create_app
+from impl.core.accounts import PREFIX
 from impl.core.config import Settings
 from impl.db.session import Database
 from impl.models import User
@@ -34,9 +35,13 @@ class Person:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens['access_token']}"}
 
+    @property
+    def token_url(self) -> httpx.URL:
+        return accounts_url(self.client, "/auth/token")
+
     async def log_in(self, **fields: str) -> httpx.Response:
         form = {"grant_type": "password", "username": self.email, "password": self.password}
-        response = await self.client.post("/auth/token", data=form | fields)
+        response = await self.client.post(self.token_url, data=form | fields)
         if response.status_code == 200:
             self.tokens = response.json()
         return response
@@ -44,7 +49,7 @@ class Person:
     async def refresh(self, refresh_token: str | None = None) -> httpx.Response:
         token = refresh_token or self.tokens["refresh_token"]
         form = {"grant_type": "refresh_token", "refresh_token": token}
-        return await self.client.post("/auth/token", data=form)
+        return await self.client.post(self.token_url, data=form)
 
     async def get(self, path: str, **arguments: Any) -> httpx.Response:
         return await self.request("GET", path, **arguments)
@@ -66,21 +71,22 @@ class Person:
         headers = self.headers | arguments.pop("headers", {})
         return await self.client.request(method, path, headers=headers, **arguments)
 
-    async def create_item(self, **fields: Any) -> dict[str, Any]:
-        response = await self.post("/items", json={"title": "A brass telescope"} | fields)
-        assert response.status_code == 201, response.text
-        item: dict[str, Any] = response.json()
-        return item
-
 
 async def register(client: httpx.AsyncClient, email: str | None = None) -> Person:
     """A new account with an open session."""
     email = email or f"{secrets.token_hex(6)}@example.com"
-    response = await client.post("/users", json={"email": email, "password": PASSWORD})
+    response = await client.post(
+        accounts_url(client, "/users"), json={"email": email, "password": PASSWORD}
+    )
     assert response.status_code == 201, response.text
     person = Person(client, response.json()["id"], email)
     assert (await person.log_in()).status_code == 200
     return person
+
+
+def accounts_url(client: httpx.AsyncClient, path: str) -> httpx.URL:
+    """Where a path of the accounts is, whatever the client's other paths begin with."""
+    return client.base_url.join(f"{PREFIX}{path}")
 
 
 async def promote(person: Person, database: Database) -> Person:
@@ -93,21 +99,21 @@ async def promote(person: Person, database: Database) -> Person:
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client whose every response is held against the document."""
+async def client_of(app: FastAPI, prefix: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose every response is held against the document; its paths begin with a prefix."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     hooks = {"response": [keeps_its_promises]}
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://test", event_hooks=hooks
+        transport=transport, base_url=f"http://test{prefix}", event_hooks=hooks
     ) as client:
         yield client
 
 
 @asynccontextmanager
-async def worker(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def worker(settings: Settings, prefix: str = "") -> AsyncIterator[httpx.AsyncClient]:
     """Another process that serves the same database, as far as the database can tell."""
     app = create_app(settings)
-    async with app.router.lifespan_context(app), client_of(app) as client:
+    async with app.router.lifespan_context(app), client_of(app, prefix) as client:
         yield client
 
 

@@ -8,7 +8,7 @@ import httpx2 as httpx
 import schemathesis
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from charter.runtime import Contract, Operation
+from charter.runtime import Contract
 from charter.runtime.paths import pattern
 from generated import DOCUMENT
 
@@ -17,10 +17,6 @@ SEEN: set[tuple[str, int]] = set()
 
 ANYWHERE = {405, 404}
 """Answers to a path or a method that the document does not list."""
-
-
-OURS = ("/",)
-"""How the paths begin that the tests speak of; in a project around a document, the accounts'."""
 
 
 @cache
@@ -37,10 +33,6 @@ def schema() -> OpenApiSchema:
 @cache
 def contract() -> Contract:
     return Contract.load(DOCUMENT)
-
-
-def our_operations() -> list[Operation]:
-    return [one for one in contract().operations.values() if one.path.startswith(OURS)]
 
 
 def operation_of(method: str, path: str) -> tuple[str, str] | None:

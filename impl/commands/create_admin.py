@@ -12,6 +12,7 @@ from charter.runtime import Contract
 from generated import DOCUMENT
 from impl.commands import Refused
 from impl.core import config
+from impl.core.accounts import EMAIL, PASSWORD
 from impl.core.config import ConfigurationError, Settings
 from impl.core.passwords import Passwords
 from impl.db.outage import constraint
@@ -20,9 +21,6 @@ from impl.models import User
 from impl.models.users import UNIQUE_EMAIL
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
-
-EMAIL = "/components/schemas/Email"
-PASSWORD = "/components/schemas/Password"  # noqa: S105 - a place in the document
 
 
 def run(email: str, *, existing: bool = False, from_stdin: bool = False) -> int:
@@ -54,7 +52,7 @@ def asked() -> str:
 
 
 def check(settings: Settings, email: str, password: str) -> None:
-    """Raises ConfigurationError for what `POST /users` would refuse, too."""
+    """Raises ConfigurationError for what a registration would refuse, too."""
     contract = Contract.load(DOCUMENT)
     if not contract.judge.validator(EMAIL).is_valid(email):
         raise ConfigurationError(f"{email} is not an e-mail address that the document admits.")

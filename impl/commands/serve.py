@@ -20,6 +20,7 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from impl.commands import Refused
 from impl.core import config
+from impl.core.accounts import PREFIX
 from impl.core.config import ConfigurationError, Settings
 from impl.db import migrations
 
@@ -156,15 +157,15 @@ Charter is up. Ctrl-C stops it.
 
 Register, then log in (the answer holds the access_token):
 
-  curl -s {base}/users -H 'Content-Type: application/json' \\
+  curl -s {base}{prefix}/users -H 'Content-Type: application/json' \\
       -d '{{"email": "{email}", "password": "{password}"}}'
 
-  curl -s {base}/auth/token -d grant_type=password \\
+  curl -s {base}{prefix}/auth/token -d grant_type=password \\
       -d username={email} -d password={password}
 
 Use the token:
 
-  curl -s {base}/users/me -H "Authorization: Bearer $TOKEN"
+  curl -s {base}{prefix}/users/me -H "Authorization: Bearer $TOKEN"
 """
 
 
@@ -176,7 +177,13 @@ def announce(settings: Settings, listener: socket.socket) -> None:
         threading.Event().wait(0.05)
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     docs = f"\n  the docs    {base}/docs" if settings.serves_docs else ""
-    words = {"base": base, "docs": docs, "email": EXAMPLE_EMAIL, "password": EXAMPLE_PASSWORD}
+    words = {
+        "base": base,
+        "prefix": PREFIX,
+        "docs": docs,
+        "email": EXAMPLE_EMAIL,
+        "password": EXAMPLE_PASSWORD,
+    }
     print(WELCOME.format(**words), flush=True)
 
 

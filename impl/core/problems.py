@@ -38,13 +38,11 @@ from starlette.exceptions import HTTPException
 
 from charter.runtime import Fault, RequestRefused
 from charter.runtime.routing import UNWRITTEN
-from generated.schemas import ProblemType
+from impl.core.accounts import TOKEN_OPERATIONS, ProblemType
 from impl.core.telemetry import request_id
 
 MEDIA_TYPE = "application/problem+json"
 REALM = 'Bearer realm="charter"'
-OAUTH_OPERATIONS = ("createToken", "revokeToken")
-"""Their errors are those of RFC 6749 section 5.2, too."""
 
 TITLES = {
     # Python renamed these between its versions; RFC 9110 has the last word
@@ -301,7 +299,7 @@ async def on_refusal(request: Request, refusal: Exception) -> Response:
     extensions: dict[str, Any] = {}
     if refusal.faults:
         extensions["errors"] = [fault.as_json() for fault in refusal.faults]
-    if refusal.status == HTTPStatus.BAD_REQUEST and refusal.operation_id in OAUTH_OPERATIONS:
+    if refusal.status == HTTPStatus.BAD_REQUEST and refusal.operation_id in TOKEN_OPERATIONS:
         extensions |= token_error(refusal.faults)
     syntactic = refusal.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
     described = ProblemType.INVALID_REQUEST if syntactic else ProblemType.ABOUT_BLANK

@@ -7,6 +7,7 @@ from generated import schemas
 from generated.operations import AuthOperations
 from generated.responses import CreateToken200, RevokeToken200
 from generated.security import Principal, Scope
+from impl.core.accounts import ADMINISTRATIVE
 from impl.core.config import Settings
 from impl.core.passwords import Passwords
 from impl.core.problems import (
@@ -23,7 +24,6 @@ from impl.repositories.users import UserRepository
 from impl.services.budgets import Budgets
 from impl.services.login_guard import LoginGuard, login
 
-ADMINISTRATIVE = frozenset({Scope.USERS_ADMIN})
 MOST_SESSIONS = 100
 LONGEST_USER_AGENT = 256
 

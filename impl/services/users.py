@@ -7,6 +7,7 @@ from generated import schemas
 from generated.operations import UsersOperations
 from generated.responses import ChangePassword204, CreateUser201, ListUsers200
 from generated.security import Principal
+from impl.core.accounts import PREFIX
 from impl.core.links import next_page
 from impl.core.passwords import Passwords
 from impl.core.problems import (
@@ -57,7 +58,7 @@ class UserService(UsersOperations):
             if constraint(error) != UNIQUE_EMAIL:
                 raise
             raise EmailTaken from error
-        return CreateUser201(present(user), location=f"/users/{user.id}")
+        return CreateUser201(present(user), location=f"{PREFIX}/users/{user.id}")
 
     async def list_users(
         self,
@@ -75,9 +76,9 @@ class UserService(UsersOperations):
         body = schemas.UserPage(
             data=[present(row) for row in page.rows], next_cursor=page.next_cursor
         )
-        link = next_page(
-            "/users", page.next_cursor, limit=limit, q=q, active=active, administrator=administrator
-        )
+        path = f"{PREFIX}/users"
+        asked = {"limit": limit, "q": q, "active": active, "administrator": administrator}
+        link = next_page(path, page.next_cursor, **asked)
         return ListUsers200(body, link=link)
 
     async def get_me(self, principal: Principal) -> schemas.User:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from impl.core.config import Settings
 from impl.db.session import Database
 from impl.models import Base, IdempotencyKey, Item, User
+from tests.items import create_item
 from tests.people import PASSWORD, Person, at, worker
 
 MANY = 20
@@ -82,7 +83,7 @@ async def write(person: Person, method: str, path: str, number: int) -> httpx.Re
 async def test_con_2_of_many_writers_of_one_version_exactly_one_succeeds(
     ada: Person, workers: Workers, methods: list[str]
 ) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
     path = f"/items/{item['id']}"
     writers = zip(everywhere(ada, workers), cycle(methods), range(MANY), strict=False)
 
@@ -103,7 +104,7 @@ async def test_con_2_of_many_writers_of_one_version_exactly_one_succeeds(
 
 
 async def test_con_2_writers_that_try_again_lose_no_update(ada: Person, workers: Workers) -> None:
-    item = await ada.create_item(quantity=0)
+    item = await create_item(ada, quantity=0)
     path = f"/items/{item['id']}"
 
     async def increment(person: Person) -> None:

@@ -22,6 +22,7 @@ from impl import dependencies
 from impl.app import create_app
 from impl.core.config import Environment, Settings
 from impl.db.session import Database
+from tests.items import create_item
 from tests.people import PASSWORD, Person, changed, client_of, worker
 from tests.promises import contract, document
 
@@ -274,7 +275,7 @@ async def test_http_3_a_limit_beyond_its_bounds_is_refused(admin: Person) -> Non
 
 async def test_http_3_a_page_has_a_default_and_a_largest_size(ada: Person) -> None:
     for _ in range(21):
-        await ada.create_item()
+        await create_item(ada)
 
     default = await ada.get("/items")
     largest = await ada.get("/items", params={"limit": 100})
@@ -478,7 +479,7 @@ def header_text(response: httpx.Response) -> bytes:
 
 async def test_http_7_no_header_and_no_body_repeats_the_host_of_an_attacker(ada: Person) -> None:
     for _ in range(2):
-        await ada.create_item()
+        await create_item(ada)
     item = await ada.post("/items", json={"title": "x"}, headers=FORGED)
     answers = [
         item,
@@ -512,7 +513,7 @@ async def test_http_7_no_line_break_of_a_request_gets_into_a_header(
 ) -> None:
     title = httpx.URL(f"/?q={injected}").params["q"]
     for _ in range(2):
-        await ada.create_item(title=title)
+        await create_item(ada, title=title)
 
     answers = [
         await ada.get(f"/items?limit=1&q={injected}"),
@@ -777,7 +778,7 @@ async def test_http_10_a_refused_method_is_told_which_ones_there_are(
 
 
 async def test_http_10_head_answers_the_headers_of_get_and_no_body(ada: Person) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     got = await ada.get(f"/items/{item['id']}")
     head = await ada.request("HEAD", f"/items/{item['id']}")
@@ -816,7 +817,7 @@ def check_problem(answer: httpx.Response) -> None:
 async def test_http_11_every_refusal_is_a_complete_problem(
     ada: Person, grace: Person, settings: Settings, unused_tcp_port: int
 ) -> None:
-    item = f"/items/{(await ada.create_item())['id']}"
+    item = f"/items/{(await create_item(ada))['id']}"
     body = {"title": "x"}
     key = {"Idempotency-Key": "k"}
     await ada.post("/items", json=body, headers=key)
@@ -926,7 +927,7 @@ async def test_http_12_no_value_of_a_form_is_repeated(admin: Person) -> None:
 
 
 async def test_http_12_no_value_of_a_parameter_is_repeated(ada: Person) -> None:
-    item = f"/items/{(await ada.create_item())['id']}"
+    item = f"/items/{(await create_item(ada))['id']}"
     answers = [
         *[
             await ada.get("/items", params={name: CANARY})

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 from impl.core.config import Settings
 from impl.db.session import Database
 from impl.models import IdempotencyKey, Item, User
+from tests.items import create_item
 from tests.people import Person, at, changed, worker
 
 SORTS = ("created_at", "-created_at", "updated_at", "-updated_at", "title", "-title")
@@ -57,14 +58,14 @@ async def test_a_created_item_is_there(ada: Person) -> None:
 
 
 async def test_an_item_needs_a_title_and_nothing_else(ada: Person) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     assert said(item) == {"title": "A brass telescope"} | DEFAULTS
     assert item["owner_id"] == ada.id
 
 
 async def test_an_item_keeps_everything_that_can_be_said_about_it(ada: Person) -> None:
-    assert said(await ada.create_item(**FULL)) == FULL
+    assert said(await create_item(ada, **FULL)) == FULL
 
 
 async def test_an_item_without_a_title_is_refused(ada: Person) -> None:
@@ -87,7 +88,7 @@ async def test_what_is_no_title_is_refused(ada: Person, title: object) -> None:
     "title", ["x", "🔭" * 200, " ", "\u202e", "'; DROP TABLE items; --", "ß\n"]
 )
 async def test_a_title_comes_back_as_it_was_said(ada: Person, title: str) -> None:
-    item = await ada.create_item(title=title)
+    item = await create_item(ada, title=title)
 
     assert (await ada.get(path_of(item))).json()["title"] == title
 
@@ -103,7 +104,7 @@ async def test_a_title_comes_back_as_it_was_said(ada: Person, title: str) -> Non
     ],
 )
 async def test_a_time_is_answered_in_utc(ada: Person, given: str, answered: str) -> None:
-    created = await ada.create_item(due_at=given)
+    created = await create_item(ada, due_at=given)
 
     assert created["due_at"] == answered
     assert (await ada.get(path_of(created))).json()["due_at"] == answered
@@ -120,7 +121,7 @@ async def test_what_is_no_time_is_refused(ada: Person, due_at: str) -> None:
 
 
 async def test_an_item_of_somebody_else_does_not_exist(ada: Person, grace: Person) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     theirs = await grace.get(f"/items/{item['id']}")
     nobodys = await grace.get(f"/items/{uuid4()}")
@@ -134,7 +135,7 @@ async def test_an_item_of_somebody_else_does_not_exist(ada: Person, grace: Perso
 
 @pytest.mark.parametrize("tags", ['"1"', 'W/"1"', '"7", "1"', 'W/"7" , W/"1"', "*"])
 async def test_an_item_that_the_client_holds_is_not_sent_again(ada: Person, tags: str) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     response = await ada.get(path_of(item), headers={"If-None-Match": tags})
 
@@ -144,7 +145,7 @@ async def test_an_item_that_the_client_holds_is_not_sent_again(ada: Person, tags
 
 
 async def test_an_item_that_the_client_does_not_hold_is_sent(ada: Person) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     for tags in ('"2"', 'W/"2"', '""', '"11", "01", "x1"'):
         response = await ada.get(path_of(item), headers={"If-None-Match": tags})
@@ -154,7 +155,7 @@ async def test_an_item_that_the_client_does_not_hold_is_sent(ada: Person) -> Non
 
 
 async def test_a_changed_item_is_sent_again(ada: Person) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
     await ada.patch(path_of(item), json={"quantity": 3}, headers={"If-Match": '"1"'})
 
     response = await ada.get(path_of(item), headers={"If-None-Match": '"1"'})
@@ -164,7 +165,7 @@ async def test_a_changed_item_is_sent_again(ada: Person) -> None:
 
 
 async def test_what_is_no_entity_tag_is_refused(ada: Person) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     for tags in ("1", '"1', '"1" "2"', "W/*", "*, *", '"a b"', ""):
         response = await ada.get(path_of(item), headers={"If-None-Match": tags})
@@ -198,7 +199,7 @@ METHODS = pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 async def test_a_change_of_the_version_that_is_there_succeeds(
     ada: Person, method: str, tags: str
 ) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     response = await change(ada, method, item, tags)
 
@@ -222,7 +223,7 @@ OTHER_VERSIONS = (
 async def test_con_2_a_change_of_another_version_fails_and_changes_nothing(
     ada: Person, method: str
 ) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     answers = [await change(ada, method, item, tags) for tags in OTHER_VERSIONS]
 
@@ -232,7 +233,7 @@ async def test_con_2_a_change_of_another_version_fails_and_changes_nothing(
 
 @METHODS
 async def test_con_2_a_change_without_a_version_is_refused(ada: Person, method: str) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     response = await change(ada, method, item, None)
 
@@ -244,7 +245,7 @@ async def test_con_2_a_change_without_a_version_is_refused(ada: Person, method: 
 async def test_an_item_of_somebody_else_cannot_be_changed(
     ada: Person, grace: Person, method: str
 ) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     answers = [await change(grace, method, item, tags) for tags in ('"1"', '"2"', "*")]
 
@@ -253,7 +254,7 @@ async def test_an_item_of_somebody_else_cannot_be_changed(
 
 
 async def test_a_replacement_puts_back_the_defaults_of_what_it_leaves_out(ada: Person) -> None:
-    item = await ada.create_item(**FULL)
+    item = await create_item(ada, **FULL)
 
     response = await ada.put(
         path_of(item), json={"title": "A sextant"}, headers={"If-Match": '"1"'}
@@ -264,7 +265,7 @@ async def test_a_replacement_puts_back_the_defaults_of_what_it_leaves_out(ada: P
 
 
 async def test_a_replacement_needs_a_title(ada: Person) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     response = await ada.put(path_of(item), json={"quantity": 3}, headers={"If-Match": "*"})
 
@@ -272,7 +273,7 @@ async def test_a_replacement_needs_a_title(ada: Person) -> None:
 
 
 async def test_a_patch_leaves_what_is_absent_and_clears_what_is_null(ada: Person) -> None:
-    item = await ada.create_item(**FULL)
+    item = await create_item(ada, **FULL)
 
     response = await ada.patch(
         path_of(item), json={"description": None, "quantity": 5}, headers={"If-Match": '"1"'}
@@ -284,7 +285,7 @@ async def test_a_patch_leaves_what_is_absent_and_clears_what_is_null(ada: Person
 
 @pytest.mark.parametrize("name", ["title", "status", "quantity", "tags"])
 async def test_a_patch_does_not_clear_what_an_item_must_have(ada: Person, name: str) -> None:
-    item = await ada.create_item(**FULL)
+    item = await create_item(ada, **FULL)
 
     response = await ada.patch(path_of(item), json={name: None}, headers={"If-Match": '"1"'})
 
@@ -293,7 +294,7 @@ async def test_a_patch_does_not_clear_what_an_item_must_have(ada: Person, name: 
 
 
 async def test_a_patch_that_says_nothing_is_refused(ada: Person) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
 
     response = await ada.patch(path_of(item), json={}, headers={"If-Match": '"1"'})
 
@@ -304,7 +305,7 @@ async def test_a_patch_that_says_nothing_is_refused(ada: Person) -> None:
 async def test_what_the_service_decides_cannot_be_said(
     ada: Person, grace: Person, name: str
 ) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
     value = grace.id if name.endswith("id") else 7
     wanted = {"title": "mine", name: value}
 
@@ -328,7 +329,7 @@ async def titles(person: Person, **query: Any) -> list[str]:
 
 
 async def with_items(person: Person, *names: str, **fields: Any) -> list[dict[str, Any]]:
-    return [await person.create_item(title=name, **fields) for name in names]
+    return [await create_item(person, title=name, **fields) for name in names]
 
 
 async def test_a_list_holds_the_own_items_the_newest_first(ada: Person, grace: Person) -> None:
@@ -446,7 +447,7 @@ async def set_times(database: Database, moment: datetime, items: Sequence[dict[s
 async def test_what_sorts_alike_is_neither_missed_nor_repeated(
     ada: Person, database: Database, sort: str
 ) -> None:
-    items = [await ada.create_item(title="same") for _ in range(7)]
+    items = [await create_item(ada, title="same") for _ in range(7)]
     await set_times(database, datetime(2026, 1, 1, tzinfo=UTC), items)
 
     found: list[str] = []

@@ -15,6 +15,7 @@ from impl.core import problems
 from impl.core.problems import Problem
 from impl.db.session import Database, Session
 from impl.models import Base, IdempotencyKey, Item, LoginFailures, User
+from tests.items import create_item
 from tests.people import PASSWORD, Person
 
 
@@ -273,7 +274,7 @@ def transactions(app: FastAPI) -> Iterator[list[str]]:
 async def test_no_safe_operation_opens_a_transaction(
     admin: Person, transactions: list[str]
 ) -> None:
-    item = await admin.create_item()
+    item = await create_item(admin)
     assert transactions == ["BEGIN", "COMMIT"]
     transactions.clear()
     paths = ["/items", f"/items/{item['id']}", "/users", f"/users/{admin.id}", "/users/me"]
@@ -289,7 +290,7 @@ async def test_no_safe_operation_opens_a_transaction(
 async def test_a_refused_change_commits_nothing(
     ada: Person, grace: Person, transactions: list[str]
 ) -> None:
-    item = await ada.create_item()
+    item = await create_item(ada)
     transactions.clear()
 
     response = await grace.delete(f"/items/{item['id']}", headers={"If-Match": "*"})

@@ -1,12 +1,13 @@
-"""Alive and ready: what an orchestrator asks, and CFG-2 of docs/security.md."""
+"""Alive and ready: what an orchestrator asks."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import httpx2 as httpx
+import httpx
 import pytest
 from sqlalchemy import text
 
+from impl.core.accounts import PREFIX
 from impl.core.config import Settings
 from impl.db import migrations
 from tests.people import PASSWORD, changed, worker
@@ -55,7 +56,9 @@ async def test_a_healthy_service_is_alive_and_ready(client: httpx.AsyncClient) -
 async def test_without_its_database_the_service_is_alive_and_not_ready(
     settings: Settings, unused_tcp_port: int
 ) -> None:
-    async with worker(changed(settings, db_host="127.0.0.1", db_port=unused_tcp_port)) as client:
+    async with worker(
+        changed(settings, db_host="127.0.0.1", db_port=unused_tcp_port), PREFIX
+    ) as client:
         alive = await client.get("/livez")
         ready = await client.get("/readyz")
 
@@ -73,10 +76,10 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-async def test_cfg_2_the_service_is_not_ready_where_the_schema_is_not_at_head(
+async def test_the_service_is_not_ready_where_the_schema_is_not_at_head(
     copy: Copy, template: str, damage: str
 ) -> None:
-    async with copy(template) as database, worker(database) as client:
+    async with copy(template) as database, worker(database, PREFIX) as client:
         before = await client.get("/readyz")
         await run(database, damage)
 
@@ -87,10 +90,10 @@ async def test_cfg_2_the_service_is_not_ready_where_the_schema_is_not_at_head(
         assert (await client.get("/livez")).status_code == 200
 
 
-async def test_cfg_2_the_service_is_ready_as_soon_as_the_schema_is_at_head_again(
+async def test_the_service_is_ready_as_soon_as_the_schema_is_at_head_again(
     copy: Copy, template: str
 ) -> None:
-    async with copy(template) as database, worker(database) as client:
+    async with copy(template) as database, worker(database, PREFIX) as client:
         await run(database, "ALTER TABLE alembic_version RENAME TO elsewhere")
         before = await client.get("/readyz")
         await run(database, "ALTER TABLE elsewhere RENAME TO alembic_version")
@@ -101,9 +104,9 @@ async def test_cfg_2_the_service_is_ready_as_soon_as_the_schema_is_at_head_again
     assert not is_unavailable(after)
 
 
-async def test_cfg_2_the_service_makes_no_table(copy: Copy) -> None:
+async def test_the_service_makes_no_table(copy: Copy) -> None:
     async with copy("template1") as database:
-        async with worker(database) as client:
+        async with worker(database, PREFIX) as client:
             ready = await client.get("/readyz")
             await client.post("/users", json={"email": "ada@example.com", "password": PASSWORD})
 
