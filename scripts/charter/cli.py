@@ -238,6 +238,24 @@ def bundle(document: Chosen = None) -> int:
 
 
 @app.command(rich_help_panel=BUILD)
+@verb
+def init(
+    document: Annotated[Path, typer.Argument(help="OpenAPI 3.0, 3.1 or 3.2; YAML or JSON.")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Empty or not there yet; named by the document's title if left out."),
+    ] = None,
+) -> int:
+    """Make a new project around a document: accounts, database, tests, CI, container.
+
+    It runs and passes its tests at once; the mock answers operations that have no code yet.
+    """
+    from charter.project import init as beginning
+
+    return beginning.run(document.absolute(), folder and folder.absolute(), Path.cwd())
+
+
+@app.command(rich_help_panel=BUILD)
 @in_project
 def generate(
     check: Annotated[

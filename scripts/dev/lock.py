@@ -29,8 +29,10 @@ LOCKS = {
     # what runs elsewhere is what was tested: no version but those of the first
     "requirements/serve.txt": ("--extra=serve", "--group=service", "--group=build"),
     "requirements/runtime.txt": ("--group=service",),
+    # the names of what a new project needs; their hashes are those of the first
+    "requirements/project.txt": ("--extra=test", "--group=work", "--no-generate-hashes"),
 }
-"""What each lock holds: all that developers need, `./scripts/serve`, a production image."""
+"""What each lock holds: all that developers need, `./scripts/serve`, a production image, a project."""
 
 
 def run(arguments: Sequence[str]) -> int:

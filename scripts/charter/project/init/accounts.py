@@ -1,18 +1,18 @@
 """The part of Charter's own document that a new project begins with: logging in, users, health."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
-from charter.generate.names import Names, class_name, method, pascal, snake
+from charter.generate.names import class_name, pascal, snake
 from charter.runtime.normal import METHODS, normal
 
 TAGS = ("auth", "users", "health")
-SECTIONS = (("/auth", "/users"), ("/livez", "/readyz"))
-"""How the paths begin that move together where the document has some of them itself."""
+PATHS = ("/auth", "/users", "/livez", "/readyz")
+"""How the paths of the accounts begin; where the document has one such, all of them move."""
 WORD = "account"
 SAMPLE = re.compile(r"\bitems:\w+ ?")
 """The scopes of the sample resource, which stays behind."""
@@ -24,28 +24,14 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True)
 class Accounts:
-    """A part of a document, and what its names in Python have become, by what they were."""
+    """A part of a document, and the names in it that are others than in Charter's own document."""
 
     part: dict[str, Any]
-    renamed: Mapping[str, str]
-    word: str
-    moved: tuple[str, ...]
-    """How the paths began that begin with the word now."""
+    prefix: str
+    """What its paths begin with."""
+    operations: Mapping[str, str]
+    schemas: Mapping[str, str]
     tags: Mapping[str, str]
-    """What they are called, by what they were."""
-
-    def in_code(self, text: str) -> str:
-        """Hand-written code that calls everything by its new name."""
-        if self.renamed:
-            names = "|".join(sorted(map(re.escape, self.renamed), key=len, reverse=True))
-            text = re.sub(rf"(?<!\w)({names})\b", lambda match: self.renamed[match[0]], text)
-        if self.moved:
-            sections = "|".join(section[1:] for section in self.moved)
-            text = re.sub(rf"(?<=[\"'}} `\d])/({sections})\b(?!\.)", rf"/{self.word}/\1", text)
-        return text
-
-    def path(self, path: str) -> str:
-        return f"/{self.word}{path}" if path.startswith(self.moved) else path
 
 
 def accounts(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Accounts:
@@ -55,7 +41,7 @@ def accounts(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Accounts:
         part = lowered(part, part["components"]["schemas"])
     taken = set(called(normal(theirs)))
     words = chain([WORD], (f"{WORD}{number}" for number in count(2)))
-    ways = (Renaming(taken, word).accounts(ours, part) for word in words)
+    ways = (Renaming(taken, word).accounts(part) for word in words)
     return next(way for way in ways if taken.isdisjoint(called(way.part)))
 
 
@@ -186,17 +172,19 @@ class Renaming:
     def __init__(self, taken: set[Name], word: str) -> None:
         self.taken = taken
         self.word = word
-        paths = [name for kind, name in taken if kind == "path"]
-        self.moved = tuple(
-            section
-            for sections in SECTIONS
-            if any(path.startswith(sections) for path in paths)
-            for section in sections
-        )
+        moves = any(kind == "path" and name.startswith(PATHS) for kind, name in taken)
+        self.prefix = f"/{word}" if moves else ""
 
-    def accounts(self, ours: Mapping[str, Any], part: Mapping[str, Any]) -> Accounts:
-        tags = {tag: self.tag(tag) for tag in TAGS}
-        return Accounts(self.part(part), self.in_python(ours, part), self.word, self.moved, tags)
+    def accounts(self, part: Mapping[str, Any]) -> Accounts:
+        ids = [node["operationId"] for node in all_operations(part)]
+        schemas = part["components"]["schemas"]
+        return Accounts(
+            self.part(part),
+            self.prefix,
+            renamed(ids, self.operation),
+            renamed(schemas, lambda name: self.component("schemas", name)),
+            renamed(TAGS, self.tag),
+        )
 
     def component(self, kind: str, name: str) -> str:
         return self.prefixed(name) if (kind, class_name(name)) in self.taken else name
@@ -205,26 +193,24 @@ class Renaming:
         return self.prefixed(name) if ("operation", pascal(name)) in self.taken else name
 
     def tag(self, name: str) -> str:
-        return f"{self.word}-{name}" if ("tag", snake(name)) in self.taken else name
+        names = {("tag", snake(name)), ("schemas", f"{pascal(name)}Operations")}
+        return f"{self.word}-{name}" if names & self.taken else name
 
     def prefixed(self, name: str) -> str:
         word = self.word if name[:1].islower() else self.word.capitalize()
         return f"{word}{name[:1].upper()}{name[1:]}"
 
-    def path(self, path: str) -> str:
-        return f"/{self.word}{path}" if path.startswith(self.moved) else path
-
     def part(self, part: Mapping[str, Any]) -> dict[str, Any]:
         made: dict[str, Any] = self.node(part)
         made["tags"] = [tag | {"name": self.tag(tag["name"])} for tag in made["tags"]]
-        made["paths"] = {self.path(path): item for path, item in made["paths"].items()}
+        made["paths"] = {f"{self.prefix}{path}": item for path, item in made["paths"].items()}
         made["components"] = {
             kind: {self.component(kind, name): child for name, child in members.items()}
             for kind, members in made["components"].items()
         }
         for scheme in made["components"]["securitySchemes"].values():
             for flow in scheme.get("flows", {}).values():
-                flow |= {name: self.path(flow[name]) for name in ("tokenUrl", "refreshUrl")}
+                flow |= {name: f"{self.prefix}{flow[name]}" for name in ("tokenUrl", "refreshUrl")}
         for node in all_operations(made):
             node["tags"] = [self.tag(tag) for tag in node["tags"]]
             node["security"] = [
@@ -248,24 +234,10 @@ class Renaming:
         found = isinstance(value, str) and re.fullmatch(r"#/components/(\w+)/(\w+)", value)
         return f"#/components/{found[1]}/{self.component(found[1], found[2])}" if found else value
 
-    def in_python(self, ours: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, str]:
-        """What our code calls the generated half, and what it is called now."""
-        names = Names.of(normal({**ours, **part}))
-        found: dict[str, str] = {}
-        for node in all_operations(part):
-            was = node["operationId"]
-            now = found[was] = self.operation(was)
-            found[f"async def {names.methods[was]}"] = f"async def {method(now)}"
-            for status in node["responses"]:
-                found[f"{pascal(was)}{status}"] = f"{pascal(now)}{status}"
-        for tag in names.modules:
-            now = self.tag(tag)
-            found[f"{pascal(tag)}Operations"] = f"{pascal(now)}Operations"
-        for name in part["components"]["schemas"]:
-            now = self.component("schemas", name)
-            found[f"schemas.{name}"] = f"schemas.{now}"
-        found["ProblemType"] = self.component("schemas", "ProblemType")
-        return {was: now for was, now in found.items() if was != now}
+
+def renamed(names: Iterable[str], called: Callable[[str], str]) -> dict[str, str]:
+    """The new names of those that get one."""
+    return {name: called(name) for name in names if called(name) != name}
 
 
 def all_operations(part: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
