@@ -27,8 +27,9 @@ from charter.document.checks import check
 from charter.runtime import Contract, Operation
 from charter.runtime.bodies import FormContent, JsonContent, TextContent
 from charter.runtime.judge import Judge
-from charter.runtime.normal import IGNORED_HEADERS, METHODS, place_of
+from charter.runtime.normal import IGNORED_HEADERS, METHODS
 from charter.runtime.patterns import strict
+from charter.runtime.references import place_of
 from charter.runtime.shapes import Shape
 
 ROOT = Path(__file__).resolve().parents[2]

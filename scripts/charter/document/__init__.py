@@ -1,13 +1,14 @@
 """The hand-written document, of one file or many, with the line and column of everything in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from charter.document.bundling import Bundle
-from charter.document.source import DocumentError, Place, load, member, tokens_of
+from charter.document.source import DocumentError, Place, load
+from charter.runtime.references import at, resolve, tokens_of
 
-__all__ = ["Document", "DocumentError", "Place", "tokens_of"]
+__all__ = ["Document", "DocumentError", "Place"]
 
 
 class Document:
@@ -52,15 +53,10 @@ class Document:
 
     def resolve(self, node: Any) -> Any:
         """What a node is once its references are followed."""
-        while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-            node = self.at(node["$ref"])
-        return node
+        return resolve(self.content, node)
 
     def at(self, reference: str) -> Any:
-        node = self.content
-        for token in tokens_of(reference):
-            node = member(node, token)
-        return node
+        return at(self.content, tokens_of(reference))
 
     def walk(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """Every node with its path."""

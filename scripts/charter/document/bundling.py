@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from charter.document.source import DocumentError, Path_, Source, load, member, tokens_of
+from charter.document.source import DocumentError, Path_, Source, load
 from charter.runtime.normal import DATA, METHODS, NAMED
+from charter.runtime.references import at, has, pointer, tokens_of
 
 KINDS = {
     "callbacks": "callbacks",
@@ -86,7 +87,7 @@ class Bundle:
                 where = ("components", kind, name)
                 target = self.target(node["$ref"], self.root, (*where, "$ref"))
                 if target.file != self.root.file.resolve():
-                    self.references.setdefault(target, f"#/{'/'.join(map(escaped, where))}")
+                    self.references.setdefault(target, f"#{pointer(*where)}")
 
     def target(self, reference: str, source: Source, where: Path_) -> Target:
         """What a reference names. Raises DocumentError."""
@@ -104,7 +105,7 @@ class Bundle:
                 f"The reference {reference} leaves the document's folder: move the file into it.",
             )
         found = self._source(file, reference, source, where)
-        tokens = tuple(tokens_of(f"#{fragment}")) if fragment.startswith("/") else ()
+        tokens = tokens_of(f"#{fragment}") if fragment.startswith("/") else ()
         if fragment and not fragment.startswith("/"):
             tokens = anchors(found.content).get(fragment, ("#",))
         target = Target(file, tokens)
@@ -129,12 +130,12 @@ class Bundle:
     def reference(self, target: Target, kind: str) -> str:
         """Where the bundle has a node, which is put there unless it is already."""
         if target.file == self.root.file.resolve():
-            return f"#/{'/'.join(map(escaped, target.tokens))}" if target.tokens else "#"
+            return f"#{pointer(*target.tokens)}"
         if target not in self.references:
             members = self.components.setdefault(kind, {})
             name = free_name(target, members)
             where = ("components", kind, name)
-            self.references[target] = f"#/{'/'.join(map(escaped, where))}"
+            self.references[target] = f"#{pointer(*where)}"
             members[name] = {}  # so that nothing else takes the name
             members[name] = self.fetch(target, where)
         return self.references[target]
@@ -195,7 +196,7 @@ class Walker:
             where = (*self.where, *path[len(self.start) :])
             return {**self.bundle.fetch(target, where), **siblings}
         kept = self.bundle.references.get(target)
-        if here and kept == f"#/{'/'.join(map(escaped, path))}":
+        if here and kept == f"#{pointer(*path)}":
             return self.bundle.fetch(target, path)
         kind = kind_of((*self.where, *path[len(self.start) :]))
         return {"$ref": self.bundle.reference(target, kind), **siblings}
@@ -295,21 +296,3 @@ def shown(file: Path) -> Path:
     """The file as the person who started us would write it."""
     relative = Path(os.path.relpath(file))
     return file if relative.parts[:1] == ("..",) else relative
-
-
-def has(node: Any, tokens: Path_) -> bool:
-    try:
-        at(node, tokens)
-    except (LookupError, TypeError):
-        return False
-    return True
-
-
-def at(node: Any, tokens: Path_) -> Any:
-    for token in tokens:
-        node = member(node, token)
-    return node
-
-
-def escaped(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")

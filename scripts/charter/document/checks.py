@@ -12,11 +12,11 @@ from typing import Any
 
 import jsonschema_rs
 
-from charter.document import Document, DocumentError, tokens_of
+from charter.document import Document, DocumentError
 from charter.document.bundling import kind_of
 from charter.runtime import Contract, paths
-from charter.runtime.judge import pointer
 from charter.runtime.normal import DATA, METHODS, NAMED, path_items
+from charter.runtime.references import pointer, tokens_of
 
 DOCUMENTATION_ONLY = frozenset(
     {
@@ -265,7 +265,7 @@ def misplaced(document: Document) -> Iterator[DocumentError]:
             )
 
 
-def can_be(kind: str, tokens: list[str]) -> bool:
+def can_be(kind: str, tokens: tuple[str, ...]) -> bool:
     """Whether a pointer may lead to an object of a kind, by its first steps."""
     match tokens:
         case ["components", _] | ["components"] | ["info" | "servers" | "tags", *_]:
@@ -274,7 +274,7 @@ def can_be(kind: str, tokens: list[str]) -> bool:
             return holder == kind
         case ["paths" | "webhooks", _]:
             return kind == "pathItems"
-    return tokens != ["paths"]
+    return tokens != ("paths",)
 
 
 def made_of_themselves(document: Document) -> Iterator[DocumentError]:

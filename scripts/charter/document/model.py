@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from charter.document import Document, tokens_of
+from charter.document import Document
+from charter.runtime.references import tokens_of
 
 Path = tuple[str | int, ...]
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import jsonschema_rs
 
-from charter.document import Document, tokens_of
+from charter.document import Document
 from charter.document.checks import official_schema
 from charter.document.findings import Finding
 from charter.document.model import (
@@ -28,6 +28,7 @@ from charter.document.model import (
     mapping,
     sequence,
 )
+from charter.runtime.references import pointer, tokens_of
 
 BASE = "urn:charter:linted"
 META_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
@@ -327,7 +328,7 @@ def judge_of(model: Model) -> Callable[[Path], Validator | None]:
     def judge(path: Path) -> Validator | None:
         try:
             return Validator(
-                {"$ref": f"{BASE}#{quote(pointer(path), safe='/~')}"},
+                {"$ref": f"{BASE}#{quote(pointer(*path), safe='/~')}"},
                 registry=registry,
                 validate_formats=True,
             )
@@ -335,11 +336,6 @@ def judge_of(model: Model) -> Callable[[Path], Validator | None]:
             return None
 
     return judge
-
-
-def pointer(path: Path) -> str:
-    """RFC 6901."""
-    return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in path)
 
 
 def disobeying(validator: Validator | None, model: Model, path: Path) -> Iterator[Remark]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import yaml
 
@@ -29,9 +28,6 @@ FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 TRUE = re.compile(r"true|True|TRUE")
 FALSE = re.compile(r"false|False|FALSE")
-
-INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
-"""Of an array, as RFC 6901 section 4 has it."""
 
 STRING = "tag:yaml.org,2002:str"
 COLLECTIONS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
@@ -278,19 +274,3 @@ class Reader:
 
 def place_of(file: Path, node: yaml.Node) -> Place:
     return Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
-
-
-def member(node: Any, token: str) -> Any:
-    """What a token of a JSON Pointer names. Raises LookupError or TypeError."""
-    if not isinstance(node, list):
-        return node[token]
-    if not INDEX.fullmatch(token):
-        raise LookupError(token)
-    return node[int(token)]
-
-
-def tokens_of(reference: str) -> list[str]:
-    """The tokens of a JSON Pointer in a fragment (RFC 6901 section 6)."""
-    fragment = reference.partition("#")[2]
-    tokens = unquote(fragment).split("/")[1:]
-    return [token.replace("~1", "/").replace("~0", "~") for token in tokens]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 from unicodedata import normalize
 
-from charter.runtime.normal import operations, resolve
+from charter.runtime.normal import operations
+from charter.runtime.references import resolve
 
 RESERVED_ARGUMENTS = frozenset({"self", "principal"})
 

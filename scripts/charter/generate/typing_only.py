@@ -13,9 +13,10 @@ from urllib.parse import unquote
 import jsonschema_rs
 
 from charter.generate.names import Names
-from charter.runtime.judge import BASE, escape
-from charter.runtime.normal import DATA, DECLARED, METHODS, NAMED, resolve
+from charter.runtime.judge import BASE
+from charter.runtime.normal import DATA, DECLARED, METHODS, NAMED
 from charter.runtime.parameters import JSON
+from charter.runtime.references import absolute, pointer, resolve
 from charter.runtime.views import either
 
 CONSTRAINTS = frozenset(
@@ -120,7 +121,7 @@ class Renamed:
 
     def __init__(self, names: Names) -> None:
         self.references = {
-            f"{SCHEMAS}{name.replace('~', '~0').replace('/', '~1')}": f"{SCHEMAS}{class_name}"
+            f"#{pointer('components', 'schemas', name)}": f"{SCHEMAS}{class_name}"
             for name, class_name in names.schemas.items()
         }
         self.names = names
@@ -173,7 +174,7 @@ class Simplified:
         """Whether a default keeps to its own schema: a model would refuse another one."""
         try:
             return jsonschema_rs.Draft202012Validator(
-                absolute(schema), registry=self.registry, validate_formats=True
+                absolute(schema, BASE), registry=self.registry, validate_formats=True
             ).is_valid(default)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
             return False
@@ -232,7 +233,7 @@ class Simplified:
     def _declared(self, schema: Any) -> dict[str, str]:
         """References to the members that a schema has, all parts of it included."""
         return {
-            name: child["$ref"] if is_reference(child) else f"{place}/properties/{escape(name)}"
+            name: child["$ref"] if is_reference(child) else f"{place}/properties{pointer(name)}"
             for place, part in self._parts(schema)
             for name, child in members_of(part).items()
         }
@@ -264,18 +265,6 @@ def is_reference(node: Any) -> bool:
 def members_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     members = schema.get("properties")
     return members if isinstance(members, dict) else {}
-
-
-def absolute(node: Any) -> Any:
-    """A schema of the document that may stand anywhere."""
-    if isinstance(node, list):
-        return [absolute(child) for child in node]
-    if not isinstance(node, dict):
-        return node
-    made = {name: absolute(child) for name, child in node.items()}
-    if isinstance(made.get("$ref"), str):
-        made["$ref"] = BASE + made["$ref"]
-    return made
 
 
 def inline(document: Any) -> Any:

@@ -12,9 +12,10 @@ from charter.generate.names import declared_scopes, snake
 from charter.generate.parser import RecordingParser, Seen
 from charter.runtime import paths
 from charter.runtime.bodies import FORM, MULTIPART
-from charter.runtime.normal import operations, resolve
+from charter.runtime.normal import operations
 from charter.runtime.parameters import JSON
 from charter.runtime.parts import essence
+from charter.runtime.references import resolve
 
 HEADER_TYPES = {
     "array": "list[str]",

@@ -18,9 +18,9 @@ from charter.mock.samples import Impossible, Values, sequences
 from charter.mock.samples.sequences import is_sequential
 from charter.mock.samples.texts import text
 from charter.runtime import Contract, Operation
-from charter.runtime.judge import pointer
 from charter.runtime.parameters import Parameter, header_faults
 from charter.runtime.parts import essence
+from charter.runtime.references import pointer
 from charter.runtime.replies import ContentSpec, ResponseSpec, header_text
 from charter.runtime.shapes import Shape
 from charter.runtime.views import Direction

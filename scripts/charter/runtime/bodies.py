@@ -9,10 +9,10 @@ import jsonschema_rs
 from starlette.requests import Request
 
 from .faults import ContentTooLarge, Fault, MalformedRequest, UnsupportedMediaType
-from .judge import Judge, faults, pointer
-from .normal import place_of
+from .judge import Judge, faults
 from .parameters import JSON, Parameter, declare, grouped, header_faults
 from .parts import Part, essence, parse_parts
+from .references import place_of, pointer
 from .scalars import parse_json, parse_pairs
 from .shapes import Shape
 from .styles import Style, Values

@@ -15,10 +15,11 @@ from .bodies import Body
 from .credentials import Security
 from .faults import Fault, ResponseViolation
 from .inputs import RequestReader, TypedReader
-from .judge import Judge, pointer
+from .judge import Judge
 from .normal import normal, operations
 from .parameters import Parameter, ParameterReader, declare
 from .paths import address, keys, ordered, pattern, template_key
+from .references import pointer
 from .replies import ResponseSpec, render
 
 BODY_LIMIT = 2**20

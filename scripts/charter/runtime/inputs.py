@@ -9,8 +9,9 @@ from starlette.requests import Request
 
 from .bodies import Body
 from .faults import Fault, InvalidRequest
-from .judge import first, pointer
+from .judge import first
 from .parameters import ParameterReader
+from .references import pointer
 
 Inputs = dict[str, Any]
 """The keyword arguments of a service's method."""

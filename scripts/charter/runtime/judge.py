@@ -7,7 +7,7 @@ from urllib.parse import quote
 import jsonschema_rs
 
 from .faults import Fault
-from .normal import place_of
+from .references import at, has, place_of, pointer, resolve, tokens
 from .views import Direction, view
 
 BASE = "urn:charter:document"
@@ -16,15 +16,6 @@ PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=2**26)
 MASK = "the value"
 LONGEST_NAME = 100
 """Of a member that the client made up: an answer need not repeat a megabyte of it."""
-
-
-def escape(token: str) -> str:
-    """A reference token of a JSON Pointer (RFC 6901 section 3)."""
-    return token.replace("~", "~0").replace("/", "~1")
-
-
-def pointer(*tokens: str | int) -> str:
-    return "".join("/" + escape(str(token)) for token in tokens)
 
 
 class Judge:
@@ -36,23 +27,13 @@ class Judge:
 
     def resolve(self, node: Any) -> Any:
         """What a node is once its references are followed."""
-        while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-            node = self.at(place_of(node["$ref"]))
-        return node
+        return resolve(self.document, node)
 
     def at(self, place: str) -> Any:
-        node: Any = self.document
-        for token in place.split("/")[1:]:
-            token = token.replace("~1", "/").replace("~0", "~")
-            node = node[int(token)] if isinstance(node, list) else node[token]
-        return node
+        return at(self.document, tokens(place))
 
     def has(self, place: str) -> bool:
-        try:
-            self.at(place)
-        except (KeyError, IndexError, ValueError, TypeError):
-            return False
-        return True
+        return has(self.document, tokens(place))
 
     def locate(self, place: str) -> str:
         """Where a node stands once its references are followed."""

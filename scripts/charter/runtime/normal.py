@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from . import paths
 from .patterns import strict
+from .references import resolve
 
 METHODS = dict.fromkeys(
     ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
@@ -98,11 +99,6 @@ class Upgrade:
         # in a path, `parameters` is a list
         made = self.node(child, named=name in NAMED and isinstance(child, Mapping))
         return without_styles(made) if self.old and name == "content" else made
-
-
-def place_of(reference: str) -> str:
-    """The JSON Pointer of what a reference into the document names."""
-    return unquote(reference.removeprefix("#"))
 
 
 def without_styles(contents: Any) -> Any:
@@ -282,14 +278,3 @@ def tags(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if name not in seen:
             seen.add(name)
             yield {"name": name}
-
-
-def resolve(document: Mapping[str, Any], node: Any) -> Any:
-    """What a node is once its references are followed."""
-    while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-        target: Any = document
-        for token in place_of(node["$ref"]).split("/")[1:]:
-            token = token.replace("~1", "/").replace("~0", "~")
-            target = target[int(token)] if isinstance(target, list) else target[token]
-        node = target
-    return node

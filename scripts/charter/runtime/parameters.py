@@ -11,7 +11,8 @@ import jsonschema_rs
 from starlette.requests import Request, cookie_parser
 
 from .faults import Fault
-from .judge import Judge, faults, pointer
+from .judge import Judge, faults
+from .references import pointer
 from .scalars import parse_json, parse_pairs, read
 from .shapes import Shape
 from .styles import DEFAULT_STYLES, Style, StyleError, Values, one

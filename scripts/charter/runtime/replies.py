@@ -12,9 +12,10 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from .faults import Fault
-from .judge import Judge, faults, pointer
+from .judge import Judge, faults
 from .parameters import JSON, declare, header_faults
 from .parts import essence
+from .references import pointer
 from .shapes import Shape
 from .views import Direction
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from .judge import Judge
-from .normal import place_of
+from .references import place_of
 from .scalars import parse_json, read
 
 COMBINING = ("allOf", "anyOf", "oneOf")

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Set
 from enum import StrEnum
 from typing import Any
 
-from .normal import DATA, NAMED, place_of
+from .normal import DATA, NAMED
+from .references import at, tokens_of
 
 
 class Direction(StrEnum):
@@ -112,8 +113,4 @@ class View:
         reference = schema.get("$ref")
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return None
-        node: Any = self.document
-        for token in place_of(reference).split("/")[1:]:
-            token = token.replace("~1", "/").replace("~0", "~")
-            node = node[int(token)] if isinstance(node, list) else node[token]
-        return node
+        return at(self.document, tokens_of(reference))

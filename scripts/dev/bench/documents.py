@@ -18,7 +18,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from charter.runtime.normal import operations, resolve
+from charter.runtime.normal import operations
+from charter.runtime.references import resolve
 from dev.bench.peers import CHARTER, PEERS, Tool
 from dev.bench.report import Failed, Row, Served, page
 from dev.bench.stages import Stage, run

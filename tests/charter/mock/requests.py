@@ -14,9 +14,9 @@ from charter.mock.app import Mock
 from charter.mock.samples import Values
 from charter.runtime import Contract, Fault, Operation
 from charter.runtime.bodies import Content, FormContent, MultipartContent
-from charter.runtime.judge import pointer
 from charter.runtime.parameters import JSON, Parameter
 from charter.runtime.parts import essence
+from charter.runtime.references import pointer
 from charter.runtime.styles import SEPARATORS, Style
 from charter.runtime.views import Direction
 

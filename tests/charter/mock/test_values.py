@@ -13,7 +13,8 @@ import pytest
 from charter.document import Document
 from charter.mock.samples import Impossible, Values
 from charter.runtime import Contract
-from charter.runtime.judge import Judge, pointer
+from charter.runtime.judge import Judge
+from charter.runtime.references import pointer
 from charter.runtime.views import Direction
 from tests.data import ROOT, SPECS
 

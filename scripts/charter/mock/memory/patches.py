@@ -6,6 +6,8 @@ from typing import Any
 
 import jsonschema_rs
 
+from charter.runtime.references import unescape
+
 JSON_PATCH = "application/json-patch+json"
 
 
@@ -87,7 +89,7 @@ def located(whole: Any, path: str) -> tuple[Any, Any]:
 
 def key(parent: Any, part: str) -> Any:
     if isinstance(parent, dict):
-        return part.replace("~1", "/").replace("~0", "~")
+        return unescape(part)
     if isinstance(parent, list) and re.fullmatch("-|0|[1-9][0-9]*", part):
         return len(parent) if part == "-" else int(part)
     raise ValueError(part)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 from typing import Any
-from urllib.parse import quote
 
 import jsonschema_rs
 
 from charter.mock.memory.merging import AVOIDED, OWN, Contradiction, joined
 from charter.runtime.judge import BASE, Judge
-from charter.runtime.normal import place_of
+from charter.runtime.references import absolute, place_of
 from charter.runtime.views import Direction
 
 Within = tuple[str, ...]
@@ -199,7 +198,7 @@ class Parts:
                 if len(self.validators) >= MOST_VALIDATORS:
                     self.validators.clear()
                 self.validators[key] = jsonschema_rs.Draft202012Validator(
-                    absolute(schema),
+                    absolute(schema, BASE),
                     registry=self.judge.registries[self.direction],
                     validate_formats=True,
                 )
@@ -234,15 +233,3 @@ def folded(found: dict[str, Any], within: Within, steps: list[Step], new: Within
             continue
         others = tuple(one for one in deeper[len(within) :] if one not in new)
         yield from folded(both, within, steps[1:], new + others)
-
-
-def absolute(schema: Any) -> Any:
-    """A schema that stands outside of the document, with references into it."""
-    if isinstance(schema, list):
-        return [absolute(child) for child in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    made = {name: absolute(child) for name, child in schema.items()}
-    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
-        made["$ref"] = f"{BASE}#{quote(reference[1:], safe='/~%')}"
-    return made

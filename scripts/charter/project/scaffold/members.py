@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from charter.runtime import Operation
 from charter.runtime.contract import Contract
-from charter.runtime.normal import resolve
+from charter.runtime.references import resolve
 
 Schema = Mapping[str, Any]
 

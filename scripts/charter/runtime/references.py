@@ -1,0 +1,82 @@
+"""JSON Pointers (RFC 6901) and the references of a document to its own parts."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
+"""An index of an array in a JSON Pointer (RFC 6901 section 4)."""
+
+
+def pointer(*tokens: str | int) -> str:
+    """The JSON Pointer of these tokens."""
+    return "".join(f"/{escape(str(token))}" for token in tokens)
+
+
+def escape(token: str) -> str:
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def tokens(place: str) -> tuple[str, ...]:
+    """The tokens of a JSON Pointer."""
+    return tuple(map(unescape, place.split("/")[1:]))
+
+
+def unescape(token: str) -> str:
+    return token.replace("~1", "/").replace("~0", "~")
+
+
+def place_of(reference: str) -> str:
+    """The JSON Pointer in the fragment of a reference (RFC 6901 section 6)."""
+    return unquote(reference.partition("#")[2])
+
+
+def tokens_of(reference: str) -> tuple[str, ...]:
+    """The tokens of the JSON Pointer in the fragment of a reference."""
+    return tokens(place_of(reference))
+
+
+def member(node: Any, token: str | int) -> Any:
+    """The member or entry of a node that a token names. Raises LookupError or TypeError."""
+    if not isinstance(node, list):
+        return node[str(token)]
+    if not INDEX.fullmatch(str(token)):
+        raise LookupError(token)
+    return node[int(token)]
+
+
+def at(node: Any, path: Iterable[str | int]) -> Any:
+    """What the tokens of a path lead to, from a node. Raises LookupError or TypeError."""
+    for token in path:
+        node = member(node, token)
+    return node
+
+
+def has(node: Any, path: Iterable[str | int]) -> bool:
+    """Whether the tokens of a path lead anywhere."""
+    try:
+        at(node, path)
+    except (LookupError, TypeError):
+        return False
+    return True
+
+
+def resolve(document: Any, node: Any) -> Any:
+    """What a node is once its references are followed. Raises LookupError or TypeError."""
+    while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
+        node = at(document, tokens_of(node["$ref"]))
+    return node
+
+
+def absolute(schema: Any, base: str) -> Any:
+    """A copy of a schema that may stand outside of the document: its references begin with `base`,
+    the URI of the document."""
+    if isinstance(schema, list):
+        return [absolute(child, base) for child in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    made = {name: absolute(child, base) for name, child in schema.items()}
+    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
+        made["$ref"] = base + quote(reference, safe="#/~%")
+    return made
