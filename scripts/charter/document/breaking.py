@@ -315,7 +315,8 @@ class Comparison:
     revision: Model
     direction: Direction
     where: str
-    seen: frozenset[tuple[Path, Path]] = frozenset()
+    compared: set[tuple[Path, Path]] = field(default_factory=set)
+    """Each pair is compared once, however many ways lead to it."""
 
     @property
     def asks(self) -> bool:
@@ -324,20 +325,23 @@ class Comparison:
 
     def schemas(self, old_path: Path, new_path: Path) -> Iterator[Change]:
         old, new = shape(self.base, old_path), shape(self.revision, new_path)
-        if (old.path, new.path) in self.seen:
+        if (old.path, new.path) in self.compared:
             return
-        inside = replace(self, seen=self.seen | {(old.path, new.path)})
-        yield from inside.types(old, new)
-        yield from inside.values(old, new)
-        yield from inside.bounds(old, new)
-        yield from inside.exact(old, new)
-        yield from inside.uniqueness(old, new)
-        yield from inside.defaults(old, new)
-        yield from inside.required(old, new)
-        yield from inside.openness(old, new)
-        yield from inside.properties(old, new)
-        yield from inside.items(old, new)
-        yield from inside.alternatives(old, new)
+        self.compared.add((old.path, new.path))
+        for compare in (
+            self.types,
+            self.values,
+            self.bounds,
+            self.exact,
+            self.uniqueness,
+            self.defaults,
+            self.required,
+            self.openness,
+            self.properties,
+            self.items,
+            self.alternatives,
+        ):
+            yield from compare(old, new)
 
     def change(self, path: Path, rule: str, message: str) -> Change:
         return Change(path, rule, self.where, message)
@@ -442,19 +446,25 @@ class Comparison:
                     yield from self.schemas(old_path, new_path)
 
 
-def types(model: Model, schema: Shape, seen: frozenset[Path] = frozenset()) -> frozenset[str]:
-    """The JSON types that a schema admits; none named means any."""
-    declared = schema.get("type")
-    if declared is not None:
-        found = frozenset([declared] if isinstance(declared, str) else map(str, sequence(declared)))
-        return found | {"integer"} if "number" in found else found
-    for keyword in ("oneOf", "anyOf"):
-        shapes = [shape(model, path) for path in choices(schema, keyword).values()]
-        fresh = [part for part in shapes if part.path not in seen]
-        parts = [types(model, part, seen | {part.path}) for part in fresh]
-        if parts and all(parts):
-            return frozenset().union(*parts)
-    return frozenset()
+def types(model: Model, schema: Shape) -> frozenset[str]:
+    """The JSON types that a schema or its alternatives name; an empty set means any type."""
+    names: set[str] = set()
+    seen: set[Path] = set()
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if part.path in seen:
+            continue
+        seen.add(part.path)
+        declared = part.get("type")
+        alternatives = choices(part, "oneOf") or choices(part, "anyOf")
+        if declared is not None:
+            names |= {declared} if isinstance(declared, str) else set(map(str, sequence(declared)))
+        elif alternatives:
+            waiting.extend(shape(model, path) for path in alternatives.values())
+        else:
+            return frozenset()
+    return frozenset(names | {"integer"} if "number" in names else names)
 
 
 def values(schema: Shape) -> list[Any] | None:

@@ -1,8 +1,10 @@
 """`charter diff` names every change that breaks clients, and no other."""
 
+import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -238,6 +240,36 @@ def test_a_real_document_does_not_break_itself(name: str) -> None:
     document = Document(SPECS / name)
 
     assert breaking(document, document) == []
+
+
+@pytest.mark.parametrize("keyword", ["properties", "oneOf"])
+def test_schemas_that_many_ways_lead_to_are_compared_once(keyword: str, tmp_path: Path) -> None:
+    levels = 40
+
+    def text(type_: str) -> str:
+        schemas: dict[str, Any] = {f"Level{levels}": {"type": type_}}
+        for level in range(levels):
+            below = {"$ref": f"#/components/schemas/Level{level + 1}"}
+            twice: Any = {"a": below, "b": below}
+            if keyword == "oneOf":
+                twice = [below, {"title": "the other", **below}]
+            schemas[f"Level{level}"] = {keyword: twice}
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Level0"}}}
+        operation = {"responses": {"200": {"description": "-", "content": content}}}
+        return json.dumps(
+            {
+                "openapi": "3.1.0",
+                "info": {"title": "t", "version": "1"},
+                "paths": {"/a": {"get": operation}},
+                "components": {"schemas": schemas},
+            }
+        )
+
+    older, newer = (Document(tmp_path / "a.json", text(type_)) for type_ in ("string", "integer"))
+
+    (found,) = breaking(older, newer)
+
+    assert found.message.endswith("the type went from string to integer.")
 
 
 def test_every_operation_that_a_shared_change_touches_is_counted() -> None:
