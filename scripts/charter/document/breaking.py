@@ -219,7 +219,7 @@ class Pair:
 
 
 def requirements(model: Model, operation: Operation) -> list[frozenset[tuple[str, str]]]:
-    """The alternatives, each as pairs of scheme and scope; an empty one lets anybody in."""
+    """The alternatives, each as pairs of scheme and scope; an empty one lets everyone in."""
     alternatives = sequence(model.security(operation)[1])
     return [
         frozenset(
@@ -379,14 +379,14 @@ class Comparison:
             was, now = old.get(keyword), new.get(keyword)
             narrow, wide = (now, was) if self.asks else (was, now)
             if is_number(narrow) and (not is_number(wide) or tighter(keyword, narrow, wide)):
-                message = f"{keyword} went from {told(was)} to {told(now)}."
+                message = f"{keyword} went from {as_json(was)} to {as_json(now)}."
                 yield self.change(new.place(keyword), "bounds", message)
 
     def exact(self, old: Shape, new: Shape) -> Iterator[Change]:
         for keyword in EXACT:
             was, now = old.get(keyword), new.get(keyword)
             if was != now and (now if self.asks else was) is not None:
-                message = f"{keyword} went from {told(was)} to {told(now)}."
+                message = f"{keyword} went from {as_json(was)} to {as_json(now)}."
                 yield self.change(new.place(keyword), keyword, message)
 
     def uniqueness(self, old: Shape, new: Shape) -> Iterator[Change]:
@@ -399,7 +399,7 @@ class Comparison:
         """A client that leaves something out counts on what it means."""
         was, now = old.get("default"), new.get("default")
         if self.asks and "default" in old.keywords and was != now:
-            message = f"the default went from {told(was)} to {told(now)}."
+            message = f"the default went from {as_json(was)} to {as_json(now)}."
             yield self.change(new.place("default"), "default", message)
 
     def required(self, old: Shape, new: Shape) -> Iterator[Change]:
@@ -501,11 +501,11 @@ def tighter(keyword: str, one: float, other: float) -> bool:
     return one > other if keyword in LOWER_BOUNDS else one < other
 
 
-def told(value: Any) -> str:
-    return "none" if value is None else json.dumps(value, default=str)
+def as_json(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value, default=str)
 
 
 def listed(found: Sequence[Any] | frozenset[str]) -> str:
     if isinstance(found, frozenset):
         return " or ".join(sorted(found)) or "any"
-    return ", ".join(told(value) for value in found) or "nothing"
+    return ", ".join(as_json(value) for value in found) or "nothing"

@@ -76,8 +76,8 @@ class OperationView:
     deprecated: bool
     scopes: Sequence[str] | None
     """Scopes that the caller needs; None when the operation is public."""
-    optional: bool
-    """Whether nobody may call it, too."""
+    allows_anonymous: bool
+    """Whether a caller without credentials is let in, too."""
     arguments: Sequence[Argument]
     responses: Sequence[ResponseView]
     """Those that have a class."""
@@ -90,7 +90,7 @@ class OperationView:
 
     @property
     def principal(self) -> str:
-        return "Principal | None" if self.optional else "Principal"
+        return "Principal | None" if self.allows_anonymous else "Principal"
 
     @property
     def route(self) -> str:
@@ -108,11 +108,13 @@ class TagView:
 
     @property
     def secured(self) -> bool:
-        return any(operation.secured and not operation.optional for operation in self.operations)
+        return any(
+            operation.secured and not operation.allows_anonymous for operation in self.operations
+        )
 
     @property
-    def optional(self) -> bool:
-        return any(operation.optional for operation in self.operations)
+    def allows_anonymous(self) -> bool:
+        return any(operation.allows_anonymous for operation in self.operations)
 
     @property
     def shares(self) -> bool:
@@ -164,7 +166,7 @@ def visit(parser: RecordingParser, model_path: Path) -> dict[str, object]:
         "tags_by_name": {tag.module: tag for tag in tags.values()},
         "models": sorted(views.hints.models),
         "type_imports": str(views.hints.imports),
-        "optional": any(tag.optional for tag in tags.values()),
+        "allows_anonymous": any(tag.allows_anonymous for tag in tags.values()),
         "scopes": [
             {"member": names.scopes[name], "value": name, "description": description}
             for name, description in declared_scopes(document).items()
@@ -206,7 +208,7 @@ class Views:
             summary=" ".join(str(node.get("summary") or node["operationId"]).split()),
             deprecated=node.get("deprecated", False),
             scopes=scopes(security),
-            optional=any(security) and {} in security,
+            allows_anonymous=any(security) and {} in security,
             arguments=self.arguments(seen, node),
             responses=[reply for reply in replies if reply.class_name in returned],
             returns=" | ".join(dict.fromkeys(returned)) or "None",
@@ -325,7 +327,7 @@ def first_success(replies: Sequence[ResponseView]) -> ResponseView | None:
 
 
 def scopes(security: Sequence[Mapping[str, Sequence[str]]]) -> list[str] | None:
-    """All that any alternative asks for; None where nobody is asked."""
+    """The scopes of all alternatives; None for a public operation."""
     if not any(security):
         return None
     return list(dict.fromkeys(all_scopes(security)))

@@ -1,1 +1,1 @@
-"""The mock server: every operation of a document answers before anybody has written it."""
+"""The mock server: every operation of a document answers before its code is written."""

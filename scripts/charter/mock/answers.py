@@ -27,7 +27,7 @@ from charter.runtime.views import Direction
 
 PROBLEM = "application/problem+json"
 NOTE = "Charter-Note"
-"""The header that says what of an answer isn't as it should be, and why."""
+"""The response header that says what is wrong with an answer."""
 LONGEST_NOTE = 500
 SERVERS = frozenset(
     {
@@ -35,7 +35,7 @@ SERVERS = frozenset(
         "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
-"""Headers that say how an answer is sent, which the server knows, and an example doesn't."""
+"""Headers that describe the transfer: the server sets them."""
 USUAL = {
     "etag": '"1"',
     "last-modified": "Mon, 23 Nov 2026 08:30:00 GMT",
@@ -44,22 +44,22 @@ USUAL = {
     "retry-after": "120",
     "www-authenticate": "Bearer",
 }
-"""What a header says whose own examples say nothing."""
+"""Values of well-known headers that have no example."""
 TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 """What a header may be called (RFC 9110 section 5.1)."""
 STATUSES = frozenset({"code", "errorcode", "httpstatus", "status", "statuscode"})
-"""What the status of a refusal is called in its body."""
+"""Names of members that hold the status of an error."""
 REASONS = frozenset({"detail", "details", "error", "errormessage", "message", "reason", "title"})
-"""What its reason is called."""
+"""Names of members that hold its reason."""
 INTERIM = range(100, 200)
 """Statuses that another one follows (RFC 9110 section 15.2)."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""What could end a line of the console, or a header."""
+"""Characters that could end a line of the console, or a header."""
 ABSENT: Any = object()
 
 
 class NotAcceptable(Exception):
-    """None of the media types of a response is one that the client takes; names them."""
+    """The client accepts no media type of the response; names those that there are."""
 
 
 class Answers:
@@ -71,7 +71,7 @@ class Answers:
         self.random = random
 
     def preferred(self, operation: Operation, prefer: Prefer) -> tuple[int, ResponseSpec]:
-        """The status to answer with, and what is promised of it. Raises NotPreferable."""
+        """The status to answer with, and its declared response. Raises NotPreferable."""
         if prefer.code is None:
             success = final(operation)
             return status_of(success), success
@@ -108,7 +108,7 @@ class Answers:
         return Response(written(body, content), status, given, concrete(media_type))
 
     def negotiate(self, request: Request, promise: ResponseSpec) -> tuple[str, ContentSpec]:
-        """What of a promise with contents is sent. Raises NotAcceptable."""
+        """The media type to send. Raises NotAcceptable."""
         return negotiated(promise, ",".join(request.headers.getlist("accept")))
 
     def example(self, content: ContentSpec, prefer: Prefer) -> Any:
@@ -136,7 +136,7 @@ class Answers:
                 yield value
 
     def refusal(self, content: ContentSpec, body: Any, status: int, why: str) -> Any:
-        """A body that was made up, with the status and the reason in it, by their usual names."""
+        """A generated error body, with the actual status and reason in the usual members."""
         is_made = next(self.declared(self.contract.judge.at(content.place)), ABSENT) is ABSENT
         if not is_made or not content.is_json or not isinstance(body, dict):
             return body
@@ -145,13 +145,13 @@ class Answers:
             word = re.sub(r"[\W_]", "", name).lower()
             said = status if word in STATUSES else (why or phrase(status))
             is_shown = any(part.keys() & set(OWN) for part in shape.member(name).parts)
-            told = {**body, name: said}
-            if word in STATUSES | REASONS and not is_shown and content.validator.is_valid(told):
-                body = told
+            changed = {**body, name: said}
+            if word in STATUSES | REASONS and not is_shown and content.validator.is_valid(changed):
+                body = changed
         return body
 
     def note(self, content: ContentSpec, body: Any) -> dict[str, str]:
-        """What the author of a document is told of an example that its own schema refuses."""
+        """A header that tells the author of the document why an example is invalid."""
         if self.fits(content, body):
             return {}
         fault = next(content.faults(written(body, content)))
@@ -221,9 +221,9 @@ class Answers:
 
 
 def last_page(content: ContentSpec, value: Any, shape: Shape | None) -> Any:
-    """What was made up, without a next page that was, too, if its schema lets it be.
+    """A generated page as the last one, without a link to a next page, if its schema allows that.
 
-    What `shape` has examples for is not made up.
+    What `shape` has examples for stays.
     """
     found = last_pages(value, shape) if content.is_json else iter(())
     return next(filter(content.validator.is_valid, found), value)
@@ -240,13 +240,13 @@ def one_line(text: str) -> str:
 
 
 def phrase(status: int) -> str:
-    """What a status is called, if it is anybody's."""
+    """The reason phrase of a status."""
     known = {one.value: one.phrase for one in HTTPStatus}
     return known.get(status, "Refused")
 
 
 def final(operation: Operation) -> ResponseSpec:
-    """The success that ends the request, which no interim one does."""
+    """The declared success that ends the request; interim responses (1xx) don't."""
     if not is_interim(operation.success):
         return operation.success
     found = [*operation.promises.values(), *operation.ranges.values()]
@@ -259,7 +259,7 @@ def is_interim(promise: ResponseSpec) -> bool:
 
 def status_of(promise: ResponseSpec) -> int:
     if is_interim(promise):
-        return 200  # there is nothing else: a client would wait forever
+        return 200  # only interim responses are declared: a client would wait forever
     if promise.status.isdecimal():
         return int(promise.status)
     return int(promise.status[0]) * 100 if promise.status != "default" else 200

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Mocking:
-    """The document as it is now, or as it was before somebody broke it."""
+    """Serves the document as it is now, or the last valid version of it."""
 
     def __init__(self, file: Path, *, remembers: bool, dynamic: bool, seed: int | None) -> None:
         self.file = file
@@ -41,7 +41,7 @@ class Mocking:
         """Raises DocumentError."""
         started = time.perf_counter()
         document = Document(self.file)
-        tell(f"{self.file} is read, {len(document.text):,} characters ...")
+        tell(f"{self.file} has been read: {len(document.text):,} characters ...")
         check(document)
         mock = Mock(document.content, memory=self.memory, dynamic=self.dynamic, seed=self.seed)
         self.files = document.files
@@ -53,10 +53,10 @@ class Mocking:
         await self.mock(scope, receive, send)
 
     async def watch(self) -> None:
-        """Take up every edit; a broken one is told, and the last good document stays."""
+        """Take up every edit; an invalid one is reported, and the last valid document stays."""
         while True:
             folders = self.folders
-            # not what lies below them: that may be a whole home directory
+            # without subfolders: the document may lie in a home directory
             async for changes in awatch(*folders, recursive=False, debounce=100, step=50):
                 changed = {Path(name) for _, name in changes}
                 if changed & {file.resolve() for file in self.files}:
@@ -72,10 +72,10 @@ class Mocking:
         try:
             self.mock = await asyncio.to_thread(self.load)
         except DocumentError as error:
-            tell(f"charter: {error} The last good document stays.")
+            tell(f"charter: {error} The last valid document stays.")
         except Exception:
-            # a fault of ours: whoever edits goes on, and whoever mends it has a traceback
-            log.exception("The edit could not be taken up. The last good document stays.")
+            # a fault of Charter: the designer can go on, and the traceback helps to correct it
+            log.exception("The edit could not be taken up. The last valid document stays.")
 
 
 def run(
@@ -116,7 +116,7 @@ async def serve(
     finally:
         if watching is not None:
             watching.cancel()
-            await asyncio.wait([watching])  # which lets Ctrl-C through, that cancels this, too
+            await asyncio.wait([watching])  # unlike await, not cancelled by Ctrl-C
 
 
 @contextlib.contextmanager
@@ -129,7 +129,7 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
             listener.listen()  # whoever reads the address may ask at once
         except OSError as error:
             raise Refusal(
-                f"Port {port} of {host} can't be had ({error.strerror}): choose another one with"
+                f"Port {port} of {host} can't be opened ({error.strerror}): choose another one with"
                 " --port; 0 takes a free one."
             ) from error
         yield listener
@@ -140,7 +140,7 @@ def announce(mocking: Mocking, listener: socket.socket) -> None:
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     print(WELCOME.format(base=base, file=mocking.file), flush=True)
     if not is_loopback(host):
-        tell(f"It listens on {host}: everybody who reaches this machine may use it.")
+        tell(f"It listens on {host}: everyone who can reach this machine can use it.")
 
 
 WELCOME = """

@@ -88,7 +88,7 @@ def test_an_edit_of_any_file_is_live_and_a_broken_one_is_told(document: Path) ->
         schemas.write_text("Greeting: [\n")
         told = read_until(process, r"charter: (.*schemas\.yaml:2:1: .*)")
         assert "This is not YAML" in told
-        assert "The last good document stays." in told
+        assert "The last valid document stays." in told
         assert httpx.get(f"{address}/greeting").json() == "good morning"
 
         schemas.write_text(SCHEMAS)
@@ -113,7 +113,7 @@ def test_a_port_in_use_is_one_sentence(document: Path) -> None:
         done = charter("mock", str(document), "--port", port)
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"charter: Port {port} of 127.0.0.1 can't be had")
+    assert done.stderr.startswith(f"charter: Port {port} of 127.0.0.1 can't be opened")
     assert done.stderr.count("\n") == 1
 
 

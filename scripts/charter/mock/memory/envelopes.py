@@ -102,17 +102,17 @@ def beside(body: Any, total: int) -> Iterator[Any]:
     if not isinstance(body, Mapping):
         yield body
         return
-    counted = told(body, total)
+    counted = with_counts(body, total)
     for end in ENDS:
         yield paged(counted, end)
     yield counted
 
 
-def told(body: Mapping[str, Any], total: int) -> dict[str, Any]:
+def with_counts(body: Mapping[str, Any], total: int) -> dict[str, Any]:
     made = dict(body)
     for name, value in body.items():
         if isinstance(value, Mapping):
-            made[name] = told(value, total)
+            made[name] = with_counts(value, total)
         elif isinstance(value, bool):
             made[name] = value and plain(name) not in ARE_THERE_MORE
         elif isinstance(value, int) and COUNTS & {*words(name)} and "page" not in plain(name):

@@ -1,4 +1,11 @@
-"""Values for examples: made to a schema, and judged by it before anybody sees them."""
+"""Values for examples: built from a schema, and validated against it before they are sent.
+
+The search is a repair: build a value (`made.py`), validate it, count one mistake at each place
+that is invalid, and build another value, which decides otherwise at these places. The first
+attempt keeps to the document's order and examples; later ones go through the alternatives, then
+decide at random. The search ends with the first valid value, or after `ATTEMPTS` values,
+`MOST_BACKTRACKS` attempts without one, or `EFFORT` parts in all.
+"""
 
 import copy
 from collections import Counter
@@ -9,29 +16,29 @@ from typing import Any
 
 import jsonschema_rs
 
-from charter.mock.samples.made import Dead, Exhausted, Maker, Path
+from charter.mock.samples.made import Backtrack, Exhausted, Maker, Path
 from charter.mock.samples.parts import Parts
 from charter.runtime.judge import Judge
 from charter.runtime.views import Direction
 
 ATTEMPTS = 60
-DEAD_ENDS = 20
-"""Attempts that may end before there is a value, until the schema is taken for contradictory."""
+MOST_BACKTRACKS = 20
+"""Attempts without a value, after which the schema is taken for contradictory."""
 EFFORT = 20_000
-"""Parts of values that are made, in all attempts for a schema."""
+"""Parts of values that are built in all attempts for one schema."""
 PERSISTENT = 5
-"""Mistakes in one place, after which what it is part of is made anew, too."""
+"""Mistakes at one place, after which its parent counts as a mistake, too."""
 
 
 class Impossible(Exception):
-    """No value was found that the schema admits."""
+    """No valid value was found for a schema."""
 
     def __init__(self, place: str, reason: str, nearest: Any = None) -> None:
         super().__init__(f"No value was found for the schema at #{place}: {reason}.")
         self.place = place
         self.reason = reason
         self.nearest = nearest
-        """What comes closest; None where nothing does."""
+        """The value with the fewest violations, or None."""
 
 
 class Values:
@@ -43,7 +50,7 @@ class Values:
         self.examples: dict[tuple[str, Direction], Any] = {}
 
     def example(self, place: str, direction: Direction) -> Any:
-        """The same each time: the schema's own example where it is valid. Raises Impossible."""
+        """The same value each time: the schema's own example if it is valid. Raises Impossible."""
         key = (place, direction)
         if key not in self.examples:
             try:
@@ -56,11 +63,11 @@ class Values:
         return copy.deepcopy(found)
 
     def dynamic(self, place: str, direction: Direction, random: Random) -> Any:
-        """Another one each time. Raises Impossible."""
+        """A random value. Raises Impossible."""
         return self._valid(place, direction, random.getrandbits(64))
 
     def _valid(self, place: str, direction: Direction, seed: int | None) -> Any:
-        """Makes values, and makes anew what is wrong in them."""
+        """The first valid value of the search. Raises Impossible."""
         try:
             validator = self.judge.validator(place, direction)
         except ValueError as error:
@@ -68,7 +75,7 @@ class Values:
             raise Impossible(place, f"it can't be judged, for {said}") from None
         mistakes: Counter[Path] = Counter()
         wrong: list[tuple[int, Any]] = []
-        ends = effort = 0
+        backtracks = effort = 0
         reason = "its parts contradict each other"
         for _ in range(ATTEMPTS):
             maker = Maker(self.parts[direction], seed, mistakes, EFFORT - effort)
@@ -77,11 +84,11 @@ class Values:
             except Exhausted:
                 reason = "it would be too large, or take too long"
                 break
-            except (Dead, RecursionError) as dead:
-                ends += 1
-                if ends > DEAD_ENDS:
+            except (Backtrack, RecursionError) as backtrack:
+                backtracks += 1
+                if backtracks > MOST_BACKTRACKS:
                     break
-                path = dead.path if isinstance(dead, Dead) else ()
+                path = backtrack.path if isinstance(backtrack, Backtrack) else ()
                 mistakes.update(path[:length] for length in range(len(path) + 1))
                 continue
             finally:
@@ -99,16 +106,16 @@ class Values:
         raise Impossible(place, reason, nearest)
 
     def _possible(self, place: str, direction: Direction) -> Any:
-        """A value without what contradicts itself; None where all of it does."""
+        """A value without the members that have no value, or None."""
         maker = Maker(self.parts[direction], None, Counter(), EFFORT, leaves_out=True)
         try:
             return maker.value(self.judge.at(place), (), ())
-        except (Dead, RecursionError):
+        except (Backtrack, RecursionError):
             return None
 
 
 def mistaken(errors: Sequence[jsonschema_rs.ValidationError]) -> Iterator[Path]:
-    """Where a value is wrong; for alternatives, what is wrong in the one that it comes close to."""
+    """The places that are invalid; below alternatives, those of the closest one."""
     for error in errors:
         path = tuple(error.instance_path)
         branches = error.kind.as_dict().get("context", ())
@@ -117,7 +124,7 @@ def mistaken(errors: Sequence[jsonschema_rs.ValidationError]) -> Iterator[Path]:
             for branch in branches
             if all(len(inner.instance_path) > len(path) for inner in branch)
         ]
-        if inside and all(branches):  # none of them admits it
+        if inside and all(branches):  # no alternative accepts it
             yield from mistaken(min(inside, key=len))
         else:
             yield path

@@ -1,4 +1,15 @@
-"""One value, made by the rules of its schema: what is open is decided by taste, or by chance."""
+"""One value, built from its schema.
+
+Builds from the root down: an example of the schema, else a value of its type, whose members and
+elements are built in the order of the document. At each place the combinations of alternatives
+are tried in the order of the preference, at most `COMBINATIONS`; `Backtrack` says that one of them
+has no value, and the next is tried. A place whose combinations all failed backtracks itself.
+Optional members without a value are left out. The search ends with the first value, when the root
+backtracks, or when `largest` parts have been built (`Exhausted`).
+
+A value need not be valid: `samples/__init__.py` validates it, counts the mistakes by place, and
+tries again with a `Maker` that avoids them.
+"""
 
 import copy
 import json
@@ -10,7 +21,7 @@ from random import Random
 from typing import Any
 
 from charter.mock.memory.merging import AVOIDED, OWN, Contradiction, canonical, everything
-from charter.mock.samples.parts import TURNS, Parts, Taste, Within
+from charter.mock.samples.parts import TURNS, Parts, Preference, Within
 from charter.mock.samples.quantities import numbers
 from charter.mock.samples.texts import texts
 from charter.runtime.parameters import JSON
@@ -20,31 +31,31 @@ Path = tuple[str | int, ...]
 """Where in the value, from its root."""
 
 DEEPEST = 6
-"""How far members that are not required are shown."""
+"""Levels down to which optional members are built."""
 LARGEST = 2_000
-"""Parts of a value, after which it is given no member that is not required."""
+"""Parts of a value, after which optional members are left out."""
 COMBINATIONS = 12
-"""Of alternatives, that are tried in one place."""
+"""Combinations of alternatives that are tried at one place."""
 HOPELESS = 8
-"""Mistakes in one place, after which a member that is not required is left out."""
-TRIES = 40
-"""For another element or name than those that are there."""
+"""Mistakes at one place, after which an optional member is left out."""
+DISTINCT_ATTEMPTS = 40
+"""Attempts to make a distinct array element or property name."""
 
 
-class Dead(Exception):
-    """This way leads to no value; another one may."""
+class Backtrack(Exception):
+    """No value satisfies this branch; try the next one."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.path = path
 
 
-class Exhausted(Dead):
-    """No other way is left, either."""
+class Exhausted(Backtrack):
+    """The attempt has reached its limit: end it, whatever branches are left."""
 
 
 class Maker:
-    """One attempt, which avoids the mistakes of those before it."""
+    """One attempt to build a value, which avoids the mistakes of earlier ones."""
 
     def __init__(
         self,
@@ -55,51 +66,53 @@ class Maker:
         *,
         leaves_out: bool = False,
     ) -> None:
-        """`leaves_out` makes a value without the parts for which there is none."""
+        """`leaves_out` leaves out required members that have no value, too."""
         self.parts = parts
         self.seed = seed
         self.mistakes = mistakes
-        self.doubted = {path[:length] for path in mistakes for length in range(len(path) + 1)}
-        self.again: Counter[Path] = Counter()
+        self.suspect = {path[:length] for path in mistakes for length in range(len(path) + 1)}
+        self.retries: Counter[Path] = Counter()
         self.largest = largest
         self.size = 0
         self.leaves_out = leaves_out
 
-    def taste(self, path: Path) -> Taste:
-        """The document's order first; what was wrong is made by chance at last, with all in it."""
+    def preference(self, path: Path) -> Preference:
+        """The document's order first; after repeated mistakes, chance for all below."""
         outer = sum(max(0, self.mistakes[path[:length]] - TURNS - 1) for length in range(len(path)))
         mistakes = self.mistakes[path] + outer
-        again = sum(self.again[path[: length + 1]] for length in range(len(path)))
+        retries = sum(self.retries[path[: length + 1]] for length in range(len(path)))
         is_first = not any(isinstance(token, int) and token for token in path)
-        if self.seed is None and is_first and not again and mistakes <= TURNS:
-            return Taste(mistakes, None)
-        seed = f"{self.seed}|{path}|{mistakes}|{again}"
-        return Taste(mistakes, Random(seed))
+        if self.seed is None and is_first and not retries and mistakes <= TURNS:
+            return Preference(mistakes, None)
+        seed = f"{self.seed}|{path}|{mistakes}|{retries}"
+        return Preference(mistakes, Random(seed))
 
     def value(self, schema: Any, path: Path, within: Within) -> Any:
-        """A value for a schema. Raises Dead."""
+        """A value for a schema. Raises Backtrack."""
         self.size += 1
         if self.size > self.largest:
             raise Exhausted(path)
-        taste = self.taste(path)
+        preference = self.preference(path)
         deepest = path
         try:
-            for found, deeper in islice(self.parts.flat(schema, within, taste), COMBINATIONS):
+            for found, deeper in islice(self.parts.flat(schema, within, preference), COMBINATIONS):
                 try:
-                    return self.settled(found, path, deeper, taste)
+                    return self.settled(found, path, deeper, preference)
                 except Exhausted:
                     raise
-                except Dead as dead:
-                    deepest = max(deepest, dead.path, key=len)
+                except Backtrack as backtrack:
+                    deepest = max(deepest, backtrack.path, key=len)
         except Contradiction:
             pass
-        raise Dead(deepest)
+        raise Backtrack(deepest)
 
-    def settled(self, schema: dict[str, Any], path: Path, within: Within, taste: Taste) -> Any:
-        """A value, and what the conditions ask for once it is known."""
-        for example in self.examples(schema, path, within, taste):
+    def settled(
+        self, schema: dict[str, Any], path: Path, within: Within, preference: Preference
+    ) -> Any:
+        """A value that also satisfies the conditions (`if`, `dependentSchemas`) that apply."""
+        for example in self.examples(schema, path, within, preference):
             return example
-        value = self.made(schema, path, within, taste)
+        value = self.made(schema, path, within, preference)
         asked: list[Any] = []
         while more := [
             found
@@ -108,17 +121,17 @@ class Maker:
         ]:
             asked += more
             both = schema | {"allOf": [*schema.get("allOf", ()), *more]}
-            flat = next(self.parts.flat(both, within, taste), None)
+            flat = next(self.parts.flat(both, within, preference), None)
             if flat is None:
-                raise Dead(path)
+                raise Backtrack(path)
             schema, within = flat
-            value = self.made(schema, path, within, taste)
+            value = self.made(schema, path, within, preference)
         return value
 
     def conditions(self, schema: Mapping[str, Any], value: Any) -> Iterator[Any]:
         for part in schema.get("allOf", ()):
             if "if" in part:
-                branch = "then" if self.parts.may_be(part["if"], value) else "else"
+                branch = "then" if self.parts.admits(part["if"], value) else "else"
                 if part.get(branch, True) is not True:
                     yield part[branch]
         for name, dependent in schema.get("dependentSchemas", {}).items():
@@ -126,27 +139,32 @@ class Maker:
                 yield dependent
 
     def examples(
-        self, schema: Mapping[str, Any], path: Path, within: Within, taste: Taste
+        self, schema: Mapping[str, Any], path: Path, within: Within, preference: Preference
     ) -> Iterator[Any]:
-        if self.seed is not None or taste.mistakes or path in self.doubted or self.again[path]:
+        if (
+            self.seed is not None
+            or preference.mistakes
+            or path in self.suspect
+            or self.retries[path]
+        ):
             return
         found = [schema["example"]] if "example" in schema else []
         several = schema.get("examples")
         found += several if isinstance(several, list) else []
-        # nothing is learned from an empty one
+        # an empty default shows nothing
         found += [schema["default"]] if schema.get("default") not in (None, {}, []) else []
-        if taste.chance is not None:
-            found = taste.chance.sample(found, len(found))
+        if preference.chance is not None:
+            found = preference.chance.sample(found, len(found))
         for example in found:
             is_sure = len(found) == 1 and isinstance(example, dict | list)
-            if is_sure or self.parts.may_be(judged(schema), example):
+            if is_sure or self.parts.admits(judged(schema), example):
                 yield self.shown(example, schema, within)
 
     def shown(self, value: Any, schema: Any, within: Within) -> Any:
-        """An example without the members that only the other side sends."""
+        """An example without the members that only the other direction sends."""
         if not isinstance(value, dict | list):
             return copy.deepcopy(value)
-        flat = next(self.parts.flat(schema, within, Taste(0, None)), ({}, within))
+        flat = next(self.parts.flat(schema, within, Preference(0, None)), ({}, within))
         if isinstance(value, list):
             return [self.shown(child, flat[0].get("items"), flat[1]) for child in value]
         members = flat[0].get("properties", {})
@@ -158,26 +176,28 @@ class Maker:
 
     # -- by type ----------------------------------------------------------------------------------
 
-    def made(self, schema: dict[str, Any], path: Path, within: Within, taste: Taste) -> Any:
+    def made(
+        self, schema: dict[str, Any], path: Path, within: Within, preference: Preference
+    ) -> Any:
         if "const" in schema:
             return copy.deepcopy(schema["const"])
         if "enum" in schema:
-            return copy.deepcopy(self.first(schema, taste.ordered(list(schema["enum"])), path))
+            return copy.deepcopy(self.first(schema, preference.ordered(list(schema["enum"])), path))
         name = next((token for token in reversed(path) if isinstance(token, str)), "")
         if path and isinstance(path[-1], int):
             name = singular(name)
-        chance = taste.chance or (Random(str(path)) if taste.mistakes else None)
-        match self.type_of(schema, taste):
+        chance = preference.chance or (Random(str(path)) if preference.mistakes else None)
+        match self.type_of(schema, preference):
             case "object":
-                return self.object(schema, path, within, taste)
+                return self.object(schema, path, within, preference)
             case "array":
-                return self.array(schema, path, within, taste)
+                return self.array(schema, path, within, preference)
             case "integer":
                 return self.first(schema, numbers(schema, name, chance, whole=True), path)
             case "number":
                 return self.first(schema, numbers(schema, name, chance, whole=False), path)
             case "boolean":
-                return self.first(schema, taste.ordered([True, False]), path)
+                return self.first(schema, preference.ordered([True, False]), path)
             case "null":
                 return None
             case _:
@@ -185,39 +205,39 @@ class Maker:
                 return self.first(schema, chain(spelt, texts(schema, name, chance)), path)
 
     def spelt(self, schema: Mapping[str, Any], path: Path, within: Within) -> Iterator[str]:
-        """What a text holds that is JSON itself."""
+        """The text of a string whose content is JSON (`contentSchema`)."""
         media_type = schema.get("contentMediaType", "")
         if "contentSchema" in schema and JSON.fullmatch(essence(media_type)):
             yield json.dumps(self.value(schema["contentSchema"], path, within), ensure_ascii=False)
 
     def first(self, schema: Mapping[str, Any], candidates: Iterable[Any], path: Path) -> Any:
-        """The first one that the schema admits. Raises Dead."""
+        """The first candidate that the schema accepts. Raises Backtrack."""
         known = judged(schema)
         is_simple = known.keys() <= SIMPLE
         for candidate in candidates:
-            if is_simple or self.parts.may_be(known, candidate):
+            if is_simple or self.parts.admits(known, candidate):
                 return candidate
-        raise Dead(path)
+        raise Backtrack(path)
 
-    def type_of(self, schema: Mapping[str, Any], taste: Taste) -> str:
+    def type_of(self, schema: Mapping[str, Any], preference: Preference) -> str:
         declared = schema.get("type")
         if isinstance(declared, str):
             return declared
         denied = schema.get("not", {})
         without = denied.get("type", ()) if isinstance(denied, Mapping) else ()
         implied = [found for found, keywords in IMPLIED.items() if keywords & schema.keys()]
-        if implied and taste.mistakes <= TURNS:
+        if implied and preference.mistakes <= TURNS:
             open_to = implied[:1]
         else:
-            open_to = TYPES if taste.mistakes or without else ["string"]
+            open_to = TYPES if preference.mistakes or without else ["string"]
         possible = declared or open_to
         found = [one for one in possible if one != without and one not in as_list(without)]
-        return str(taste.ordered(found or list(possible))[0])
+        return str(preference.ordered(found or list(possible))[0])
 
     # -- objects ----------------------------------------------------------------------------------
 
     def object(
-        self, schema: dict[str, Any], path: Path, within: Within, taste: Taste
+        self, schema: dict[str, Any], path: Path, within: Within, preference: Preference
     ) -> dict[str, Any]:
         required = [name for name in schema.get("required", ()) if isinstance(name, str)]
         declared = list(schema.get("properties", {}))
@@ -234,7 +254,7 @@ class Maker:
                 made[name] = self.value(child, (*path, name), within)
                 missing -= 1
             elif name in required or (
-                len(made) + missing < most and self.takes(name, schema, path, taste)
+                len(made) + missing < most and self.takes(name, schema, path, preference)
             ):
                 self.add(made, name, child, path, within)
             else:
@@ -247,24 +267,26 @@ class Maker:
         return made
 
     def add(self, made: dict[str, Any], name: str, child: Any, path: Path, within: Within) -> None:
-        """A member that may be left out."""
+        """Add an optional member, unless it has no value."""
         try:
             made[name] = self.value(child, (*path, name), within)
         except Exhausted:
             raise
-        except Dead:
+        except Backtrack:
             return
 
-    def takes(self, name: str, schema: Mapping[str, Any], path: Path, taste: Taste) -> bool:
+    def takes(
+        self, name: str, schema: Mapping[str, Any], path: Path, preference: Preference
+    ) -> bool:
         if len(path) >= DEEPEST or self.size > LARGEST:
             return False
         if self.mistakes[*path, name] > HOPELESS:
             return False
         denied = schema.get("not")
         unwanted = denied.get("required", ()) if isinstance(denied, Mapping) else ()
-        if taste.mistakes <= TURNS or taste.chance is None:
-            return not taste.mistakes or name not in (*schema.get(AVOIDED, ()), *unwanted)
-        return taste.chance.random() < (0.0, 0.3, 0.6)[taste.mistakes % 3]
+        if preference.mistakes <= TURNS or preference.chance is None:
+            return not preference.mistakes or name not in (*schema.get(AVOIDED, ()), *unwanted)
+        return preference.chance.random() < (0.0, 0.3, 0.6)[preference.mistakes % 3]
 
     def add_dependents(
         self, schema: Mapping[str, Any], made: dict[str, Any], path: Path, within: Within
@@ -283,7 +305,7 @@ class Maker:
         found = [
             patterns[pattern]
             for pattern in patterns
-            if self.parts.may_be({"pattern": pattern}, name)
+            if self.parts.admits({"pattern": pattern}, name)
         ]
         if name in schema.get("properties", {}):
             found.append(schema["properties"][name])
@@ -292,13 +314,13 @@ class Maker:
     def fill(
         self, schema: Mapping[str, Any], made: dict[str, Any], path: Path, within: Within
     ) -> None:
-        """Members without a declaration: as many as there must be, and one to show of a map."""
+        """Add undeclared members: as many as `minProperties` asks for, and one to show a map."""
         fewest = int(schema.get("minProperties", 0))
         open_ = [*schema.get("patternProperties", {}).values(), additional(schema)]
         is_map = not made and any(isinstance(found, Mapping) for found in open_)
         is_shown = is_map and len(path) < DEEPEST and self.size <= LARGEST
         is_shown = is_shown and schema.get("maxProperties", 1) > 0
-        for number in range(max(fewest, int(is_shown)) + TRIES):
+        for number in range(max(fewest, int(is_shown)) + DISTINCT_ATTEMPTS):
             if len(made) >= max(fewest, int(is_shown)):
                 return
             name = self.new_name(schema, number, path, within)
@@ -319,25 +341,27 @@ class Maker:
             values = naming["enum"]
             return str(values[number]) if number < len(values) else None
         place = (*path, f"member{number + 1}")
-        self.again[place] += number
+        self.retries[place] += number
         try:
             named = self.value(everything([{"type": "string"}, naming, chosen]), place, within)
         except Exhausted:
             raise
-        except Dead:
+        except Backtrack:
             return None
         finally:
-            del self.again[place]
+            del self.retries[place]
         return str(named)
 
     # -- arrays -----------------------------------------------------------------------------------
 
-    def array(self, schema: dict[str, Any], path: Path, within: Within, taste: Taste) -> list[Any]:
+    def array(
+        self, schema: dict[str, Any], path: Path, within: Within, preference: Preference
+    ) -> list[Any]:
         first = list(schema.get("prefixItems", ()))
         rest = schema.get("items", schema.get("unevaluatedItems", True))
         contained = list(self.contained(schema))
         fewest, most = int(schema.get("minItems", 0)), schema.get("maxItems", math.inf)
-        is_shown = len(path) < DEEPEST and self.size <= LARGEST and taste.mistakes <= TURNS
+        is_shown = len(path) < DEEPEST and self.size <= LARGEST and preference.mistakes <= TURNS
         wanted = len(first) if first and is_shown else int(is_shown and rest is not False)
         wanted = min(max(wanted, fewest, len(first) * bool(contained) + len(contained)), most)
         others = self.without_too_many(schema, rest)
@@ -357,7 +381,7 @@ class Maker:
                 made.append(self.element(child, (*path, number), within, known))
             except Exhausted:
                 raise
-            except Dead:
+            except Backtrack:
                 if (number < fewest or is_contained) and not self.leaves_out:
                     raise
                 break
@@ -370,22 +394,22 @@ class Maker:
                 yield from [part["contains"]] * int(part.get("minContains", 1))
 
     def without_too_many(self, schema: Mapping[str, Any], items: Any) -> Any:
-        """What the elements keep that are not those that it must contain."""
+        """The schema of all other elements, which don't match a `contains` that has a maximum."""
         parts = [schema, *schema.get("allOf", ())]
         counted = [part["contains"] for part in parts if part.keys() >= {"contains", "maxContains"}]
         return everything([items, *({"not": found} for found in counted)])
 
     def element(self, child: Any, place: Path, within: Within, known: set[str] | None) -> Any:
-        """One more, which is not among the known ones. Raises Dead."""
+        """One more element; with `uniqueItems`, none of the `known` ones. Raises Backtrack."""
         if known is None:
             return self.value(child, place, within)
-        for _ in range(TRIES):
+        for _ in range(DISTINCT_ATTEMPTS):
             value = self.value(child, place, within)
             if canonical(value) not in known:
                 known.add(canonical(value))
                 return value
-            self.again[place] += 1
-        raise Dead(place)
+            self.retries[place] += 1
+        raise Backtrack(place)
 
 
 UNJUDGED = frozenset(
@@ -395,7 +419,7 @@ SIMPLE = frozenset({
     "deprecated", "description", "exclusiveMaximum", "exclusiveMinimum", "maximum",
     "maxLength", "minimum", "minLength", "multipleOf", "readOnly", "title", "type", "writeOnly",
 })  # fmt: skip
-"""Keywords that the values that are tried keep anyway."""
+"""Keywords that every candidate satisfies by construction."""
 TYPES = ["string", "integer", "number", "boolean", "object", "array", "null"]
 IMPLIED = {
     "object": {
@@ -407,11 +431,11 @@ IMPLIED = {
     "string": {"contentEncoding", "format", "maxLength", "minLength", "pattern"},
     "number": {"exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum", "multipleOf"},
 }  # fmt: skip
-"""The type that a schema without one speaks of."""
+"""The type that keywords imply where `type` is missing."""
 
 
 def judged(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What a value is judged by before its conditions are."""
+    """The keywords that a value is validated against before its conditions are."""
     made = {name: schema[name] for name in schema if name not in UNJUDGED}
     if parts := [part for part in schema.get("allOf", ()) if "if" not in part]:
         made["allOf"] = parts

@@ -1,4 +1,12 @@
-"""What a schema is made of: its references, parts and alternatives, as schemas without any."""
+"""Schemas without references, parts and alternatives: all the combinations that a schema allows.
+
+`Parts.flat` searches depth first. The steps of one schema are, in this order: what `$ref` names,
+the schema's own keywords, each part of `allOf`, one alternative of `oneOf`, one of `anyOf`. Each
+step offers its variants in the order of the preference, and each variant is merged with those
+before it; a contradiction ends that branch. The search is lazy: whoever asks for combinations
+stops when one suits. It ends, because a reference is followed at most `DEEPEST_REFERENCE` times on
+one way down.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,24 +29,24 @@ Step = Callable[[Within], Iterator[Flat]]
 DEEPEST_REFERENCE = 2
 """How often a schema may be part of itself in one value."""
 TURNS = 3
-"""How many mistakes lead to the next alternative; after that, chance decides."""
+"""Mistakes that each lead to the next alternative; after these, chance decides."""
 NULL = {"type": "null"}
-ODD: tuple[Any, ...] = ("text", 0, [])
-"""Values of which no schema admits all that says of what type it is."""
+PROBES: tuple[Any, ...] = ("text", 0, [])
+"""One value of each of three types; a schema that accepts all three is untyped."""
 MOST_VALIDATORS = 1_000
-"""That are kept: to compile one takes longer than to ask it."""
+"""Compiled schemas that are kept: compiling one takes longer than applying it."""
 CONDITIONAL = ("if", "then", "else")
 TAKEN_APART = frozenset({"$defs", "$ref", "allOf", "anyOf", "oneOf", *CONDITIONAL})
 
 
 @dataclass
-class Taste:
-    """What is preferred among what a schema leaves open, in one place of a value."""
+class Preference:
+    """Which of the values that a schema leaves open comes first, at one place of a value."""
 
     mistakes: int
-    """How often the value was wrong here."""
+    """How often an earlier attempt was invalid here."""
     chance: Random | None
-    """What decides, if not the order in the document."""
+    """Decides at random; without it, the order of the document does."""
 
     def ordered(self, found: list[Any]) -> list[Any]:
         """The preferred ones first, and null last."""
@@ -60,11 +68,11 @@ class Parts:
         """By the schema, as Python writes it."""
 
     def flat(
-        self, schema: Any, within: Within, taste: Taste, *, is_part: bool = False
+        self, schema: Any, within: Within, preference: Preference, *, is_part: bool = False
     ) -> Iterator[Flat]:
-        """All combinations of its alternatives that don't contradict themselves at once.
+        """Yields each combination of alternatives, merged, that holds no obvious contradiction.
 
-        What can't be said in one schema stays in `allOf`: conditions, and second patterns.
+        What one schema can't express stays in `allOf`: conditions, and second patterns.
         """
         if not isinstance(schema, Mapping):
             yield from () if schema is False else [({}, within)]
@@ -77,22 +85,22 @@ class Parts:
         is_part = is_part or "properties" in schema or len(everything) > 1
 
         def part(found: Any) -> Step:
-            return lambda within: self.flat(found, within, taste, is_part=is_part)
+            return lambda within: self.flat(found, within, preference, is_part=is_part)
 
         steps: list[Step] = []
         if isinstance(schema.get("$ref"), str):
-            steps.append(lambda within: self._target(schema["$ref"], within, taste, is_part))
+            steps.append(lambda within: self._target(schema["$ref"], within, preference, is_part))
         steps.append(lambda within: iter([(own, within)]))
         steps += [part(found) for found in everything]
         for keyword in ("oneOf", "anyOf"):
             if schema.get(keyword):
-                steps.append(self._alternatives(schema, keyword, taste))
+                steps.append(self._alternatives(schema, keyword, preference))
         annotations = {keyword: schema[keyword] for keyword in OWN if keyword in schema}
         for found, deeper in folded({}, within, steps, ()):
             yield found | annotations, deeper
 
     def _target(
-        self, reference: str, within: Within, taste: Taste, is_part: bool
+        self, reference: str, within: Within, preference: Preference, is_part: bool
     ) -> Iterator[Flat]:
         if not reference.startswith("#/"):
             yield {}, within  # an anchor: the judge knows what it says
@@ -101,64 +109,66 @@ class Parts:
             return
         target = self.judge.at(place_of(reference))
         if not is_part and isinstance(target, Mapping):
-            for heir in taste.ordered(self._heirs(target, reference)):
-                yield from self.flat({"$ref": heir}, within, taste)
-        for found, deeper in self.flat(target, (*within, reference), taste, is_part=is_part):
+            for heir in preference.ordered(self._heirs(target, reference)):
+                yield from self.flat({"$ref": heir}, within, preference)
+        for found, deeper in self.flat(target, (*within, reference), preference, is_part=is_part):
             inherits = isinstance(target, Mapping) and "allOf" in target and not is_part
-            told = self._told(found, reference, found) if inherits else {}
-            yield joined(found, told), deeper
+            chosen = self._discriminator_value(found, reference, found) if inherits else {}
+            yield joined(found, chosen), deeper
 
-    def _alternatives(self, schema: Mapping[str, Any], keyword: str, taste: Taste) -> Step:
+    def _alternatives(
+        self, schema: Mapping[str, Any], keyword: str, preference: Preference
+    ) -> Step:
         alternatives = list(schema[keyword])
 
         def step(within: Within) -> Iterator[Flat]:
-            for chosen in taste.ordered(alternatives):
+            for chosen in preference.ordered(alternatives):
                 reference = chosen.get("$ref", "") if isinstance(chosen, Mapping) else ""
-                for found, deeper in self.flat(chosen, within, taste):
-                    made = joined(found, self._told(schema, reference, found))
-                    if taste.mistakes and keyword == "oneOf":
+                for found, deeper in self.flat(chosen, within, preference):
+                    made = joined(found, self._discriminator_value(schema, reference, found))
+                    if preference.mistakes and keyword == "oneOf":
                         others = [other for other in alternatives if other is not chosen]
-                        made[AVOIDED] = self._asked(others)
-                        if taste.mistakes >= TURNS and taste.mistakes % 2:
-                            made = joined(made, self._refused(others, made, within))
+                        made[AVOIDED] = self._required_names(others)
+                        if preference.mistakes >= TURNS and preference.mistakes % 2:
+                            made = joined(made, self._refused_by(others, made, within))
                     yield made, deeper
 
         return step
 
-    def _asked(self, alternatives: list[Any]) -> list[str]:
+    def _required_names(self, alternatives: list[Any]) -> list[str]:
         resolved = [self.judge.resolve(alternative) for alternative in alternatives]
         return [
             name for found in resolved if isinstance(found, Mapping)
             for name in found.get("required", ())
         ]  # fmt: skip
 
-    def _refused(
+    def _refused_by(
         self, alternatives: list[Any], chosen: Mapping[str, Any], within: Within
     ) -> dict[str, Any]:
-        """Members that the other alternatives don't admit, where the chosen one knows none such.
+        """Members that the other alternatives refuse, and that the chosen one doesn't declare.
 
-        Where nothing is required, `{"bark": true}` is a cat, too, that has one more member: but
-        no dog barks `"text"`.
+        Where nothing is required, `{"bark": true}` is also a valid cat with a surplus member; a
+        `bark` of `"text"` is a valid cat, and no valid dog.
         """
         found: dict[str, Any] = {}
         for alternative in alternatives:
-            flat = next(self.flat(alternative, within, Taste(0, None)), ({}, within))
-            odd = (
+            flat = next(self.flat(alternative, within, Preference(0, None)), ({}, within))
+            refused = (
                 (name, value)
                 for name, schema in flat[0].get("properties", {}).items()
                 if name not in chosen.get("properties", {})
-                for value in ODD
-                if not self.may_be(schema, value)
+                for value in PROBES
+                if not self.admits(schema, value)
             )
-            found.update({name: {"const": value} for name, value in islice(odd, 1)})
+            found.update({name: {"const": value} for name, value in islice(refused, 1)})
         return {"properties": found, "required": list(found)} if found else {}
 
     # -- discriminators ---------------------------------------------------------------------------
 
-    def _told(
+    def _discriminator_value(
         self, schema: Mapping[str, Any], reference: str, chosen: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The member that tells alternatives apart, with the value for the chosen one."""
+        """The discriminating property, with the value for the chosen alternative."""
         discriminator = schema.get("discriminator")
         if not isinstance(discriminator, Mapping) or not reference:
             return {}
@@ -168,12 +178,12 @@ class Parts:
         member = discriminator["propertyName"]
         declared = chosen.get("properties", {}).get(member, True)
         for name in names or [schema_name]:
-            if self.may_be(declared, name):
+            if self.admits(declared, name):
                 return {"properties": {member: {"const": name}}, "required": [member]}
         return {}
 
     def _heirs(self, target: Mapping[str, Any], reference: str) -> list[str]:
-        """The schemas that a discriminator names, where they are made of the schema it is in."""
+        """The schemas in the discriminator's mapping that extend its schema by `allOf`."""
         discriminator = target.get("discriminator")
         if not isinstance(discriminator, Mapping) or target.keys() & {"anyOf", "oneOf"}:
             return []
@@ -190,8 +200,8 @@ class Parts:
 
     # -- what the judge says ----------------------------------------------------------------------
 
-    def may_be(self, schema: Any, value: Any) -> bool:
-        """Whether a schema admits a value, by the judge."""
+    def admits(self, schema: Any, value: Any) -> bool:
+        """Whether a schema, which need not stand in the document, accepts a value."""
         key = repr(schema)
         try:
             if key not in self.validators:
@@ -207,7 +217,7 @@ class Parts:
             return False
 
     def is_hidden(self, schema: Any) -> bool:
-        """Whether only the other side sends a member."""
+        """Whether only the other direction sends this member (`readOnly`, `writeOnly`)."""
         seen: set[int] = set()
         while isinstance(schema, Mapping) and id(schema) not in seen:
             seen.add(id(schema))

@@ -1,4 +1,15 @@
-"""Strings of a pattern: reads ECMA-262's regular expressions, and writes what they describe."""
+"""Strings that match a pattern: parses ECMA-262's regular expressions, and writes strings.
+
+`Reader` parses a pattern into a tree of nodes by recursive descent. Each node knows the length of
+the shortest string that it describes (`least`) and writes one string; a `Writer` carries the
+number of characters that may still be spent beyond the shortest. There is no backtracking: a
+choice takes an alternative that the budget allows, a repetition spends what is left of it.
+
+`strings` searches by length: the usual one, the shortest, the longest, first with one kind of
+characters and then with mixed ones, and after that `RANDOM_ATTEMPTS` random lengths, choices and
+characters. It then ends. Lookaheads, lookbehinds and word boundaries are not followed, so that a
+string may not match: the caller validates each of them.
+"""
 
 import string
 import unicodedata
@@ -14,37 +25,38 @@ KINDS = (
     "-_. /:,@#+=&%$!?*;~'\"()[]{}<>|^`\\",
 )
 """Characters for examples, the more usual ones first."""
-FAR = 0x10000
-"""Where the search for a character that nothing usual stands for ends."""
-ENOUGH = 40
-GROWN = 6
-"""How far a string goes beyond the shortest one, if nothing is said of its length."""
-TRIES = 60
+SEARCHED = 0x10000
+"""The code point at which the search for characters of a class ends."""
+MOST_CHARACTERS = 40
+"""Of a class, among which one is chosen; also beyond the shortest string, without a limit."""
+USUAL_EXTRA = 6
+"""Characters beyond the shortest string, where no length is given."""
+RANDOM_ATTEMPTS = 60
 
 
-class Unreadable(Exception):
+class UnsupportedPattern(Exception):
     """Not a regular expression of ECMA-262, or one that no string can be written from."""
 
 
 @dataclass
 class Writer:
-    """Where a string is being written: by chance, or without `random` the first one."""
+    """The state of writing one string: at random, or the first choices without `random`."""
 
     random: Random | None
     extra: int
     """Characters that may still be spent beyond the shortest string."""
     is_mixed: bool = False
-    """Whether one kind of characters follows the other."""
+    """Whether the kinds of characters take turns."""
     groups: dict[str, str] = field(default_factory=dict)
     written: int = 0
 
 
 class Node:
     least = 0
-    """Of the characters that it stands for."""
+    """Length of the shortest string that it describes."""
 
     def write(self, writer: Writer) -> str:
-        """For what stands for no character, such as `\\b`."""
+        """Nothing, for nodes such as `\\b`."""
         return ""
 
 
@@ -56,7 +68,7 @@ class Characters(Node):
 
     def __init__(self, admits: Admits, own: str = "") -> None:
         kinds = ["".join(filter(admits, kind)) for kind in KINDS]
-        self.kinds = [kind for kind in kinds if kind] or [own or far(admits)]
+        self.kinds = [kind for kind in kinds if kind] or [own or unusual(admits)]
 
     def write(self, writer: Writer) -> str:
         writer.written += 1
@@ -139,16 +151,15 @@ class Reference(Node):
 def strings(
     pattern: str, shortest: int, longest: int | None, random: Random | None
 ) -> Iterator[str]:
-    """Strings of these lengths that may match: whoever takes one asks a judge, because what
-    looks ahead or back isn't followed. Raises Unreadable."""
+    """Strings of these lengths that may match. Raises UnsupportedPattern."""
     tree = read(pattern)
-    most = max(tree.least, shortest) + ENOUGH if longest is None else longest
-    usual = min(max(shortest, tree.least + GROWN), most)
+    most = max(tree.least, shortest) + MOST_CHARACTERS if longest is None else longest
+    usual = min(max(shortest, tree.least + USUAL_EXTRA), most)
     if random is None:
         yield from fitting(tree, [usual, tree.least, most], shortest, longest, None)
         yield from fitting(tree, [usual, most], shortest, longest, None, is_mixed=True)
         random = Random(0)
-    lengths = [random.randint(min(shortest, most), most) for _ in range(TRIES)]
+    lengths = [random.randint(min(shortest, most), most) for _ in range(RANDOM_ATTEMPTS)]
     yield from fitting(tree, lengths, shortest, longest, random)
 
 
@@ -169,11 +180,14 @@ def fitting(
 
 @lru_cache(maxsize=10_000)
 def read(pattern: str) -> Node:
-    """What a pattern says, with what may stand before and after it. Raises Unreadable."""
+    """The tree of a pattern, with letters before and after it where it has no anchors.
+
+    Raises UnsupportedPattern.
+    """
     reader = Reader(pattern)
     alternatives = reader.alternatives()
     if not reader.is_at_end():
-        raise Unreadable(pattern)
+        raise UnsupportedPattern(pattern)
     return Choice([padded(alternative) for alternative in alternatives])
 
 
@@ -217,14 +231,14 @@ class Reader:
 
     def take(self) -> str:
         if self.is_at_end():
-            raise Unreadable(self.pattern)
+            raise UnsupportedPattern(self.pattern)
         self.position += 1
         return self.pattern[self.position - 1]
 
     def until(self, end: str) -> str:
         found, separator, _ = self.pattern[self.position :].partition(end)
         if not separator:
-            raise Unreadable(self.pattern)
+            raise UnsupportedPattern(self.pattern)
         self.position += len(found) + len(end)
         return found
 
@@ -291,7 +305,7 @@ class Reader:
             name = str(self.groups)
         part = Choice(self.alternatives())
         if not self.takes(")"):
-            raise Unreadable(self.pattern)
+            raise UnsupportedPattern(self.pattern)
         if ignored:
             return Node()
         return Group(name, part) if name else part
@@ -328,7 +342,7 @@ class Reader:
         try:
             return chr(int(digits, 16))
         except (ValueError, OverflowError):
-            raise Unreadable(self.pattern) from None
+            raise UnsupportedPattern(self.pattern) from None
 
     def set_of_characters(self) -> Node:
         negated = self.takes("^")
@@ -368,20 +382,20 @@ class Reader:
 
 
 def few(first: str, last: str) -> str:
-    return "".join(map(chr, range(ord(first), min(ord(last), ord(first) + ENOUGH) + 1)))
+    return "".join(map(chr, range(ord(first), min(ord(last), ord(first) + MOST_CHARACTERS) + 1)))
 
 
 @lru_cache(maxsize=1000)
-def far(admits: Admits) -> str:
-    """Characters that are not usual in examples. Raises Unreadable."""
+def unusual(admits: Admits) -> str:
+    """The first characters of a class without usual ones. Raises UnsupportedPattern."""
     found = ""
-    for code in range(FAR):
+    for code in range(SEARCHED):
         if admits(chr(code)) and not 0xD800 <= code <= 0xDFFF:
             found += chr(code)
-            if len(found) >= ENOUGH:
+            if len(found) >= MOST_CHARACTERS:
                 break
     if not found:
-        raise Unreadable("no character is of this class")
+        raise UnsupportedPattern("no character is of this class")
     return found
 
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from charter.mock.samples.patterns import Unreadable, strings
+from charter.mock.samples.patterns import UnsupportedPattern, strings
 
 FORMATS: dict[str, tuple[str, ...]] = {
     "base64url": ("ZXhhbXBsZQ",),
@@ -129,7 +129,7 @@ def texts(schema: Mapping[str, Any], name: str, random: Random | None) -> Iterat
         # a name tells what is plausible; the pattern, if it is
         yield from suggested(name, random) if declared not in FORMATS else ()
         for pattern in patterns:
-            with contextlib.suppress(Unreadable):
+            with contextlib.suppress(UnsupportedPattern):
                 yield from strings(pattern, shortest, longest, random)
     if declared in FORMATS:
         varied = random or Random(0)
