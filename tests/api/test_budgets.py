@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
-import httpx
+import httpx2 as httpx
 import pytest
 from sqlalchemy import func, select, text, update
 

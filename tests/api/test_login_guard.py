@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
-import httpx
+import httpx2 as httpx
 import pytest
 from sqlalchemy import select, update
 

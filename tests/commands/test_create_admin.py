@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 
-import httpx
+import httpx2 as httpx
 
 from impl.core.config import Settings
 from tests.people import PASSWORD, Person
