@@ -70,7 +70,7 @@ def add_pages(published: APIRouter, *, live: bool) -> None:
     vendor = vendor_files()
     add(published, "/docs", swagger.replacing(b"{mode}", mode.encode()))
     add(published, "/redoc", redoc.replacing(b"{mode}", mode.encode()))
-    for name in ("pages.css", "swagger.js", "redoc.js", "live.js", "login.js"):
+    for name in ("pages.css", "swagger.js", "redoc.js", "live.js", "login.js", "servers.js"):
         add(published, f"/docs/{name}", StaticFile(PAGES / name, media_type(name)))
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
         add(published, f"/docs/{name}", StaticFile(vendor / name, media_type(name)))

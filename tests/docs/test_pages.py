@@ -1,11 +1,13 @@
 """The pages in a real browser: everything is drawn, nothing is refused, nobody else is asked."""
 
 import contextlib
+import re
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +243,78 @@ def test_redoc_sees_an_edit_too(page: Page, edited_address: str, document: Path)
     edit_once_watched(page, document)
 
     assert page.complaints == []
+
+
+ELSEWHERE = """
+servers:
+  - url: https://api.example.com/v1
+    description: Production
+"""
+
+
+def servers_elsewhere(document: Path) -> None:
+    """Name another server for the document, for a path, and for an operation."""
+    text = document.read_text()
+    for node, indent in (("  /users/me:\n", 4), ("      operationId: getLiveness\n", 6)):
+        assert node in text
+        servers = "servers: [{url: 'https://api.example.com/v2'}]\n"
+        text = text.replace(node, node + " " * indent + servers)
+    document.write_text(re.sub(r"(?m)^servers:\n(  .*\n)+", "", text) + ELSEWHERE)
+
+
+@pytest.fixture
+def abroad(
+    in_development: Settings, document: Path, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The whole service, whose document names servers elsewhere."""
+    servers_elsewhere(document)
+    monkeypatch.setattr(docs, "router", partial(docs.router, document=document))
+    with serving(create_app(in_development)) as address:
+        yield address
+
+
+def test_the_page_calls_this_service_whatever_servers_the_document_names(
+    page: Page, abroad: str, document: Path
+) -> None:
+    email = register(abroad)
+    open_swagger(page, abroad)
+
+    log_in(page, email)
+    shown = execute_get_me(page)
+
+    offered = "[...document.querySelector('.servers select').options].map(one => one.value)"
+    assert page.evaluate(offered) == ["/", "https://api.example.com/v1"]
+    assert shown.startswith("200")
+    assert email in shown
+    assert page.complaints == []
+    assert asks_only(page, abroad)
+    assert httpx.get(f"{abroad}/openapi.yaml").content == document.read_bytes()
+
+
+def test_a_server_that_somebody_chooses_is_sent_nothing(page: Page, abroad: str) -> None:
+    email = register(abroad)
+    open_swagger(page, abroad)
+    log_in(page, email)
+    page.click("#operations-users-getMe .opblock-summary-control")
+    select = "#operations-users-getMe .servers select"
+    page.wait_for(f"document.querySelector('{select}') !== null")
+
+    page.evaluate(CHOOSE.format(select=select, value="https://api.example.com/v2"))
+    page.click("#operations-users-getMe .execute")
+
+    page.wait_for("document.body.innerText.includes('This page calls this service alone')")
+    shown = page.evaluate("document.querySelector('#operations-users-getMe').innerText")
+    assert "https://api.example.com/v2/users/me" in shown
+    assert "Bearer" not in shown
+    assert asks_only(page, abroad)
+
+
+CHOOSE = """
+(() => {{
+  const found = document.querySelector('{select}');
+  const setter = Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set;
+  setter.call(found, '{value}');
+  found.dispatchEvent(new Event('change', {{ bubbles: true }}));
+}})()
+"""
+"""Chooses a server as a hand does, so that the page hears of it."""

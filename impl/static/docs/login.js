@@ -1,5 +1,7 @@
 // Keeps a login of Swagger UI alive: it never uses the refresh token that it got.
 
+import { isHere } from "./servers.js";
+
 const STORED = "authorized"; // where Swagger UI keeps logins
 const MARGIN = 30_000; // milliseconds before the end at which a token is exchanged
 
@@ -41,7 +43,9 @@ function currentLogin(ui) {
 async function refresh(ui, login) {
   const { token: { refresh_token }, ...auth } = login;
   const flow = auth.schema;
-  const response = await fetch(flow.refreshUrl ?? flow.tokenUrl, {
+  const url = flow.refreshUrl ?? flow.tokenUrl;
+  if (!isHere(url)) return null;
+  const response = await fetch(url, {
     method: "POST",
     body: new URLSearchParams({ grant_type: "refresh_token", refresh_token }),
   });

@@ -1,5 +1,6 @@
 import { DOCUMENT, follow } from "./live.js";
 import { keepLoggedIn, rememberExpiry } from "./login.js";
+import { onlyHere, thisServiceFirst } from "./servers.js";
 
 /** A plugin that shows Execute once its operation has been read, as Swagger UI does with the rest.
  *
@@ -12,6 +13,7 @@ function executeWhatIsRead() {
 }
 
 let ui = null; // its first request, for the document, comes before it is there
+const loggedIn = keepLoggedIn(() => ui);
 
 ui = window.SwaggerUIBundle({
   url: DOCUMENT,
@@ -19,8 +21,8 @@ ui = window.SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   persistAuthorization: true,
-  plugins: [rememberExpiry, executeWhatIsRead],
-  requestInterceptor: keepLoggedIn(() => ui),
+  plugins: [rememberExpiry, executeWhatIsRead, thisServiceFirst],
+  requestInterceptor: (request) => loggedIn(onlyHere(request)),
   tryItOutEnabled: true,
   validatorUrl: null, // it would send the document to somebody else
 });
