@@ -26,6 +26,9 @@ from impl.db import migrations
 
 ROOT = Path(__file__).resolve().parents[2]
 
+WATCHED = ("impl", "generated")
+"""The folders whose changes start a reloading server anew; not the environment, nor the data."""
+
 APPLICATION = "CHARTER_APPLICATION"
 """The variable by which the workers learn what to serve."""
 
@@ -116,8 +119,8 @@ def configured(settings: Settings, *, reload: bool = False) -> uvicorn.Config:
         port=settings.port,
         workers=settings.workers,
         reload=reload,
-        reload_dirs=[str(ROOT)] if reload else None,
-        reload_includes=["impl/**/*.py", "generated/**/*"] if reload else None,
+        reload_dirs=[str(ROOT / name) for name in WATCHED] if reload else None,
+        reload_includes=["*.py", "*.json"] if reload else None,
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -5,9 +5,10 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from charter.document import DocumentError
 from charter.generate.generator import Files, generate, generators
@@ -35,7 +36,7 @@ def run(
 
 
 def write(files: Files, out: Path, force: bool) -> int:
-    """Replace the folder at once, unless somebody has edited it by hand."""
+    """Replace what changed, unless somebody has edited the folder by hand."""
     current = existing(out)
     edited = edited_by_hand(current, files)
     if edited and not force:
@@ -79,13 +80,21 @@ def manifest(files: Files) -> str:
 
 
 def edited_by_hand(current: Files, files: Files) -> list[str]:
-    """The files that are not as they were written; without a manifest, all that would change."""
+    """The files that are neither as they were written nor as they will be.
+
+    Without a manifest that can be read, those are all that would change.
+    """
     try:
         written = dict(json.loads(current[MANIFEST])["files"])
     except (ValueError, KeyError, TypeError):
-        written = {name: digest(content) for name, content in files.items()}
+        written = {}
     names = sorted(current.keys() - {MANIFEST})
-    return [name for name in names if digest(current[name]) != written.get(name)]
+    return [
+        name
+        for name in names
+        # the second is so where a run was killed between two files
+        if digest(current[name]) != written.get(name) and current[name] != files.get(name)
+    ]
 
 
 def refusal(edited: list[str], current: Files, files: Files, out: Path) -> str:
@@ -123,25 +132,56 @@ def keep(edited: list[str], out: Path) -> Path:
 
 
 def replace(files: Files, out: Path) -> None:
-    """Write a new folder beside the old one and exchange them: a failure leaves the old one."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    old = fresh.with_name(f"{fresh.name}-old")
-    try:
-        for name, content in files.items():
-            path = fresh / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
-        fresh.chmod(0o755)
-        if out.exists():
-            out.rename(old)
-        fresh.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+    """Exchange the files that changed, one by one; the folder stays, for those who watch it.
+
+    Everything is written beside the folder first, so that a full disk changes nothing, and what
+    was exchanged before a failure is put back.
+    """
+    before = existing(out)
+    changed = [name for name, content in files.items() if before.get(name) != content]
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+        fresh, old = Path(folder) / "fresh", Path(folder) / "old"
+        put({name: files[name] for name in changed}, fresh)
+        put(before, old)
+        try:
+            exchange(changed, [name for name in before if name not in files], fresh, out)
+        except BaseException:
+            exchange(before, [name for name in changed if name not in before], old, out)
+            raise
+
+
+def put(files: Files, folder: Path) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+def exchange(names: Iterable[str], gone: Iterable[str], source: Path, target: Path) -> None:
+    for name in names:
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (source / name).replace(path)
+        forget(path)
+    for name in gone:
+        path = target / name
+        path.unlink(missing_ok=True)
+        forget(path)
+        remove_empty(path.parent, target)
+
+
+def forget(path: Path) -> None:
+    """Python takes a file of the same size and second for the one that it has compiled."""
+    for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+        compiled.unlink(missing_ok=True)
+
+
+def remove_empty(folder: Path, root: Path) -> None:
+    """A folder of which nothing but what Python compiled is left."""
+    if folder != root and all(path.name in IGNORED for path in folder.iterdir()):
+        shutil.rmtree(folder)
+        remove_empty(folder.parent, root)
 
 
 def existing(out: Path) -> Files:

@@ -1,15 +1,26 @@
 """The work of `charter generate --watch`."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from watchfiles import watch
 
+START = 250
+"""Milliseconds after which the first turn comes, whether or not anything has changed."""
+
 
 def run(work: Callable[[], int], directory: Path) -> int:
-    """Do the work now and after every change, until Ctrl-C."""
+    """Do the work now and after every change, until Ctrl-C.
+
+    The watch begins before the work does: what is saved meanwhile is not missed.
+    """
+    watching = watch(directory, debounce=100, step=50, rust_timeout=START, yield_on_timeout=True)
+    next(watching)
     code = work()
     print(f"Watching {directory.name}/ ...", flush=True)
-    for _ in watch(directory, debounce=100, step=50):
-        code = work()
+    for changed in watching:
+        if changed:
+            code = work()
+            sys.stdout.flush()
     return code

@@ -1,6 +1,8 @@
 """`charter generate`: the same bytes each time, no edit lost, and the last good folder kept."""
 
+import importlib.util
 import os
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -314,19 +316,61 @@ def test_an_exchange_that_fails_leaves_the_last_good_folder(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(project.generated)
-    rename = Path.rename
+    project.change_document("operationId: getNote", "operationId: readNote")
+    replace = Path.replace
 
-    def fail_for_the_new_one(self: Path, target: Path) -> Path:
-        if target == project.generated and not self.name.endswith("-old"):
+    def fail_for_the_last_one(self: Path, target: Path) -> Path:
+        if target.name == command.MANIFEST and self.parent.name == "fresh":
             raise OSError("no space left on device")
-        return rename(self, target)
+        return replace(self, target)
 
-    monkeypatch.setattr(Path, "rename", fail_for_the_new_one)
+    monkeypatch.setattr(Path, "replace", fail_for_the_last_one)
     with pytest.raises(OSError, match="no space"):
-        command.replace({"a.py": ""}, project.generated)
+        project.generate()
 
     assert contents(project.generated) == before
     assert beside(project) == {"generated", "impl", "openapi"}
+
+
+def test_a_run_that_was_killed_between_two_files_is_finished_by_the_next(
+    project: Project, tmp_path: Path
+) -> None:
+    manifest = (project.generated / command.MANIFEST).read_text()
+    project.change_document("operationId: getNote", "operationId: readNote")
+    assert project.generate() == 0
+    whole = contents(project.generated)
+    (project.generated / command.MANIFEST).write_text(manifest)
+
+    assert project.generate() == 0
+
+    assert contents(project.generated) == whole
+
+
+def test_the_folder_and_what_did_not_change_stay_for_those_who_watch_them(
+    project: Project,
+) -> None:
+    watched = (project.generated, project.generated / "__init__.py")
+    before = [path.stat().st_ino for path in watched]
+    project.change_document("operationId: getNote", "operationId: readNote")
+
+    assert project.generate() == 0
+
+    assert [path.stat().st_ino for path in watched] == before
+
+
+def test_what_python_compiled_of_the_old_file_is_forgotten(project: Project) -> None:
+    """It would be taken for the new one's, where size and second are the same."""
+    file = project.generated / "operations.py"
+    before = file.stat()
+    py_compile.compile(str(file))
+    compiled = Path(importlib.util.cache_from_source(file))
+    assert compiled.exists()
+    project.change_document("operationId: getNote", "operationId: hasNote")
+
+    assert project.generate() == 0
+
+    assert file.stat().st_size == before.st_size
+    assert not compiled.exists()
 
 
 def beside(project: Project) -> set[str]:

@@ -1,0 +1,108 @@
+"""`charter serve --reload` takes up every change of generated/, whoever writes it."""
+
+import contextlib
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from charter.postgres import Address, databases
+from tests.charter.command_line import PROGRAM, naming
+from tests.charter.project.copies import copied, generate
+from tests.conftest import JWT_SECRET
+
+PATIENCE = 40.0  # seconds
+STARTED = re.compile(r"Started server process \[(\d+)\]")
+
+
+class Reloading:
+    """A running program, and what it has said so far."""
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "PORT": "0", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said = ""
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said += line
+
+    def wait_for(self, pattern: re.Pattern[str], times: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while len(pattern.findall(self.said)) < times:
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Reloading]:
+    program = Reloading(folder, *arguments, **environment)
+    try:
+        yield program
+    finally:
+        program.end()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copied(tmp_path)
+
+
+@pytest.fixture
+def serving(project: Path, server: Address) -> Iterator[Reloading]:
+    with (
+        databases.scratch(server) as database,
+        running(project, "serve", "--reload", JWT_SECRET=JWT_SECRET, **naming(database)) as service,
+    ):
+        service.wait_for(STARTED, 1)
+        yield service
+
+
+def change(project: Path, number: int) -> None:
+    file = project / "openapi" / "openapi.yaml"
+    text, found = re.subn(r"summary: Who (am|was) I.*", f"summary: Who was I {number}?",
+                          file.read_text())  # fmt: skip
+    assert found == 1
+    file.write_text(text)
+
+
+def test_three_generates_are_three_reloads(project: Path, serving: Reloading) -> None:
+    for number in (1, 2, 3):
+        change(project, number)
+        generate(project)
+        serving.wait_for(STARTED, number + 1)
+
+
+def test_a_watching_generate_is_taken_up_as_well(project: Path, serving: Reloading) -> None:
+    with running(project, "generate", "--watch") as watching:
+        watching.wait_for(re.compile("Watching"), 1)
+        for number in (1, 2, 3):
+            change(project, number)
+            watching.wait_for(re.compile(r"\+ generated/manifest.json"), number)
+            serving.wait_for(STARTED, number + 1)
