@@ -289,16 +289,27 @@ def generate(
 @app.command(rich_help_panel=BUILD)
 @in_project
 def scaffold(
-    tag: Annotated[str, typer.Argument(help="A tag of the document.")],
+    tag: Annotated[str | None, typer.Argument(help="A tag of the document.")] = None,
+    rename: Annotated[
+        str | None,
+        typer.Option(metavar="OLD=NEW", help="Call a method as its operation is called now."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if a service lacks something.")
+    ] = False,
 ) -> int:
-    """Write a tag's first service, or the methods that it lacks.
+    """Write a tag's first service, or what it lacks.
 
     Where the document shows a plain resource, its table, queries and migration, too. What is
     written by hand stays as it is.
     """
     from charter.project import scaffold as scaffolding
 
-    return scaffolding.run(tag)
+    if check:
+        return scaffolding.check()
+    if tag is None:
+        raise Misconfigured("Name a tag of the document, for example `charter scaffold items`.")
+    return scaffolding.run(tag, rename)
 
 
 # -- running --------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ CHECKS = (
     Check("imports", (program("lint-imports"),), "see the contracts in pyproject.toml"),
     Check("document", (program("charter"), "lint"), "see above"),
     Check("generated code", (program("charter"), "generate", "--check"), "charter generate"),
+    Check("services", (program("charter"), "scaffold", "--check"), "see above"),
     Check(
         "migrations",
         (program("charter"), "migrate", "--compare"),

@@ -14,6 +14,18 @@ from tests.data import ROOT
 COPIED = ("openapi", "generated", "impl", "alembic", "pyproject.toml")
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
+OURS = 'known-first-party = ["charter"]'
+SETTINGS = (
+    (', "scripts/charter", "scripts/dev", "tests"]', "]"),
+    (
+        'known-third-party = ["alembic"]',
+        'known-third-party = ["alembic"]\nknown-first-party = ["charter"]',
+    ),
+    ('mypy_path = ["scripts"]\n', ""),
+)
+OF_THE_TOOL = '[[tool.importlinter.contracts]]\nname = "Imports run downwards in the tool"'
+"""What a project has in its pyproject.toml otherwise, which holds no copy of the tool."""
+
 
 def copied(folder: Path) -> Path:
     """The service of this repository, without its tests and tools."""
@@ -25,9 +37,13 @@ def copied(folder: Path) -> Path:
             shutil.copy2(source, folder / name)
     settings = folder / "pyproject.toml"
     text = settings.read_text()
-    for checked in (', "scripts/charter", "scripts/dev", "tests"]', '"charter", "generated"'):
-        assert checked in text
-    settings.write_text(text.replace(', "scripts/charter", "scripts/dev", "tests"]', "]"))
+    for ours, theirs in SETTINGS:
+        assert ours in text
+        text = text.replace(ours, theirs)
+    linted = text.index(
+        '[[tool.importlinter.contracts]]\nname = "Imports run downwards in the tool'
+    )
+    settings.write_text(text[:linted])
     return folder
 
 

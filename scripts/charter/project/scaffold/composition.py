@@ -3,45 +3,92 @@
 import ast
 from pathlib import Path
 
+from charter.project.scaffold import edits
 from charter.project.scaffold.resources import Resource
-from charter.project.scaffold.services import after_imports, class_of
+from charter.project.scaffold.services import Service
 
 DEPENDENCIES = Path("impl") / "dependencies.py"
 MODELS = Path("impl") / "models" / "__init__.py"
 
 
-def connect(
-    service: Path, protocol: str, module: str, resource: Resource | None = None
-) -> list[Path]:
-    """Name the class where the API is built; nothing, where a class is named already."""
-    text = DEPENDENCIES.read_text()
+def stale(root: Path) -> dict[str, str]:
+    """The classes of services that dependencies.py imports and that are not there, by class."""
+    found: dict[str, str] = {}
+    for node in edits.imports(ast.parse((root / DEPENDENCIES).read_text())):
+        if str(node.module).startswith("impl.services."):
+            path = root / f"{str(node.module).replace('.', '/')}.py"
+            there = path.read_text() if path.exists() else ""
+            classes = {getattr(one, "name", None) for one in ast.parse(there).body}
+            found |= {
+                alias.name: str(node.module) for alias in node.names if alias.name not in classes
+            }
+    return found
+
+
+def connect(root: Path, service: Service, module: str, resource: Resource | None) -> bool:
+    """Name the class where the API is built. Whether anything had to be written.
+
+    A provider that is there stays, unless it builds a class that is not.
+    """
+    file = root / DEPENDENCIES
+    text = file.read_text()
+    lost = stale(root)
     tree = ast.parse(text)
     call = built(tree)
     keyword = next((found for found in call.keywords if found.arg == module), None)
-    if keyword is not None and not is_unwritten(keyword.value):
-        return []
-    taken = {getattr(node, "name", None) for node in tree.body}
-    provider = module if module not in taken else f"{module}_service"
-    rows = text.splitlines()
-    if keyword is None:
-        at = (call.end_lineno or 0) - 1
-        rows.insert(at, f"        {module}={provider},")
+    provider = provider_of(tree, keyword, lost)
+    if keyword is not None and not is_unwritten(keyword.value) and provider is None:
+        return False
+    if provider is not None:
+        text = without_imports(edits.replaced(text, provider, provided(
+            provider.name, service, resource)), lost)  # fmt: skip
     else:
-        row = keyword.lineno - 1
-        rows[row : keyword.end_lineno] = [f"        {module}={provider},"]
-    builder = next(node for node in tree.body if call in ast.walk(node))
-    name = class_of(service, protocol)
-    rows[builder.lineno - 1 : builder.lineno - 1] = provided(provider, protocol, name, resource)
-    imports = [
-        f"from generated.operations import {protocol}",
-        f"from impl.services.{service.stem} import {name}",
+        taken = {getattr(node, "name", None) for node in tree.body}
+        name = module if module not in taken else f"{module}_service"
+        line = f"        {module}={name},"
+        if keyword is None:
+            text = edits.inserted(text, int(call.end_lineno or 0) - 1, [line])
+        else:
+            rows = text.splitlines(keepends=True)
+            rows[keyword.lineno - 1 : keyword.end_lineno] = [f"{line}\n"]
+            text = "".join(rows)
+        builder = next(node for node in tree.body if call in ast.walk(node))
+        lines = [*provided(name, service, resource), "", ""]
+        text = edits.inserted(text, edits.first_line(builder), lines)
+    wanted = [
+        f"from generated.operations import {service.promises.name}",
+        f"from impl.services.{service.path.stem} import {service.node.name}",
     ]
     if resource is not None:
-        imports.append(f"from impl.repositories.{resource.module} import {resource.queries}")
-    at = after_imports(tree)
-    rows[at:at] = imports
-    DEPENDENCIES.write_text("\n".join(rows) + "\n")
-    return [DEPENDENCIES]
+        wanted += [
+            f"from impl.repositories.{resource.module} import {resource.queries}",
+            "from impl.db.session import Session",
+        ]
+    file.write_text(edits.with_imports(text, wanted))
+    return True
+
+
+def provider_of(
+    tree: ast.Module, keyword: ast.keyword | None, lost: dict[str, str]
+) -> ast.AsyncFunctionDef | None:
+    """The function that provides the service, where it builds a class that isn't there."""
+    name = ast.unparse(keyword.value) if keyword is not None else ""
+    for node in tree.body:
+        if isinstance(node, ast.AsyncFunctionDef) and node.name == name:
+            used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            return node if used & lost.keys() else None
+    return None
+
+
+def without_imports(text: str, lost: dict[str, str]) -> str:
+    """Without the imports of classes that are not there."""
+    for node in reversed(edits.imports(ast.parse(text))):
+        kept = [alias for alias in node.names if lost.get(alias.name) != node.module]
+        if len(kept) < len(node.names):
+            names = ", ".join(ast.unparse(alias) for alias in kept)
+            line = edits.formatted(f"from {node.module} import {names}\n") if kept else ""
+            text = edits.replaced(text, node, line.splitlines())
+    return text
 
 
 def built(tree: ast.Module) -> ast.Call:
@@ -57,30 +104,26 @@ def is_unwritten(value: ast.expr) -> bool:
     return isinstance(value, ast.Call) and ast.unparse(value.func) == "unwritten"
 
 
-def provided(provider: str, protocol: str, name: str, resource: Resource | None) -> list[str]:
+def provided(provider: str, service: Service, resource: Resource | None) -> list[str]:
     session = "session: Session" if resource is not None else ""
     argument = f"{resource.queries}(session)" if resource is not None else ""
-    return [
-        f"async def {provider}({session}) -> {protocol}:",
-        f"    return {name}({argument})",
-        "",
-        "",
-    ]
+    text = f"""async def {provider}({session}) -> {service.promises.name}:
+    return {service.node.name}({argument})
+"""
+    return edits.formatted(text).splitlines()
 
 
-def export(resource: Resource) -> Path:
+def export(root: Path, resource: Resource) -> Path:
     """Alembic knows the tables that are imported with the models."""
-    text = MODELS.read_text()
-    tree = ast.parse(text)
+    file = root / MODELS
+    text = file.read_text()
     exported = next(
         node
-        for node in tree.body
+        for node in ast.parse(text).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     )
-    names = sorted([*ast.literal_eval(exported.value), resource.row])
-    rows = text.splitlines()
-    rows[exported.lineno - 1 : exported.end_lineno] = [f"__all__ = {names!r}"]
-    at = after_imports(tree)
-    rows[at:at] = [f"from impl.models.{resource.module} import {resource.row}"]
-    MODELS.write_text("\n".join(rows) + "\n")
+    names = sorted({*ast.literal_eval(exported.value), resource.row})
+    line = edits.formatted(f"__all__ = {names!r}\n")
+    text = edits.replaced(text, exported, line.splitlines())
+    file.write_text(edits.with_import(text, f"impl.models.{resource.module}", resource.row))
     return MODELS

@@ -1,90 +1,122 @@
-"""A plain resource: what a document shows of a collection and its members is a table.
+"""A resource: what a document shows of a collection and its members is a table.
 
-It is plain where `POST /pets` makes what `GET /pets/{id}` shows, and where every member of that is
-said by whoever makes it, or is an identity, a time, or has a value to begin with. Anything else is
-somebody's to think about.
+`POST /pets` makes what `GET /pets/{id}` shows, and every member of that is said by whoever makes
+one, or is an identity or a time that the service says. A resource is implemented whole or not at
+all: half of it would leave the mock to answer for rows that it does not know.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from datetime import date, datetime
-from enum import Enum
-from importlib import import_module
-from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
-from uuid import UUID
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from pydantic import AwareDatetime, BaseModel, RootModel
-from pydantic.fields import FieldInfo
-
+from charter.document import Document
 from charter.generate.names import Names, pascal, snake
-from charter.project.scaffold.members import Members
+from charter.project import Project
 from charter.project.scaffold.nouns import singular
-from charter.project.scaffold.promises import Promises, annotation, answer, arguments
+from charter.project.scaffold.sources import (
+    Field,
+    Hint,
+    Method,
+    Promises,
+    Sources,
+    arguments,
+    principal,
+    returned,
+)
 from charter.runtime import Contract, Operation
 from charter.runtime.paths import names as path_names
-from charter.runtime.replies import Reply
 
-# the project's own, which the tool does not know
-responses = import_module("generated.responses")
-schemas = import_module("generated.schemas")
-DOCUMENT: Path = import_module("generated").DOCUMENT
-Base = import_module("impl.models").Base
+Kind = tuple[str, bool]
+"""HTTP's method, and whether it is about one member."""
 
-
-TYPES: Mapping[Any, tuple[str, str]] = {
-    bool: ("bool", "Boolean"),
-    int: ("int", "BigInteger"),
-    float: ("float", "Double"),
-    str: ("str", "Text"),
-    UUID: ("UUID", "Uuid"),
-    datetime: ("datetime", "DateTime(timezone=True)"),
-    date: ("date", "Date"),
+SCALARS: Mapping[str, tuple[str, str]] = {
+    "bool": ("bool", "Boolean"),
+    "int": ("int", "BigInteger"),
+    "float": ("float", "Double"),
+    "str": ("str", "Text"),
+    "UUID": ("UUID", "Uuid"),
+    "AwareDatetime": ("datetime", "DateTime(timezone=True)"),
+    "date": ("date", "Date"),
 }
-"""How Python and PostgreSQL write a value; anything else is JSONB."""
+"""How rows and PostgreSQL write a type; anything else is JSONB."""
 TIMES = re.compile(r"add|chang|creat|insert|modif|regist|updat")
 """Who makes or changes a row need not say when."""
-HIDING = frozenset(python for python, _ in TYPES.values()) | {"func", "mapped_column", "uuid4"}
+CHANGED = re.compile(r"updat|modif|chang")
+TAKEN = frozenset({"metadata", "registry", "type_annotation_map", "func", "mapped_column", "uuid4"})
 """What the class of a table says itself."""
-NAMED = frozenset(sql.partition("(")[0] for _, sql in TYPES.values()) | {
-    "Any", "Base", "Conflict", "Identity", "JSONB", "Mapped", "Mapping", "NotFound", "Repository",
-    "Sequence", "UUID",
+NAMED = frozenset(sql.partition("(")[0] for _, sql in SCALARS.values()) | {
+    "Any", "Base", "Conflict", "ForeignKey", "HTTPStatus", "Identity", "JSONB", "Mapped",
+    "NotFound", "Principal", "Problem", "Repository", "Sequence", "TypeAdapter", "UUID",
 }  # fmt: skip
 """What the modules of a resource import."""
 
+LIMITS = ("limit", "per_page", "page_size", "size", "take")
+OFFSETS = ("offset", "skip")
+COUNTS = re.compile(r"count|total(_?(items|count|results|elements|records))?|(items|num)_count")
+KINDS: frozenset[Kind] = frozenset(
+    {("POST", False), ("GET", False)} | {(m, True) for m in ("GET", "PUT", "PATCH", "DELETE")}
+)
+
+
+OWNED = re.compile(r'user_id: Mapped\[UUID\] = mapped_column\(\s*ForeignKey\("([^"]+)"')
+"""How the table of sessions refers to the accounts."""
+
 
 class NotPlain(Exception):
-    """Says what is more than a plain resource."""
+    """Says what a table and a few queries can't keep."""
 
 
 @dataclass(frozen=True)
 class Column:
+    """A member of a resource, as the table keeps it."""
+
     name: str
-    python: str
-    sql: str
+    """In the classes of schemas."""
+    hint: str
+    """The type there."""
     nullable: bool
     is_identity: bool = False
     is_time: bool = False
     """Whether the service says it, and not whoever makes the row."""
-    is_read_only: bool = False
-    default: str | None = None
-    """What it begins with where nobody says it, as Python."""
-    is_always_shown: bool = False
-
-    @property
-    def begins_itself(self) -> bool:
-        """Whether it has a value where a client says none, or null."""
-        return not self.is_read_only and (
-            self.is_identity or self.is_time or self.default is not None
-        )
+    is_owner: bool = False
+    is_text_enum: bool = False
 
     @property
     def attribute(self) -> str:
         """Its name in the class of the table, where it may hide nothing."""
-        is_taken = self.name in HIDING or hasattr(Base, self.name)
+        is_taken = self.name in TAKEN or self.name in {python for python, _ in SCALARS.values()}
         return f"{self.name}_" if is_taken else self.name
+
+    @property
+    def python(self) -> str:
+        return "str" if self.is_text_enum else SCALARS.get(self.hint, ("Any", ""))[0]
+
+    @property
+    def sql(self) -> str:
+        return "Text" if self.is_text_enum else SCALARS.get(self.hint, ("", "JSONB"))[1]
+
+    @property
+    def is_json(self) -> bool:
+        return self.sql == "JSONB"
+
+    @property
+    def changes(self) -> bool:
+        return self.is_time and CHANGED.search(self.name) is not None
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation of the resource, and the method that keeps it."""
+
+    operation: Operation
+    method: Method
+    place: str
+    """Where the document declares it."""
+
+    @property
+    def words(self) -> str:
+        return f"{self.place}: {self.operation.method} {self.operation.path}"
 
 
 @dataclass(frozen=True)
@@ -94,13 +126,15 @@ class Resource:
     module: str
     collection: str
     """Its path."""
-    schema: str
-    """The class of a member, in `generated.schemas`."""
     columns: list[Column]
-    calls: Mapping[tuple[str, bool], str]
-    """The methods of the service, by HTTP's and whether they are about one member."""
+    calls: Mapping[Kind, Call]
     parameter: str
     """The argument that says which member."""
+    owners: str | None
+    """The column of the accounts to which rows belong; None where they are everybody's."""
+    required_nulls: frozenset[str] = frozenset()
+    remarks: list[str] = field(default_factory=list)
+    """What a reader of the document should know of the service."""
 
     @property
     def identifier(self) -> Column:
@@ -122,169 +156,245 @@ class Resource:
         return f"{self.row}Repository"
 
 
-def resource_of(module: str, promises: Promises, names: Names) -> Resource | None:
-    """The plain resource of a tag; None, and the reason said, where there is none."""
-    contract = Contract.load(DOCUMENT)
-    own = [
-        operation
-        for operation in contract.operations.values()
-        if names.protocols[operation.tags[0]] == promises.name
-    ]
-    for operation in own:
-        if operation.method == "POST" and "{" not in operation.path:
-            try:
-                return plain(module, operation.path, own, promises, names, contract)
-            except NotPlain as reason:
-                print(f"{operation.path} is no plain resource: {reason}.")
-    return None
+class Reading:
+    """Looks for the resource of a tag."""
 
+    def __init__(self, project: Project, module: str, promises: Promises) -> None:
+        self.project = project
+        self.module = module
+        self.promises = promises
+        self.contract = Contract.load(project.generated / "openapi.json")
+        self.names = Names.of(self.contract.judge.document)
+        self.document = Document(project.document)
+        self.sources = Sources(project.generated)
 
-def plain(
-    module: str,
-    collection: str,
-    own: list[Operation],
-    promises: Promises,
-    names: Names,
-    contract: Contract,
-) -> Resource:
-    """Raises NotPlain."""
-    calls = {}
-    for operation in own:
-        is_member = re.fullmatch(re.escape(collection) + r"/\{[^{}/]+\}", operation.path)
-        if is_member or operation.path == collection:
-            calls[operation.method, bool(is_member)] = operation
-    if ("GET", True) not in calls:
-        raise NotPlain(f"there is no GET {collection}/{{id}}")
-    called = {kind: names.methods[operation.id] for kind, operation in calls.items()}
-    member = shown(promises, called["GET", True])
-    said = taken(promises, called["POST", False])
-    if more := said.model_fields.keys() - member.model_fields.keys():
-        raise NotPlain(f"what is POSTed has {', '.join(sorted(more))}, which nobody can read")
-    if module in Base.metadata.tables:
-        raise NotPlain(f"there is a table {module} already")
-    parameter = snake(path_names(calls["GET", True].path)[-1])
-    made = Making(
-        identity_of(parameter, member),
-        said,
-        Members.taken(contract, calls["POST", False]),
-        Members.shown(contract, calls["GET", True]),
-    )
-    columns = [made.column(name, field) for name, field in member.model_fields.items()]
-    columns.sort(key=lambda column: not column.is_identity)
-    return Resource(module, collection, member.__name__, columns, called, parameter)
+    @cached_property
+    def own(self) -> list[Call]:
+        """The operations of the tag."""
+        return [
+            Call(operation, self.promises.methods[name], self.place(operation))
+            for operation in self.contract.operations.values()
+            if self.names.protocols[operation.tags[0]] == self.promises.name
+            and (name := self.names.methods[operation.id]) in self.promises.methods
+        ]
 
+    def place(self, operation: Operation, *tokens: str) -> str:
+        return self.at("paths", operation.key, operation.method.lower(), *tokens)
 
-def shown(promises: Promises, name: str) -> type[BaseModel]:
-    """The class that a method answers with, without the response's."""
-    returns = answer(promises.methods[name])
-    reply = reply_of(returns)
-    if reply is not None:
-        returns = next(
-            (named(field.type) for field in fields(reply) if field.name == "body"), "None"
-        )
-    found = model(returns)
-    if found is None:
-        raise NotPlain(f"{name} answers {returns}, which is no object with members of its own")
-    return found
+    def at(self, *tokens: str) -> str:
+        """Where something stands in the document, as the caller would write it."""
+        place = self.document.place(tokens)
+        file = place.file
+        if file.is_relative_to(self.project.root):
+            file = file.relative_to(self.project.root)
+        return f"{file}:{place.line}"
 
+    def resource(self) -> tuple[Resource | None, list[str]]:
+        """The tag's resource, if it has one; and why others are none."""
+        reasons: list[str] = []
+        for call in self.own:
+            if call.operation.method == "POST" and "{" not in call.operation.path:
+                try:
+                    return self.plain(call.operation.path), reasons
+                except NotPlain as reason:
+                    reasons.append(
+                        f"{call.operation.path} is left to the mock as a whole: {reason}."
+                    )
+        return None, reasons
 
-def taken(promises: Promises, name: str) -> type[BaseModel]:
-    """The class of a method's body."""
-    found = model(annotation(arguments(promises.methods[name]).get("body")))
-    if found is None:
-        raise NotPlain(f"{name} takes no object with members of its own")
-    return found
-
-
-def identity_of(parameter: str, member: type[BaseModel]) -> str:
-    for name in (parameter, parameter.rpartition("_")[2], "id"):
-        if name in member.model_fields:
-            return name
-    raise NotPlain(f"no member of {member.__name__} is called as the path's {parameter}")
-
-
-@dataclass(frozen=True)
-class Making:
-    """What whoever makes a member says of it, and what everybody is told."""
-
-    identity: str
-    body: type[BaseModel]
-    taken: Members
-    shown: Members
-
-    def column(self, name: str, field: FieldInfo) -> Column:
+    def plain(self, collection: str) -> Resource:
         """Raises NotPlain."""
-        known = field.alias or name
-        kind, _ = plain_type(field.annotation)
-        python, sql = TYPES.get(kind, ("Any", "JSONB"))
-        told = self.taken if known in self.taken.schemas else self.shown
-        is_read_only = told.is_read_only(known)
-        is_said = name in self.body.model_fields and not is_read_only
-        if name == self.identity:
-            if python not in ("UUID", "int", "str"):
-                raise NotPlain(f"its {name} is neither a number nor a text")
-            return Column(name, python, sql, False, is_identity=True, is_read_only=is_read_only)
-        is_promised = known in self.shown.required
-        may_be_null = self.shown.may_be_null(known)
-        is_needed = is_promised and not may_be_null
-        is_unsaid_time = kind is datetime and not is_said
-        is_time = is_unsaid_time and (is_needed or TIMES.search(name) is not None)
-        always = is_time or (is_said and known in self.taken.required)
-        default = self.default(known, kind) if is_needed and not always else None
-        if is_needed and not (always or default):
-            does = "need" if is_said else "does"
-            raise NotPlain(f"whoever makes one {does} not say its {name}")
-        return Column(
-            name,
-            python,
-            sql,
-            nullable=may_be_null or not (always or default),
-            is_time=is_time,
-            is_read_only=is_read_only,
-            default=default,
-            is_always_shown=is_promised and may_be_null,
+        calls = self.calls(collection)
+        called = [call.method for call in calls.values()]
+        if ("GET", True) not in calls:
+            raise NotPlain(
+                f"{calls['POST', False].place}: what is POSTed is never read, there is no"
+                f" GET {collection}/{{id}}"
+            )
+        get, post = calls["GET", True], calls["POST", False]
+        shown = self.body_of(get)
+        said = self.taken(post)
+        parameter = snake(path_names(get.operation.path)[-1])
+        identity = self.identity(parameter, shown, get)
+        owners = self.owners(called, said)
+        columns, remarks = self.columns(get, post, shown, said, identity, owners)
+        nulls = self.nulls(get)
+        found = Resource(self.module, collection, columns, calls, parameter, owners, nulls, remarks)
+        self.remark(found)
+        return found
+
+    def calls(self, collection: str) -> dict[Kind, Call]:
+        found: dict[Kind, Call] = {}
+        for call in self.own:
+            path = call.operation.path
+            is_member = re.fullmatch(re.escape(collection) + r"/\{[^{}/]+\}", path) is not None
+            if is_member or path == collection:
+                kind = (call.operation.method, is_member)
+                if kind not in KINDS or kind in found:
+                    raise NotPlain(f"{call.words} is none of create, list, read, change, delete")
+                found[kind] = call
+        return found
+
+    # -- members ----------------------------------------------------------------------------------
+
+    def body_of(self, call: Call) -> str:
+        """The class of the object that an operation shows."""
+        hint = self.shown(call)
+        if not self.sources.is_object(hint.text):
+            raise NotPlain(f"{call.words} answers no object with members of its own")
+        return hint.text
+
+    def shown(self, call: Call) -> Hint:
+        """What an operation shows; of several media types, the JSON."""
+        first = returned(call.method)[0]
+        reply = self.sources.reply(first.text)
+        if reply is not None:
+            first = reply["body"].hint if "body" in reply else Hint("None", True)
+        return without_bytes(first)
+
+    def taken(self, call: Call) -> str:
+        """The class of an operation's body."""
+        hint = without_bytes(arguments(call.method).get("body", Hint("None", True)))
+        if not self.sources.is_object(hint.text):
+            raise NotPlain(f"{call.words} takes no object with members of its own")
+        if self.sources.keeps_undeclared(hint.text):
+            raise NotPlain(
+                f"{call.words} takes members that the document does not name (additionalProperties)"
+            )
+        if hint.may_be_none:
+            raise NotPlain(f"{call.words} may come without a body")
+        return hint.text
+
+    def identity(self, parameter: str, shown: str, call: Call) -> str:
+        members = self.sources.members(shown)
+        for name in (parameter, parameter.rpartition("_")[2], "id"):
+            if name in members:
+                return name
+        raise NotPlain(f"{call.words} shows no member that is called as {parameter} in its path")
+
+    def columns(
+        self, get: Call, post: Call, shown: str, said: str, identity: str, owners: str | None
+    ) -> tuple[list[Column], list[str]]:
+        members, given = self.sources.members(shown), self.sources.members(said)
+        hidden = self.marked(post, "readOnly", request=True)
+        given = {name: one for name, one in given.items() if one.wire_name not in hidden}
+        if more := [one.wire_name for name, one in given.items() if name not in members]:
+            raise NotPlain(f"{post.words} takes {', '.join(more)}, which {get.operation.path} does"
+                           " not show")  # fmt: skip
+        required = self.required(get)
+        found, unsaid = [], []
+        for name, member in members.items():
+            column = self.column(member, given.get(name), member.wire_name in required, identity)
+            if owners and name == "owner_id" and member.hint.text == "UUID" and name not in given:
+                column = Column(name, "UUID", False, is_owner=True)
+            if column is None and member.wire_name in required:
+                raise NotPlain(
+                    f"{get.words} promises {member.wire_name}, which {post.operation.method}"
+                    f" {post.operation.path} does not always say"
+                )
+            if column is None:
+                unsaid.append(member.wire_name)
+            elif name in given and given[name].hint.text != member.hint.text:
+                raise NotPlain(f"{get.words} shows {member.wire_name} otherwise than it is taken")
+            else:
+                found.append(column)
+        if owners and not any(column.is_owner for column in found):
+            found.insert(0, Column("owner_id", "UUID", False, is_owner=True))
+        remarks = [f"{get.words}: nothing says {', '.join(unsaid)}, which stay absent."]
+        return sorted(found, key=lambda c: not c.is_identity), remarks if unsaid else []
+
+    def column(
+        self, member: Field, given: Field | None, is_required: bool, identity: str
+    ) -> Column | None:
+        """None for a member that nobody says."""
+        name, hint = member.name, member.hint.text
+        if name == identity:
+            if hint not in ("UUID", "int", "str"):
+                raise NotPlain(f"its {member.wire_name} is neither a number nor a text")
+            return Column(name, hint, False, is_identity=True)
+        if given is None:
+            is_time = hint == "AwareDatetime" and (is_required or TIMES.search(name) is not None)
+            return Column(name, hint, False, is_time=True) if is_time else None
+        always = not given.hint.may_be_none
+        if is_required and not always and not member.hint.may_be_none:
+            return None
+        enum = self.sources.is_text_enum(hint)
+        return Column(name, hint, not always, is_text_enum=enum)
+
+    def schema_of(self, call: Call, *, request: bool) -> Mapping[str, object]:
+        """The schema of the JSON that an operation takes or answers."""
+        judge = self.contract.judge
+        node = judge.at(call.operation.place)["requestBody"] if request else judge.at(
+            call.operation.success.place
+        )  # fmt: skip
+        content = judge.resolve(node).get("content", {})
+        name = next((one for one in content if "json" in one), next(iter(content), None))
+        schema = judge.resolve(content[name]).get("schema", {}) if name else {}
+        return schema if isinstance(schema, Mapping) else {}
+
+    def parts(self, schema: object) -> Iterator[Mapping[str, object]]:
+        """A schema and all that it consists of."""
+        resolved = self.contract.judge.resolve(schema)
+        if isinstance(resolved, Mapping):
+            yield resolved
+            for part in resolved.get("allOf", ()):
+                yield from self.parts(part)
+
+    def required(self, call: Call) -> frozenset[str]:
+        parts = self.parts(self.schema_of(call, request=False))
+        return frozenset(name for part in parts for name in part.get("required", ()))  # type: ignore[attr-defined] # JSON
+
+    def marked(self, call: Call, mark: str, *, request: bool) -> frozenset[str]:
+        """The members that bear a mark, anywhere in what the schema consists of."""
+        return frozenset(
+            name
+            for part in self.parts(self.schema_of(call, request=request))
+            for name, child in part.get("properties", {}).items()  # type: ignore[attr-defined] # JSON
+            if any(one.get(mark) is True for one in (*self.parts(child), child))
         )
 
-    def default(self, known: str, kind: Any) -> str | None:
-        """What the document says; else a flag is down, and a list empty."""
-        for members in (self.taken, self.shown):
-            value = members.schemas.get(known, {}).get("default")
-            if isinstance(value, bool | int | float | str) and kind in (bool, int, float, str):
-                return repr(value)
-        return "list" if get_origin(kind) is list else "False" if kind is bool else None
+    def nulls(self, call: Call) -> frozenset[str]:
+        """The members that are always there, as a null where they have no value."""
+        members = self.sources.members(self.body_of(call)).values()
+        required = self.required(call)
+        return frozenset(
+            one.name for one in members if one.wire_name in required and one.hint.may_be_none
+        )
+
+    # -- owners -----------------------------------------------------------------------------------
+
+    def owners(self, methods: list[Method], said: str) -> str | None:
+        """Where the callers' accounts are, if every operation asks for a caller."""
+        callers = [principal(method) for method in methods]
+        if any(caller is None or caller.may_be_none for caller in callers):
+            return None
+        if "owner_id" in self.sources.members(said):
+            return None
+        sessions = self.project.root / "impl" / "models" / "sessions.py"
+        text = sessions.read_text() if sessions.exists() else ""
+        found = OWNED.search(text)
+        return found[1] if found else None
+
+    def remark(self, resource: Resource) -> None:
+        for call in resource.calls.values():
+            if "body" in arguments(call.method) and "bytes" in arguments(call.method)["body"].text:
+                resource.remarks.append(
+                    f"{call.words} takes other media types than JSON too:"
+                    " the service refuses those with 415."
+                )
+        for call in self.own:
+            if call not in resource.calls.values():
+                resource.remarks.append(
+                    f"{call.words} is no part of {resource.collection}: the mock answers it, which"
+                    " does not know the rows, until you write it."
+                )
+        if resource.owners is None:
+            resource.remarks.append(
+                f"{resource.collection} belongs to nobody: not every operation of it asks for a"
+                " caller, or the document says itself who the owner is."
+            )
 
 
-def reply_of(name: str) -> Any:
-    """The dataclass of an answer with headers, of that name; None where there is none."""
-    found = getattr(responses, name, None)
-    return found if isinstance(found, type) and issubclass(found, Reply) else None
-
-
-def named(hint: Any) -> str:
-    """A type as a signature would write it."""
-    return hint.__name__ if isinstance(hint, type) else str(hint)
-
-
-def model(name: str) -> type[BaseModel] | None:
-    """The class of an object, of that name."""
-    found = getattr(schemas, name, None)
-    if not isinstance(found, type) or issubclass(found, RootModel):
-        return None
-    return found if issubclass(found, BaseModel) else None
-
-
-def plain_type(hint: Any) -> tuple[Any, bool]:
-    """The type that the values have, and whether None is one of them."""
-    if get_origin(hint) in (Union, UnionType):
-        parts = [part for part in get_args(hint) if part is not NoneType]
-        kind = plain_type(parts[0])[0] if len(parts) == 1 else object
-        return kind, len(parts) < len(get_args(hint))
-    if get_origin(hint) is Literal:
-        return type(get_args(hint)[0]), False
-    if hasattr(hint, "__metadata__"):
-        return plain_type(hint.__origin__)
-    if isinstance(hint, type) and issubclass(hint, RootModel):
-        return plain_type(hint.model_fields["root"].annotation)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return (str if issubclass(hint, str) else int if issubclass(hint, int) else object), False
-    return (datetime if hint is AwareDatetime else hint), False
+def without_bytes(hint: Hint) -> Hint:
+    parts = [part for part in hint.text.split(" | ") if part != "bytes"]
+    return Hint(" | ".join(parts), hint.may_be_none)

@@ -1,105 +1,98 @@
-"""Services as text: the class that keeps a Protocol, new or with what it lacked."""
+"""The services that are there: who keeps which Protocol, and what is missing or left over."""
 
 import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from charter.generate.names import pascal
-from charter.project.scaffold.nouns import singular
-from charter.project.scaffold.promises import Method, Promises
-from charter.project.scaffold.rules import Rules
+from charter.project.scaffold import edits
+from charter.project.scaffold.sources import Method, Promises
+from charter.project.scaffold.writing import written
 
 
-def class_of(path: Path, protocol: str) -> str:
-    """The class of a service, which is there."""
-    found = keeper(ast.parse(path.read_text()), protocol)
-    assert found is not None
-    return found.name
+@dataclass(frozen=True)
+class Service:
+    """The class that keeps a Protocol."""
+
+    path: Path
+    promises: Promises
+    node: ast.ClassDef
+
+    @property
+    def methods(self) -> dict[str, Method]:
+        return {node.name: node for node in self.node.body if isinstance(node, Method)}
+
+    @property
+    def missing(self) -> list[Method]:
+        return [one for name, one in self.promises.methods.items() if name not in self.methods]
+
+    @property
+    def unwritten(self) -> list[str]:
+        """The operations' methods that say of themselves that nobody has written them."""
+        raising = "raise NotImplementedError"
+        return [
+            name
+            for name, node in self.methods.items()
+            if name in self.promises.methods and ast.unparse(node.body[-1]).startswith(raising)
+        ]
+
+    def orphans(self, project: Path) -> list[str]:
+        """Public methods that keep no promise and that no code of the project calls."""
+        candidates = [
+            name
+            for name in self.methods
+            if name not in self.promises.methods and not name.startswith("_")
+        ]
+        sources = [path.read_text() for path in sorted((project / "impl").rglob("*.py"))]
+        return [
+            name for name in candidates if not any(re.search(rf"\.{name}\b", s) for s in sources)
+        ]
+
+    def renames(self, project: Path) -> Iterator[tuple[str, str]]:
+        """Each orphan with the promise of its signature that nobody keeps."""
+        missing = {one.name: one for one in self.missing}
+        for name in self.orphans(project):
+            shape = signature(self.methods[name])
+            alike = [new for new, method in missing.items() if signature(method) == shape]
+            if len(alike) == 1:
+                missing.pop(alike[0])
+                yield name, alike[0]
 
 
-# -- a new one ------------------------------------------------------------------------------------
+def signature(method: Method) -> tuple[str, ...]:
+    """The arguments; what an operation answers is often called after it."""
+    return tuple(ast.unparse(method.args).replace("schemas.", "").split(", "))
 
 
-def write(folder: Path, module: str, promises: Promises, rules: Rules | None) -> Path:
-    path = folder / f"{module}.py"
-    if path.exists():  # the service of another tag
-        path = folder / f"{module}_api.py"
-    bodies = rules.bodies(promises) if rules is not None else {}
-    lines = [
-        *promises.import_lines(promises.methods.values()),
-        f"from generated.operations import {promises.name}",
-        *(rules.imports() if rules is not None else []),
-        "",
-        "",
-        f"class {pascal(singular(path.stem))}Service({promises.name}):",
-        f'    """{promises.docstring}"""',
-        *(rules.constructor() if rules is not None else []),
-    ]
-    for method in promises.methods.values():
-        lines += ["", *written(promises, method, bodies.get(method.name))]
-    if rules is not None:
-        lines += rules.helpers()
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def written(promises: Promises, method: Method, body: list[str] | None = None) -> list[str]:
-    """A method: as far as a resource tells, else what says that nobody has written it yet."""
-    lines = body or ["raise NotImplementedError"]
-    return [f"    {promises.signature(method)}", *(f"        {line}".rstrip() for line in lines)]
-
-
-# -- one that is there ----------------------------------------------------------------------------
-
-
-def find(folder: Path, protocol: str) -> Path | None:
-    """The module with the class that keeps a Protocol."""
-    paths = sorted(folder.glob("*.py"))
-    return next((path for path in paths if keeper(ast.parse(path.read_text()), protocol)), None)
-
-
-def keeper(tree: ast.Module, protocol: str) -> ast.ClassDef | None:
-    for statement in tree.body:
-        bases = [ast.unparse(base) for base in getattr(statement, "bases", [])]
-        if isinstance(statement, ast.ClassDef) and any(
-            base.rpartition(".")[2] == protocol for base in bases
-        ):
-            return statement
+def find(folder: Path, promises: Promises) -> Service | None:
+    """The service that keeps a Protocol."""
+    for path in sorted(folder.glob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and promises.name in map(last_name, node.bases):
+                return Service(path, promises, node)
     return None
 
 
-def extend(path: Path, promises: Promises) -> bool:
-    """Add the methods that the class lacks, behind its last one. Whether there were any."""
-    text = path.read_text()
-    tree = ast.parse(text)
-    service = keeper(tree, promises.name)
-    assert service is not None
-    there = {getattr(member, "name", None) for member in service.body}
-    missing = [method for name, method in promises.methods.items() if name not in there]
-    if not missing:
-        return False
-    rows = text.splitlines()
-    added = [line for method in missing for line in ("", *written(promises, method))]
-    rows[service.end_lineno : service.end_lineno] = added
-    known = {ast.unparse(node) for node in tree.body if isinstance(node, ast.ImportFrom)}
-    imported = {
-        f"from {node.module} import {alias.name}"
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    new = [line for line in promises.import_lines(missing) if line not in imported | known]
-    at = after_imports(tree)
-    rows[at:at] = new
-    path.write_text("\n".join(rows) + "\n")
-    return True
+def last_name(base: ast.expr) -> str:
+    return ast.unparse(base).rpartition(".")[2]
 
 
-def after_imports(tree: ast.Module) -> int:
-    """The number of lines up to the last import, or the docstring."""
-    ends = [
-        node.end_lineno or 0
-        for index, node in enumerate(tree.body)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        or (index == 0 and isinstance(node, ast.Expr))
-    ]
-    return max(ends, default=0)
+def extend(service: Service) -> None:
+    """Add the methods that the class lacks behind its last one, and what they import."""
+    text = service.path.read_text()
+    lines: list[str] = []
+    for method in service.missing:
+        lines += ["", *written(service.promises, method)]
+    text = edits.inserted(text, int(service.node.end_lineno or 0), ["", *edits.members(lines)])
+    service.path.write_text(
+        edits.with_imports(text, service.promises.import_lines(service.missing))
+    )
+
+
+def rename(service: Service, old: str, new: str) -> None:
+    """Call a method as its operation is called now."""
+    rows = service.path.read_text().splitlines(keepends=True)
+    row = service.methods[old].lineno - 1
+    rows[row] = re.sub(rf"\b{old}\b", new, rows[row], count=1)
+    service.path.write_text("".join(rows))

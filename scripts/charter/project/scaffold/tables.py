@@ -1,92 +1,93 @@
-"""Tables and queries as text."""
+"""Tables that are there: what a resource has and its table lacks, and new lines for it."""
 
-import re
+import ast
+from pathlib import Path
 
+from charter.project.scaffold import edits
 from charter.project.scaffold.resources import Column, Resource
-
-KEYS = {"UUID": "default=uuid4", "int": "Identity()", "str": "default=lambda: uuid4().hex"}
-"""Who makes an identity that nobody has said."""
-CHANGED = re.compile(r"updated|modified|changed")
+from charter.project.scaffold.writing import Writing
 
 
-def model(resource: Resource) -> str:
-    sql = sorted({column.sql.partition("(")[0] for column in resource.columns} - {"JSONB"})
-    columns = "\n".join(map(written, resource.columns))
-    return f'''from datetime import date, datetime
-from typing import Any
-from uuid import UUID, uuid4
-
-from sqlalchemy import Identity, func, {", ".join(sql)}
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
-
-from impl.db.base import Base
+def find(root: Path, table: str) -> tuple[Path, ast.ClassDef] | None:
+    """The class of a table, and its file."""
+    for path in sorted((root / "impl" / "models").glob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and any(
+                isinstance(one, ast.Assign) and ast.unparse(one) == f"__tablename__ = {table!r}"
+                for one in node.body
+            ):
+                return path, node
+    return None
 
 
-class {resource.row}(Base):
-    """A row for each member of `{resource.collection}`."""
-
-    __tablename__ = "{resource.module}"
-
-{columns}
-'''
+def lacking(node: ast.ClassDef, resource: Resource) -> list[Column]:
+    """The columns of a resource that a table lacks."""
+    there = {ast.unparse(one.target) for one in node.body if isinstance(one, ast.AnnAssign)}
+    there |= {"id", "created_at"} if "Entity" in map(ast.unparse, node.bases) else set()
+    return [column for column in resource.columns if column.attribute not in there]
 
 
-def written(column: Column) -> str:
-    python = f"{column.python} | None" if column.nullable else column.python
-    is_renamed = column.attribute != column.name
-    arguments = [f'"{column.name}"'] * is_renamed + [column.sql]
-    if column.is_identity:
-        arguments += [KEYS[column.python], "primary_key=True"]
-    if column.is_time:
-        arguments.append("server_default=func.clock_timestamp()")
-    if column.default is not None:
-        arguments.append(f"default={column.default}")
-    return f"    {column.attribute}: Mapped[{python}] = mapped_column({', '.join(arguments)})"
+def add(path: Path, node: ast.ClassDef, columns: list[Column], writing: Writing) -> None:
+    """The columns behind the last one, and what they import."""
+    text = path.read_text()
+    last = [one for one in node.body if isinstance(one, ast.AnnAssign)][-1]
+    lines = edits.members([writing.column(column) for column in columns])
+    text = edits.inserted(text, int(last.end_lineno or 0), lines)
+    wanted = set(ast.parse(writing.model()).body)
+    known = {
+        alias.name: str(one.module)
+        for one in wanted
+        if isinstance(one, ast.ImportFrom)
+        for alias in one.names
+    }
+    used = {one.id for one in ast.walk(ast.parse("\n".join(line.strip() for line in lines)))
+            if isinstance(one, ast.Name)}  # fmt: skip
+    imports = [f"from {known[name]} import {name}" for name in sorted(used & known.keys())]
+    path.write_text(edits.with_imports(text, imports))
 
 
-def repository(resource: Resource) -> str:
-    row, key, python = resource.row, resource.identifier.name, resource.identifier.python
-    times = [column.attribute for column in resource.columns if column.is_time]
-    changed = "".join(f", {name}=func.clock_timestamp()" for name in filter(CHANGED.search, times))
-    order = [*[name for name in times if not CHANGED.search(name)][:1], key]
-    return f'''from collections.abc import Mapping, Sequence
-from typing import Any
-from uuid import UUID
+def use(path: Path, columns: list[Column], writing: Writing) -> list[str]:
+    """Name the columns where the service makes rows and shows them.
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+    Only calls whose arguments stand on lines of their own grow; what can't is told.
+    """
+    untouched = []
+    for column in columns:
+        text = path.read_text()
+        made = grown(text, writing.resource.row, f"{column.attribute}=", value_of(column, writing))
+        if made is None and column.name in writing.given:
+            untouched.append(f"{path}: keep {column.name} where a {writing.resource.row} is made.")
+        text = made or text
+        for name in writing.shown:
+            shown = grown(text, f"schemas.{name}", f"{column.name}=", writing.told(column))
+            if shown is None:
+                untouched.append(f"{path}: show {column.name} where schemas.{name} is made.")
+            text = shown or text
+        path.write_text(text)
+    return untouched
 
-from impl.db.repository import Repository
-from impl.models import {row}
+
+def value_of(column: Column, writing: Writing) -> str | None:
+    given = writing.given.get(column.name)
+    return None if given is None else writing.kept(column, given)
 
 
-class {resource.queries}(Repository[{row}]):
-    async def create(self, values: Mapping[str, Any]) -> {row} | None:
-        """The new row; None where there is one of this {key}."""
-        statement = insert({row}).values(**values).on_conflict_do_nothing()
-        return await self.session.scalar(statement.returning({row}))
-
-    async def get(self, {key}: {python}) -> {row} | None:
-        return await self.session.get({row}, {key})
-
-    async def page(self, *, limit: int | None = None, offset: int = 0) -> Sequence[{row}]:
-        query = select({row}).order_by({", ".join(f"{row}.{name}" for name in order)})
-        return (await self.session.scalars(query.limit(limit).offset(offset))).all()
-
-    async def count(self) -> int:
-        return await self.session.scalar(select(func.count()).select_from({row})) or 0
-
-    async def change(self, {key}: {python}, values: Mapping[str, Any]) -> {row} | None:
-        """The row as it is now; the path says which it is, whatever the body says."""
-        others = {{name: value for name, value in values.items() if name != "{key}"}}
-        if not others:
-            return await self.get({key})
-        statement = update({row}).where({row}.{key} == {key}).values(**others{changed})
-        return await self.session.scalar(statement.returning({row}))
-
-    async def delete(self, {key}: {python}) -> bool:
-        """Whether there was one."""
-        statement = delete({row}).where({row}.{key} == {key}).returning({row}.{key})
-        return await self.session.scalar(statement) is not None
-'''
+def grown(text: str, function: str, keyword: str, value: str | None) -> str | None:
+    """The text with an argument more in each call of a function; None where none could grow."""
+    if value is None:
+        return None
+    calls = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == function and node.keywords
+    ]
+    found = None
+    for call in sorted(calls, key=lambda node: -node.lineno):
+        last = call.keywords[-1]
+        rows = (found or text).splitlines()
+        own_line = rows[last.lineno - 1][: last.col_offset].strip() == ""
+        if own_line and int(call.end_lineno or 0) > int(last.end_lineno or 0):
+            indent = " " * last.col_offset
+            line = f"{indent}{keyword}{value},"
+            found = edits.inserted(found or text, int(last.end_lineno or 0), [line])
+    return found
