@@ -32,7 +32,7 @@ LOCKS = {
     # the names of what a new project needs; their hashes are those of the first
     "requirements/project.txt": ("--extra=test", "--group=work", "--no-generate-hashes"),
 }
-"""What each lock holds: all that developers need, `./scripts/serve`, a production image, a project."""
+"""What each lock holds: what developers need, what serving needs, an image, a new project."""
 
 
 def run(arguments: Sequence[str]) -> int:

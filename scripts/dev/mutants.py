@@ -1,23 +1,25 @@
 """Tests the gate: plants one defect after the other in the service, and the gate must notice each.
 
 `python -m dev.mutants [NAME ...]` prints which run noticed what; exit code 1 if one passed.
+`--probes` tries the probes alone, which is quick.
 """
 
+import argparse
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from charter.contract.fuzz import REPORTS, Attempt
-from charter.contract.gate import Run
-from charter.contract.service_under_test import TrialError
+from charter.contract.report import Screen
+from charter.errors import Misconfigured
 
 APP = "tests.contract.defects:create_app"
-DEFECTS = Path(__file__).parents[1] / "tests" / "contract" / "defects.py"
+DEFECTS = Path(__file__).parents[2] / "tests" / "contract" / "defects.py"
 EXAMPLES = 100
-STATEFUL_SECONDS = 60
+SCENARIOS = 40
 
 
 def names() -> list[str]:
@@ -25,14 +27,19 @@ def names() -> list[str]:
     return re.findall(r"@defect\ndef (\w+)\(", DEFECTS.read_text())
 
 
-def run(chosen: Sequence[str] = (), seed: int = 1) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 when every defect was noticed."""
-    wanted = [name for name in names() if name in chosen or not chosen]
+    parser = argparse.ArgumentParser(prog="python -m dev.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", help="of the defects; all if left out")
+    parser.add_argument("--probes", action="store_true", help="try the probes alone")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    wanted = [name for name in names() if name in chosen.names or not chosen.names]
     passed = []
     print(f"{'planted':<42}{'noticed':<10}{'seconds':>8}  by")
     for name in wanted:
         started = time.monotonic()
-        noticed_in, finding = notice(name, seed)
+        noticed_in, finding = notice(name, chosen.seed, probes_alone=chosen.probes)
         seconds = time.monotonic() - started
         print(f"{name:<42}{noticed_in or 'NO':<10}{seconds:>8.0f}  {finding}", flush=True)
         if not noticed_in:
@@ -41,29 +48,33 @@ def run(chosen: Sequence[str] = (), seed: int = 1) -> int:
     return 1 if passed else 0
 
 
-def notice(name: str, seed: int) -> tuple[str, str]:
+def notice(name: str, seed: int, *, probes_alone: bool = False) -> tuple[str, str]:
     """The run that noticed the defect and its first finding; two empty strings if none did."""
-    attempt = Attempt(seed, APP, {"DEFECT": name}, REPORTS / "defects" / name)
-    early = ("--max-failures", "1")
-    runs: tuple[tuple[str, Callable[[], Run]], ...] = (
-        ("main", lambda: attempt.main(EXAMPLES, *early)),
-        ("stateful", lambda: attempt.stateful(STATEFUL_SECONDS, *early)),
-        ("peers", lambda: attempt.peers(EXAMPLES // 4)),
+    attempt = Attempt(
+        seed, APP, {"DEFECT": name}, REPORTS / "defects" / name, screen=Screen(quiet=True)
     )
-    for run_name, start in runs:
+    early = ("--max-failures", "1")
+    runs: tuple[tuple[str, Callable[[], Iterable[str]]], ...] = (
+        ("probes", lambda: attempt.probe().findings),
+        ("main", lambda: attempt.main(EXAMPLES, *early).failures()),
+        ("stateful", lambda: attempt.stateful(SCENARIOS, *early).failures()),
+        ("peers", lambda: peers(attempt)),
+    )
+    for run_name, start in runs[: 1 if probes_alone else None]:
         try:
-            found = first_failure(start())
-        except TrialError as error:
-            return "start", str(error)
+            found = next(iter(start()), "")
+        except Misconfigured as error:
+            return run_name, str(error)
         if found:
-            return run_name, found
+            return run_name, found.removeprefix(f"{run_name}: ")
     return "", ""
 
 
-def first_failure(run: Run) -> str:
-    return next(run.failures(), "").partition(": ")[2]
+def peers(attempt: Attempt) -> Iterable[str]:
+    run = attempt.peers(EXAMPLES // 4)
+    return run.failures() if run is not None else ()
 
 
 if __name__ == "__main__":
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -2,22 +2,48 @@
 
 from pathlib import Path
 
+import pytest
+
 from charter.contract.fuzz import Attempt
+from charter.contract.gate import Gate
 
 
-def test_the_running_service_keeps_the_document(tmp_path: Path) -> None:
-    attempt = Attempt(seed=1, app="impl.app:create_app", environment={}, reports=tmp_path)
+@pytest.fixture
+def attempt(tmp_path: Path) -> Attempt:
+    return Attempt(seed=1, reports=tmp_path)
 
-    run = attempt.main(examples=3)
 
+def broken(attempt: Attempt, defect: str) -> Attempt:
+    attempt.app = "tests.contract.defects:create_app"
+    attempt.environment = {"DEFECT": defect}
+    return attempt
+
+
+def test_the_running_service_keeps_the_document(attempt: Attempt) -> None:
+    probed, run = attempt.probe(), attempt.main(examples=3)
+
+    assert probed.findings == []
+    assert len(probed.implemented) == len(attempt.api.operations)
     assert list(run.failures()) == []
-    assert run.statuses.total() > 500
+    assert run.requests > 500
+    unseen = set(Gate(attempt.api, attempt.settings, probed).unseen_statuses([run]))
+    assert not {one for one in unseen if one.endswith(("401", "403", "422"))}
 
 
-def test_a_planted_defect_is_noticed(tmp_path: Path) -> None:
-    defect = {"DEFECT": "a_stranger_reads_an_item"}
-    attempt = Attempt(1, "tests.contract.defects:create_app", defect, tmp_path)
+def test_two_peers_see_nothing_of_each_other(attempt: Attempt) -> None:
+    run = attempt.peers(examples=3)
 
-    run = attempt.main(3, "--max-failures", "1")
+    assert run is not None
+    assert list(run.findings()) == []
 
-    assert list(run.failures()) != []
+
+def test_a_planted_defect_is_noticed_by_the_probes(attempt: Attempt) -> None:
+    probed = broken(attempt, "a_stranger_reads_an_item").probe()
+
+    assert "GET /items/{item_id} answered 200 to somebody else" in probed.findings
+
+
+def test_a_planted_defect_is_noticed_by_the_checks(attempt: Attempt) -> None:
+    run = broken(attempt, "a_member_of_a_new_item_is_lost").main(3, "--max-failures", "1")
+
+    assert "what_was_written_is_read" in "".join(run.failures())

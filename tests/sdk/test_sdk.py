@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from charter.contract.service_under_test import trial
+from charter.contract.service_under_test import service_under_test
 from generated import DOCUMENT
 
 MYPY = """
@@ -50,7 +50,7 @@ def test_the_sdk_and_what_uses_it_have_types(sdk: Path) -> None:
 
 
 def test_a_client_registers_pages_refreshes_and_reads_problems(sdk: Path, tmp_path: Path) -> None:
-    with trial(tmp_path) as subject:
+    with service_under_test(tmp_path) as subject:
         said = run(sys.executable, "journey.py", subject.base_url, cwd=sdk)
 
     assert said == "the journey ended well\n"

@@ -1,4 +1,9 @@
-"""The work of `charter fuzz`: Schemathesis against a running service, and a gate that judges it."""
+"""The work of `charter fuzz`: probes and Schemathesis against a running service, and a gate.
+
+Four runs, each on a service and a database of its own: the probes; `main`, which asks each
+operation for itself; `stateful`, which goes along the links; and `peers`, which compares what two
+users see.
+"""
 
 import json
 import os
@@ -6,26 +11,33 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
-import httpx2 as httpx
-
-from charter.contract.gate import Run, table, verdict
-from charter.contract.service_under_test import Trial, trial
-from charter.errors import Refusal
+from charter.contract import configuration, report
+from charter.contract.api import Api, fuzzed, label
+from charter.contract.gate import Gate, Run
+from charter.contract.probes import Probed, probe
+from charter.contract.report import Screen
+from charter.contract.service_under_test import APPLICATION, Running, service_under_test
+from charter.contract.settings import FuzzSettings
+from charter.contract.subject import PLAN, Plan, Subject
+from charter.errors import Misconfigured
+from charter.project import Project
 from charter.runtime import Contract
 
-ROOT = Path.cwd()
-CONFIGURATION = ROOT / "tests" / "contract" / "schemathesis.toml"
-PEERS_CONFIGURATION = CONFIGURATION.with_name("peers.toml")
-DOCUMENT = ROOT / "generated" / "openapi.json"
-REPORTS = ROOT / ".data" / "fuzz"
+REPORTS = Path(".data") / "fuzz"
+PHASES = 3
+"""Of the main run: examples, coverage and fuzzing."""
 
 
-class FuzzError(Refusal):
+class NotFuzzed(Misconfigured):
     """The fuzzing did not take place; the message says where to look."""
 
 
@@ -37,34 +49,46 @@ def run(
     peers: bool = False,
     reports: Path = REPORTS,
 ) -> int:
-    """Fuzz, follow the links, try two peers; the exit code: 0 when the gate opens, else 1."""
+    """Probe, fuzz, follow the links, compare two peers.
+
+    The exit code: 0 when the gate opens, else 1. Raises Misconfigured (exit code 2) where nothing
+    could be tested.
+    """
     depth = NIGHTLY if nightly else DAILY
-    examples = max_examples or depth.examples
+    if max_examples is not None:
+        depth = Depth(max_examples, max(1, max_examples * depth.scenarios // depth.examples), True)
     seed = seed if seed is not None else depth.seed()
-    print(f"Fuzzing with seed {seed} and {examples} examples for each operation.", flush=True)
-    attempt = Attempt(seed, "impl.app:create_app", {}, reports)
-    found = list(attempt.peers(examples // 4).failures())
-    if not peers:
-        main, stateful = attempt.main(examples), attempt.stateful(depth.stateful_seconds)
-        print(table(main, stateful))
-        found += verdict(main, stateful, contract())
+    attempt = Attempt(seed, reports=reports.absolute())
+    screen = attempt.screen
+    screen.say(f"Fuzzing with seed {seed} and {depth.examples} examples for each operation.")
+    started = monotonic()
+    with screen.progress:
+        probed = attempt.probe()
+        main = None if peers else attempt.main(depth.examples)
+        stateful = None if peers else attempt.stateful(depth.scenarios)
+        compared = attempt.peers(max(1, depth.examples // 4))
+    runs = [one for one in (main, stateful, compared) if one is not None]
+    found = Gate(attempt.api, attempt.settings, probed).verdict(main, stateful, compared)
+    screen.console.print(report.table(attempt.api, probed, runs, main))
+    screen.say(report.summary(probed, runs))
     for finding in found:
-        print(f"gate: {finding}")
-    print(f"The gate is {'shut' if found else 'open'}; the reports are in {reports}.")
+        screen.say(f"gate: {finding}")
+    names = [one.name for one in runs]
+    report.write_junit(attempt.reports, attempt.api, names, probed, found)
+    report.write_verdict(attempt.reports, found, probed, runs)
+    took = f"{monotonic() - started:.0f} s"
+    screen.say(f"The gate is {'shut' if found else 'open'} after {took}; reports: {reports}.")
     return 1 if found else 0
-
-
-def contract() -> Contract:
-    """What the service on trial has promised."""
-    return Contract.load(DOCUMENT)
 
 
 @dataclass(frozen=True)
 class Depth:
-    """How much a run looks at."""
+    """How much a run looks at, whatever time it takes."""
 
     examples: int
-    stateful_seconds: int
+    """For each operation and phase."""
+    scenarios: int
+    """Along the links, of up to twenty steps each."""
     repeatable: bool
 
     def seed(self) -> int:
@@ -74,99 +98,154 @@ class Depth:
         return secrets.randbelow(2**32)
 
 
-DAILY = Depth(examples=200, stateful_seconds=90, repeatable=True)
-NIGHTLY = Depth(examples=1000, stateful_seconds=600, repeatable=False)
+DAILY = Depth(examples=200, scenarios=80, repeatable=True)
+NIGHTLY = Depth(examples=1000, scenarios=600, repeatable=False)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Attempt:
     """What all runs of one attempt have in common."""
 
     seed: int
-    app: str
-    environment: Mapping[str, str]
-    reports: Path
+    app: str = APPLICATION
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the service under test, besides the project's own."""
+    reports: Path = REPORTS
+    project: Project = field(default_factory=Project.find)
+    screen: Screen = field(default_factory=Screen)
+    mocked: set[str] = field(default_factory=set)
+    """The labels of operations that nobody has written yet; the probes find out."""
+
+    @cached_property
+    def contract(self) -> Contract:
+        """Raises NotFuzzed where the document has no operations, or nothing was generated."""
+        file = self.project.generated / "openapi.json"
+        try:
+            found = Contract.load(file, check_rate=0)
+        except FileNotFoundError:
+            raise NotFuzzed(f"{file} is not there: run `charter generate` first.") from None
+        if not found.operations:
+            raise NotFuzzed(f"{self.project.document} has no operations to fuzz.")
+        return found
+
+    @cached_property
+    def api(self) -> Api:
+        return Api(self.contract)
+
+    @cached_property
+    def settings(self) -> FuzzSettings:
+        return FuzzSettings.of(self.project, self.contract)
+
+    # -- the runs ---------------------------------------------------------------------------------
+
+    def probe(self) -> Probed:
+        self.screen.begin("probes", len(self.api.operations))
+        with self.service("probes") as (_, _, plan):
+            subject = Subject(plan, self.settings)
+            self.screen.replay = report.how_to_get_a_token(subject)
+            probed = probe(subject, lambda finding: self.screen.found(f"probes: {finding}"))
+        self.mocked |= probed.mocked
+        return probed
 
     def main(self, examples: int, *arguments: str) -> Run:
-        phases = ("--phases", "examples,coverage,fuzzing")
-        return self.run("main", *phases, "--max-examples", str(examples), *arguments)
+        phases = ("--phases", "examples,coverage,fuzzing", "--max-examples", str(examples))
+        return self.fuzz("main", len(self.api.operations) * PHASES, *phases, *arguments)
 
-    def stateful(self, seconds: int, *arguments: str) -> Run:
-        phases = ("--phases", "stateful")
-        return self.run("stateful", *phases, "--max-time", str(seconds), *arguments)
+    def stateful(self, scenarios: int, *arguments: str) -> Run:
+        phases = ("--phases", "stateful", "--max-examples", str(scenarios))
+        return self.fuzz("stateful", scenarios, *phases, *arguments)
 
-    def peers(self, examples: int) -> Run:
-        return self.run("peers", "--max-examples", str(max(1, examples)), peers=True)
+    def peers(self, examples: int) -> Run | None:
+        """None where no implemented operation has an object that could be somebody's."""
+        objects = [one for one in self.api.operations if self.api.has_path_parameter(one)]
+        if all(label(one) in self.mocked for one in objects):
+            return None
+        total = len(self.api.operations) * PHASES
+        return self.fuzz("peers", total, "--max-examples", str(examples))
 
-    def run(self, name: str, *arguments: str, peers: bool = False) -> Run:
+    def fuzz(self, name: str, total: int, *arguments: str) -> Run:
         """One run of Schemathesis on a service and a database of its own."""
-        directory = self.reports / name
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        with trial(directory, app=self.app, extra=self.environment) as subject:
-            configuration = CONFIGURATION
-            if peers:
-                configuration = write_peers(directory, log_in_peers(subject))
-            code = self._schemathesis(subject, configuration, directory, arguments)
+        self.screen.begin(name, total)
+        with self.service(name) as (directory, running, plan):
+            if name == "peers":
+                table = self.peers_configuration(directory, plan)
+            else:
+                table = configuration.main(self.api, self.settings, plan.accounts, self.mocked)
+            (directory / "schemathesis.toml").write_text(configuration.toml(table))
+            code = self.schemathesis(name, directory, plan, arguments)
+            running.require_alive(directory / "service.log")
         try:
-            return Run.read(name, directory, code)
+            found = Run.read(name, directory, code)
         except FileNotFoundError as error:
             log = directory / "schemathesis.log"
-            raise FuzzError(f"Schemathesis did not run; its last words are in {log}.") from error
+            raise NotFuzzed(f"Schemathesis did not run; its last words are in {log}.") from error
+        if not found.requests:
+            raise NotFuzzed(f"The {name} run asked nothing; see {directory}/schemathesis.log.")
+        return found
 
-    def _schemathesis(
-        self, subject: Trial, configuration: Path, directory: Path, arguments: Sequence[str]
-    ) -> int:
+    @contextmanager
+    def service(self, name: str) -> Iterator[tuple[Path, Running, Plan]]:
+        """A service of its own for a run, and the plan that leads to it."""
+        directory = self.reports.absolute() / name
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        document = directory / "openapi.json"
+        document.write_text(json.dumps(fuzzed(self.contract)))
+        with service_under_test(
+            directory,
+            app=self.app,
+            accounts=self.settings.accounts,
+            environment=dict(self.settings.environment) | dict(self.environment),
+        ) as running:
+            plan = Plan(
+                running.base_url, self.seed, str(document), running.jwt_secret, running.accounts
+            )
+            plan.write(directory)
+            yield directory, running, plan
+
+    def peers_configuration(self, directory: Path, plan: Plan) -> dict[str, Any]:
+        subject = Subject(plan, self.settings)
+        users: list[dict[str, Any]] = []
+        for name in plan.accounts.peers or plan.accounts.users[:2]:
+            token = subject.log_in(name)
+            if token is None:
+                raise NotFuzzed(f"{name} could not log in, so that no two users were compared.")
+            header = {"name": "Authorization", "value": f"Bearer {token.text}"}
+            users.append({"name": name, "fixedHeaders": [header]})
+        file = directory / "peers.json"
+        file.write_text(json.dumps({"auth": users}))
+        names = [str(user["name"]) for user in users]
+        return configuration.peers(self.settings, file, names, self.mocked)
+
+    def schemathesis(self, name: str, directory: Path, plan: Plan, arguments: Sequence[str]) -> int:
+        """Its exit code. What it says goes to a log; the hooks report each scenario that ends."""
         command = [
             str(Path(sys.executable).with_name("schemathesis")),
-            "--config-file", str(configuration),
+            "--config-file", str(directory / "schemathesis.toml"),
             "--no-color",
-            "run", str(DOCUMENT),
-            "--url", subject.base_url,
+            "run", plan.document,
+            "--url", plan.base_url,
             "--seed", str(self.seed),
             "--report-dir", str(directory),
             *arguments,
         ]  # fmt: skip
-        environment = {
-            "FUZZ_BASE_URL": subject.base_url,
-            "FUZZ_SEED": str(self.seed),
-            "FUZZ_JWT_SECRET": subject.jwt_secret,
-            "PYTHONPATH": str(ROOT),
+        environment = os.environ | {
+            PLAN: str(directory / "plan.json"),
+            "PYTHONPATH": str(self.project.root),
         }
         with (directory / "schemathesis.log").open("w") as log:
-            done = subprocess.run(
-                command,
-                cwd=configuration.parent,
-                env=os.environ | environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-        return done.returncode
-
-
-def log_in_peers(subject: Trial) -> dict[str, str]:
-    """An access token for each of the two ordinary users."""
-    from tests.contract.accounts import PASSWORD, PEERS
-
-    tokens = {}
-    for email in PEERS:
-        form = {"grant_type": "password", "username": email, "password": PASSWORD}
-        response = httpx.post(f"{subject.base_url}/auth/token", data=form)
-        tokens[email] = response.raise_for_status().json()["access_token"]
-    return tokens
-
-
-def write_peers(directory: Path, tokens: Mapping[str, str]) -> Path:
-    """A configuration in which two users must not see each other's objects.
-
-    Schemathesis takes either these or the identities of hooks, so that it is a run of its own.
-    """
-    users = [
-        {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {token}"}]}
-        for name, token in tokens.items()
-    ]
-    (directory / "peers.json").write_text(json.dumps({"auth": users}))
-    configuration = directory / "schemathesis.toml"
-    configuration.write_text(PEERS_CONFIGURATION.read_text())
-    return configuration
+            process = subprocess.Popen(
+                command, cwd=self.project.root, env=environment, stdout=log,
+                stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            try:
+                assert process.stderr is not None  # it is a pipe
+                for line in process.stderr:
+                    if line.startswith('{"phase"'):
+                        self.screen.ended(json.loads(line), name)
+                    else:
+                        log.write(line)
+                return process.wait()
+            finally:
+                process.kill()
+                process.wait()

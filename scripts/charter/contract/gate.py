@@ -1,33 +1,30 @@
-"""Judges what a fuzzing run has found, and whether it has looked closely enough to find anything.
+"""Judges what fuzzing has found, and whether it has looked closely enough to find anything.
 
-"No failures" says little when every request was refused: the gate opens only for a run in which the
-service accepted most of what was valid, every link was followed, and every documented status seen.
+"No failures" says little when every request was refused: the gate opens only where the service
+accepted most of what was valid, every declared link was followed, and every declared status seen
+that a client can provoke. What only a real service can give is not asked of a mock.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from charter.runtime import Contract, Operation
+from charter.contract.api import IF_NONE_MATCH, Api, label, refusals
+from charter.contract.probes import Probed
+from charter.contract.settings import FuzzSettings
+from charter.runtime import Operation
 
 ACCEPTED_OVER_ALL = 0.7
 ACCEPTED_EACH = 0.5
-SCENARIOS = 40
 UNAUTHENTICATED = 0.1
-INFERRED_LINKS = 0.75
-"""Of those that Schemathesis adds to the documented ones, which must all be followed."""
 
-SEEN_BY_TESTS = frozenset({413, 429, 503})
-"""What a fuzzer can't provoke: `tests/contract/test_statuses.py` sees them."""
-
-LAST_ADMINISTRATOR = frozenset(
-    {"DELETE /users/me", "PATCH /users/{user_id}", "DELETE /users/{user_id}"}
-)
-"""Their 409 needs an administrator who is the only one: `tests/api/test_users.py` has that one."""
+UNPROVOKED = frozenset({408, 413, 429, *range(500, 600)})
+"""What no fuzzer provokes on purpose: too much, too often, and outages."""
 
 Label = str
 """A method and a path template, as in `GET /items/{item_id}`."""
@@ -67,13 +64,17 @@ class Run:
         for name, case in recorder.get("cases", {}).items():
             response = interactions.get(name, {}).get("response")
             if response:
-                label = f"{case['value']['method']} {case['value']['path']}"
-                self.statuses[label, response["status_code"]] += 1
+                where = f"{case['value']['method']} {case['value']['path']}"
+                self.statuses[where, response["status_code"]] += 1
                 if case.get("transition"):
                     self.links_followed.add(case["transition"]["id"])
 
+    @property
+    def requests(self) -> int:
+        return self.statuses.total()
+
     def findings(self) -> Iterator[str]:
-        """What Schemathesis itself objects to."""
+        """What Schemathesis itself objects to, and whether its requests meant anything."""
         yield from self.failures()
         for error in self.summary["errors"]:
             yield f"{self.name}: error: {error}"
@@ -82,11 +83,37 @@ class Run:
                 yield f"{self.name}: warning {warning} at {', '.join(map(str, places))}"
         if self.exit_code != 0:
             yield f"{self.name}: Schemathesis ended with exit code {self.exit_code}"
+        if self.unauthenticated > UNAUTHENTICATED:
+            yield f"{self.name}: {self.unauthenticated:.0%} of all answers were 401"
 
     def failures(self) -> Iterator[str]:
         for failure in self.summary["failures"]:
             places = ", ".join(failure["operations"])
             yield f"{self.name}: {failure['code']} {failure['title']} at {places}"
+
+    @cached_property
+    def unauthenticated(self) -> float:
+        """The share of answers that were 401."""
+        refused = sum(count for (_, status), count in self.statuses.items() if status == 401)
+        return refused / max(1, self.requests)
+
+    def rates(self, where: Label) -> Counter[str]:
+        """How many valid requests an operation accepted, refused or couldn't reach."""
+        counts = Counter[str]()
+        for phase in self.summary["valid_rates"].get(where, {}).values():
+            counts.update(phase)
+        return counts
+
+    def acceptance(self) -> dict[Label, float]:
+        """The share of valid requests that each operation accepted."""
+        counted = {where: self.rates(where) for where in self.summary["valid_rates"]}
+        return {w: each["accepted"] / each.total() for w, each in counted.items() if each.total()}
+
+    @property
+    def accepted(self) -> float:
+        """The share of valid requests that were accepted, over all operations."""
+        counts = sum((self.rates(where) for where in self.summary["valid_rates"]), Counter[str]())
+        return counts["accepted"] / max(1, counts.total())
 
 
 def newest(directory: Path, pattern: str) -> Path:
@@ -96,99 +123,102 @@ def newest(directory: Path, pattern: str) -> Path:
     return found[-1]
 
 
-def acceptance(run: Run) -> dict[Label, float]:
-    """The share of valid requests that each operation accepted."""
-    shares = {}
-    for label, phases in run.summary["valid_rates"].items():
-        counts = Counter[str]()
-        for phase in phases.values():
-            counts.update(phase)
-        if counts.total():
-            shares[label] = counts["accepted"] / counts.total()
-    return shares
+@dataclass(frozen=True)
+class Gate:
+    """What has to be seen of a document's operations."""
+
+    api: Api
+    settings: FuzzSettings
+    probed: Probed
+
+    def verdict(self, main: Run | None, stateful: Run | None, peers: Run | None) -> list[str]:
+        """Why the gate stays shut; nothing when it opens."""
+        runs = [run for run in (main, stateful, peers) if run is not None]
+        found = list(self.probed.findings)
+        found += [finding for run in runs for finding in run.findings()]
+        if main is not None:
+            found += self.refused(main)
+            found += self.unseen_statuses(runs)
+        if stateful is not None:
+            found += self.unfollowed_links(stateful)
+        return found
+
+    def refused(self, main: Run) -> Iterator[str]:
+        if main.accepted < ACCEPTED_OVER_ALL:
+            yield f"only {main.accepted:.0%} of valid requests were accepted"
+        for where, share in main.acceptance().items():
+            if share < ACCEPTED_EACH:
+                yield f"{where} accepted only {share:.0%} of valid requests"
+
+    def unseen_statuses(self, runs: Sequence[Run]) -> Iterator[str]:
+        """Declared statuses that no request was answered with, although one could have been."""
+        seen = set(self.probed.statuses).union(*(run.statuses for run in runs))
+        for operation in self.api.operations:
+            for status in operation.promises:
+                if (label(operation), status) not in seen and self.can_see(operation, status):
+                    yield f"{label(operation)} never answered {status}"
+
+    def can_see(self, operation: Operation, status: int) -> bool:
+        """Whether a client can provoke a status."""
+        if status in UNPROVOKED or f"{operation.id} {status}" in self.settings.unprovoked:
+            return False
+        if label(operation) in self.probed.mocked and not self.is_given_by_mocks(operation, status):
+            return False
+        return provokes(self.api, operation, status)
+
+    def is_given_by_mocks(self, operation: Operation, status: int) -> bool:
+        """Whether the status is the first success, or a refusal that generated code makes."""
+        successes = sorted(one for one in operation.promises if 200 <= one < 400)
+        refused = status in refusals(self.api.contract, operation)
+        return status in successes[:1] or (refused and status != 403)
+
+    def unfollowed_links(self, stateful: Run) -> Iterator[str]:
+        """Declared links that no scenario went along, between operations that are implemented."""
+        for operation in self.api.operations:
+            for name, link in self.api.links(operation).items():
+                target = self.api.contract.operations.get(str(link.get("operationId")))
+                ends = {label(one) for one in (operation, target) if one is not None}
+                prefix = f"{label(operation)} -> {name} ->"
+                is_followed = any(one.startswith(prefix) for one in stateful.links_followed)
+                if not is_followed and not ends & self.probed.mocked:
+                    yield f"the link {prefix.removesuffix(' ->')} was never followed"
 
 
-def accepted_over_all(run: Run) -> float:
-    counts = Counter[str]()
-    for phases in run.summary["valid_rates"].values():
-        for phase in phases.values():
-            counts.update(phase)
-    return counts["accepted"] / max(1, counts.total())
+def provokes(api: Api, operation: Operation, status: int) -> bool:
+    """Whether a request exists that an operation has to answer with a status.
+
+    One that takes no parameters and no body can refuse credentials and what it doesn't declare;
+    whatever else it says depends on a state that nobody can ask for.
+    """
+    if status < 300:
+        return True
+    if status == 304:
+        return api.header(operation, IF_NONE_MATCH) is not None
+    if api.takes_something(operation):
+        return True
+    if status == 403:
+        return any(map(bool, api.scopes(operation)))
+    if status == 401:
+        return api.is_secured(operation)
+    return status == operation.refusal_status
 
 
-def unauthenticated_share(run: Run) -> float:
-    refused = sum(count for (_, status), count in run.statuses.items() if status == 401)
-    return refused / max(1, run.statuses.total())
+def tally(probed: Probed) -> str:
+    """How many operations there are, and how many of them are mocked."""
+    return f"{len(probed.implemented)} implemented, {len(probed.mocked)} mocked"
 
 
-def unseen_statuses(contract: Contract, runs: list[Run]) -> Iterator[str]:
-    """Documented statuses that no request was answered with."""
-    seen = {key for run in runs for key in run.statuses}
-    for operation in contract.operations.values():
-        label = f"{operation.method} {operation.path}"
-        for status in operation.promises:
-            if (label, status) not in seen and not is_left_to_tests(contract, operation, status):
-                yield f"{label} never answered {status}"
-
-
-def is_left_to_tests(contract: Contract, operation: Operation, status: int) -> bool:
-    """Whether a fuzzer has no way to provoke the status."""
-    label = f"{operation.method} {operation.path}"
-    takes_nothing = not operation.parameters and "requestBody" not in contract.judge.at(
-        operation.place
-    )
-    return (
-        status in SEEN_BY_TESTS
-        or (status == 409 and label in LAST_ADMINISTRATOR)
-        or (status == 422 and takes_nothing)  # only a parameter that nobody declared is wrong
-    )
-
-
-def unfollowed_links(contract: Contract, run: Run) -> Iterator[str]:
-    """Documented links that no scenario went along."""
-    for operation in contract.operations.values():
-        for status in operation.promises:
-            place = contract.judge.locate(f"{operation.place}/responses/{status}")
-            for name in contract.judge.at(place).get("links", {}):
-                link = f"{operation.method} {operation.path} -> [{status}] {name} ->"
-                if not any(followed.startswith(link) for followed in run.links_followed):
-                    yield f"the link {link.removesuffix(' ->')} was never followed"
-
-
-def verdict(main: Run, stateful: Run, contract: Contract) -> list[str]:
-    """Why the gate stays shut; nothing when it opens."""
-    found = [*main.findings(), *stateful.findings()]
-    share = accepted_over_all(main)
-    if share < ACCEPTED_OVER_ALL:
-        found.append(f"only {share:.0%} of valid requests were accepted")
-    for label, each in acceptance(main).items():
-        if each < ACCEPTED_EACH:
-            found.append(f"{label} accepted only {each:.0%} of valid requests")
-    for run in (main, stateful):
-        if (refused := unauthenticated_share(run)) > UNAUTHENTICATED:
-            found.append(f"{run.name}: {refused:.0%} of all answers were 401")
-    if stateful.scenarios < SCENARIOS:
-        found.append(f"only {stateful.scenarios} scenarios were played")
-    covered, total = stateful.links_counted
-    if covered < INFERRED_LINKS * total or not total:
-        found.append(f"only {covered} of {total} links were followed")
-    found += unfollowed_links(contract, stateful)
-    return [*found, *unseen_statuses(contract, [main, stateful])]
-
-
-def table(main: Run, stateful: Run) -> str:
-    """The figures of a run, one line for each operation."""
+def rows(
+    api: Api, probed: Probed, runs: Collection[Run], main: Run | None
+) -> Iterator[tuple[str, str, str]]:
+    """The figures of each operation: its label, its requests, what it accepted of valid ones."""
     answers = Counter[Label]()
-    for run in (main, stateful):
-        for (label, _), count in run.statuses.items():
-            answers[label] += count
-    lines = [f"{'operation':<36}{'requests':>9}{'accepted':>10}"]
-    for label, share in sorted(acceptance(main).items()):
-        lines.append(f"{label:<36}{answers[label]:>9}{share:>10.0%}")
-    lines.append(f"{'all':<36}{answers.total():>9}{accepted_over_all(main):>10.0%}")
-    covered, total = stateful.links_counted
-    lines.append(
-        f"{stateful.scenarios} scenarios, {covered} of {total} links,"
-        f" {unauthenticated_share(main):.1%} and {unauthenticated_share(stateful):.1%} of 401s"
-    )
-    return "\n".join(lines)
+    for statuses in (probed.statuses, *(run.statuses for run in runs)):
+        for (where, _), count in statuses.items():
+            answers[where] += count
+    shares = main.acceptance() if main is not None else {}
+    for where in sorted(map(label, api.operations)):
+        share = f"{shares[where]:.0%}" if where in shares else ""
+        yield where + (" (mocked)" if where in probed.mocked else ""), str(answers[where]), share
+    over_all = f"{main.accepted:.0%}" if main is not None else ""
+    yield "all", str(answers.total()), over_all

@@ -13,93 +13,102 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from charter.errors import Refusal
+from charter.contract.accounts import Accounts
+from charter.errors import Misconfigured
 from charter.postgres import Address, databases
 from charter.project.environment import database
 
+APPLICATION = "charter.project.stand_in:application"
+"""The project's application, with the mock behind what is unwritten."""
 ACCOUNTS = "tests.contract.accounts"
-"""The project's program that makes the accounts that the fuzzer logs in with."""
-START_SECONDS = 30
-
-TRIAL_SETTINGS = {
-    "ENVIRONMENT": "test",
-    "BCRYPT_ROUNDS": "4",
-    # a fuzzer fails to log in all the time
-    "LOGIN_MAX_FAILURES": "1000000",
-    "LOGINS_PER_MINUTE": "0",
-    "REFRESHES_PER_MINUTE": "0",
-    "REGISTRATIONS_PER_MINUTE": "0",
-    "PASSWORD_CHANGES_PER_MINUTE": "0",
-    "LOG_LEVEL": "WARNING",
-}
+START_SECONDS = 60
+SETTINGS = {"ENVIRONMENT": "test", "LOG_LEVEL": "WARNING"}
 
 
-class TrialError(Refusal):
-    """The service on trial did not start; the message says where its log is."""
+class NotStarted(Misconfigured):
+    """The service under test did not start; the message says where its log is."""
 
 
 @dataclass(frozen=True)
-class Trial:
+class Running:
     base_url: str
     address: Address
     jwt_secret: str
+    accounts: Accounts
+    process: subprocess.Popen[bytes]
+
+    def require_alive(self, log: Path) -> None:
+        """Raises NotStarted where the service has ended by itself."""
+        if self.process.poll() is not None:
+            raise NotStarted(
+                f"The service under test ended with exit code {self.process.returncode} while it"
+                f" was fuzzed; its last words are in {log}."
+            )
 
 
 @contextlib.contextmanager
-def trial(
+def service_under_test(
     directory: Path,
     *,
-    app: str = "impl.app:create_app",
-    extra: Mapping[str, str] | None = None,
-) -> Iterator[Trial]:
+    app: str = APPLICATION,
+    accounts: str = ACCOUNTS,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Running]:
     """Serve the app on a database of its own; its log goes to `directory`.
 
-    Raises TrialError when it does not start.
+    Raises NotStarted when it does not start.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with database(testing=True) as server:
-        name = f"trial_{os.getpid()}_{secrets.token_hex(3)}"
+        name = f"fuzz_{os.getpid()}_{secrets.token_hex(3)}"
         address = databases.create(server, name)
         try:
             secret = secrets.token_urlsafe(48)
-            environ = address.environment() | TRIAL_SETTINGS | {"JWT_SECRET": secret}
-            environ |= dict(extra or {})
+            environ = address.environment() | SETTINGS | {"JWT_SECRET": secret}
+            environ |= dict(environment or {})
             log = directory / "service.log"
-            for program in (["alembic", "upgrade", "head"], [ACCOUNTS]):
-                prepare(program, environ, log)
-            with served(log, app, environ) as base_url:
-                yield Trial(base_url, address, secret)
+            prepare(["alembic", "upgrade", "head"], environ, log)
+            made = Accounts.read(prepare([accounts], environ, log), accounts)
+            with served(log, app, environ) as (base_url, process):
+                yield Running(base_url, address, secret, made, process)
         finally:
             databases.drop(server, name)
 
 
-def prepare(program: list[str], environ: Mapping[str, str], log: Path) -> None:
-    """Run a program of the project to its end. Raises TrialError where it fails."""
+def prepare(program: list[str], environ: Mapping[str, str], log: Path) -> str:
+    """Run a program of the project to its end; what it printed. Raises NotStarted."""
     command = [sys.executable, "-m", *program]
     with log.open("ab") as output:
         done = subprocess.run(
-            command, env=os.environ | dict(environ), stdout=output, stderr=output, check=False
+            command,
+            env=os.environ | dict(environ),
+            stdout=subprocess.PIPE,
+            stderr=output,
+            check=False,
         )
     if done.returncode:
-        raise TrialError(f"`python -m {' '.join(program)}` failed; its last words are in {log}.")
+        raise NotStarted(f"`python -m {' '.join(program)}` failed; its last words are in {log}.")
+    return done.stdout.decode()
 
 
 @contextlib.contextmanager
-def served(log: Path, app: str, environ: Mapping[str, str]) -> Iterator[str]:
+def served(
+    log: Path, app: str, environ: Mapping[str, str]
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The base URL of a process that serves the app, ended at the end."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", app, "--port", str(port)]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--no-access-log", "--no-server-header"],
-            env=os.environ | dict(environ),
+            env=os.environ | {"PYTHONPATH": str(Path.cwd())} | dict(environ),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
         try:
             base_url = f"http://127.0.0.1:{port}"
-            wait_until_alive(process, base_url, log)
-            yield base_url
+            wait_until_it_answers(process, base_url, log)
+            yield base_url, process
         finally:
             process.terminate()
             try:
@@ -109,14 +118,19 @@ def served(log: Path, app: str, environ: Mapping[str, str]) -> Iterator[str]:
                 process.wait()
 
 
-def wait_until_alive(process: subprocess.Popen[bytes], base_url: str, log: Path) -> None:
+def wait_until_it_answers(process: subprocess.Popen[bytes], base_url: str, log: Path) -> None:
+    """Whatever it answers. Raises NotStarted."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            urllib.request.urlopen(f"{base_url}/livez", timeout=1).close()  # noqa: S310 - our own
+        try:
+            urllib.request.urlopen(base_url, timeout=5).close()  # noqa: S310 - our own
+        except urllib.error.HTTPError:
             return
-        time.sleep(0.05)
-    raise TrialError(f"The service did not start. Its last words are in {log}.")
+        except (OSError, ValueError):
+            time.sleep(0.05)
+        else:
+            return
+    raise NotStarted(f"The service did not start. Its last words are in {log}.")
 
 
 def free_port() -> int:

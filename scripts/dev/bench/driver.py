@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import psutil
 from sqlalchemy import insert, text
 
-from charter.contract.service_under_test import TRIAL_SETTINGS, served
+from charter.contract.service_under_test import SETTINGS, served
 from charter.postgres import databases
 from charter.project.environment import database, exported
 from dev.bench.load import Measure, Work, measure
@@ -58,7 +58,7 @@ def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> int:
         name = f"bench_{os.getpid()}"
         address = databases.create(server, name)
         try:
-            with exported(address.environment() | TRIAL_SETTINGS):
+            with exported(address.environment() | SETTINGS | {"BCRYPT_ROUNDS": "4"}):
                 settings = config.without_tokens()
                 migrations.upgrade(settings)
                 found = measure_all(settings, secret, rounds, seconds)
@@ -83,7 +83,7 @@ def measure_all(settings: Settings, secret: str, rounds: int, seconds: float) ->
     environ = extra
     for _ in range(rounds):
         for app, factory in APPS.items():
-            with served(REPORT / f"{app}.log", factory, environ) as base_url:
+            with served(REPORT / f"{app}.log", factory, environ) as (base_url, _):
                 port = urlsplit(base_url).port or 0
                 process = server_process(port)
                 for name, work in works(callers).items():

@@ -1,0 +1,407 @@
+"""What a document says of its operations that a fuzzer makes use of.
+
+Everything is derived from the document alone; no operation is named here.
+"""
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from charter.mock.memory import resources
+from charter.runtime import Contract, Operation
+from charter.runtime.parameters import JSON, Parameter
+from charter.runtime.parts import essence
+from charter.runtime.replies import ContentSpec
+from charter.runtime.shapes import Shape
+
+IF_MATCH = "if-match"
+IF_NONE_MATCH = "if-none-match"
+IDEMPOTENCY_KEY = "idempotency-key"
+"""Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
+LIMITS = frozenset({"limit", "page_size", "pagesize", "per_page", "perpage"})
+CURSORS = frozenset({"cursor", "page_token", "pagetoken", "after", "starting_after"})
+SORTS = frozenset({"sort", "sort_by", "sortby", "order_by", "orderby"})
+MERGE_PATCH = "application/merge-patch+json"
+DEFINITE = frozenset({"boolean", "integer", "number"})
+"""Types whose order and whose equality need no rules of a language."""
+INSTANTS = frozenset({"date", "date-time"})
+
+
+def label(operation: Operation) -> str:
+    """A method and a path template, as Schemathesis calls an operation."""
+    return f"{operation.method} {operation.path}"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A GET operation whose answer holds the rows of a collection."""
+
+    operation: Operation
+    envelope: str | None
+    """The member of the answer that holds the rows; None where the answer is the array."""
+    row: Shape
+    limit: Parameter | None
+    cursor: Parameter | None
+    next_cursor: str | None
+    """The member of the answer that holds the cursor of the next page."""
+    filters: tuple[str, ...]
+    """Query parameters that select the rows whose member of that name has that very value."""
+    sort: Parameter | None
+    orders: Mapping[str, tuple[str, bool]]
+    """Values of the sort parameter: the member that they order by, and whether descending."""
+
+    def rows(self, body: Any) -> list[Any]:
+        found = body if self.envelope is None else body.get(self.envelope)
+        return found if isinstance(found, list) else []
+
+    def next(self, body: Any) -> str | None:
+        """The cursor of the next page."""
+        found = body.get(self.next_cursor) if self.next_cursor else None
+        return found if isinstance(found, str) and found else None
+
+
+Derived = TypeVar("Derived")
+Further = ParamSpec("Further")
+
+
+def once(
+    derive: Callable[Concatenate["Api", Operation, Further], Derived],
+) -> Callable[Concatenate["Api", Operation, Further], Derived]:
+    """Derive it once for each operation: the fuzzer asks with every request."""
+
+    @functools.wraps(derive)
+    def derived(
+        api: "Api", operation: Operation, /, *rest: Further.args, **options: Further.kwargs
+    ) -> Derived:
+        key = (derive.__name__, operation.id, *rest, *options.items())
+        if key not in api.derived:
+            api.derived[key] = derive(api, operation, *rest, **options)
+        found: Derived = api.derived[key]
+        return found
+
+    return derived
+
+
+class Api:
+    """A document, as its fuzzer sees it."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.judge = contract.judge
+        self.operations = list(contract.operations.values())
+        self.by_label = {label(operation): operation for operation in self.operations}
+        self.resources = resources(contract)
+        self.derived: dict[tuple[Any, ...], Any] = {}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Api":
+        return cls(Contract(document, check_rate=0))
+
+    def at(self, method: str, path: str) -> Operation | None:
+        return self.by_label.get(f"{method} {path}")
+
+    # -- who may call -----------------------------------------------------------------------------
+
+    @property
+    def schemes(self) -> Mapping[str, Mapping[str, Any]]:
+        declared = self.judge.document.get("components", {}).get("securitySchemes", {})
+        return {name: self.judge.resolve(scheme) for name, scheme in declared.items()}
+
+    def is_secured(self, operation: Operation) -> bool:
+        """Whether the operation refuses anonymous callers."""
+        return bool(operation.security) and all(operation.security)
+
+    @once
+    def takes_bearer(self, operation: Operation) -> bool:
+        return any(map(self.is_bearer, (name for one in operation.security for name in one)))
+
+    def is_bearer(self, name: str) -> bool:
+        """Whether a security scheme takes a token in `Authorization` (RFC 6750)."""
+        scheme = self.schemes.get(name, {})
+        is_http = scheme.get("type") == "http" and str(scheme.get("scheme")).lower() == "bearer"
+        return is_http or scheme.get("type") in ("oauth2", "openIdConnect")
+
+    @once
+    def scopes(self, operation: Operation) -> list[frozenset[str]]:
+        """What a bearer token must be good for, one set for each alternative."""
+        return [
+            frozenset(
+                scope for name, scopes in one.items() if self.is_bearer(name) for scope in scopes
+            )
+            for one in operation.security
+            if any(map(self.is_bearer, one))
+        ]
+
+    @cached_property
+    def known_scopes(self) -> frozenset[str]:
+        flows = [scheme.get("flows", {}) for scheme in self.schemes.values()]
+        named = {scope for each in flows for flow in each.values() for scope in flow["scopes"]}
+        asked = (scope for one in self.operations for all_ in self.scopes(one) for scope in all_)
+        return frozenset({*named, *asked})
+
+    @property
+    def token_operation(self) -> Operation | None:
+        """The operation at the `tokenUrl` of an OAuth 2 password flow (RFC 6749 section 4.3)."""
+        for scheme in self.schemes.values():
+            flow = scheme.get("flows", {}).get("password") if scheme["type"] == "oauth2" else None
+            if flow is not None:
+                path = "/" + urlsplit(flow["tokenUrl"]).path.lstrip("/")
+                posts = [one for one in self.operations if one.method == "POST"]
+                ends = [one for one in posts if path.endswith(one.path)]
+                return max(ends, key=lambda one: len(one.path), default=None)
+        return None
+
+    # -- what is sent -----------------------------------------------------------------------------
+
+    @once
+    def header(self, operation: Operation, name: str) -> Parameter | None:
+        """A header parameter, whatever the case of its name."""
+        headers = (one for one in operation.parameters if one.place == "header")
+        return next((one for one in headers if one.name.lower() == name), None)
+
+    def has_path_parameter(self, operation: Operation) -> bool:
+        return any(parameter.place == "path" for parameter in operation.parameters)
+
+    def takes_something(self, operation: Operation) -> bool:
+        """Whether callers can ask for one thing or another."""
+        return bool(operation.parameters) or self.body(operation) is not None
+
+    def body(self, operation: Operation) -> Mapping[str, Any] | None:
+        """The request body object."""
+        found = self.judge.resolve(self.judge.at(operation.place).get("requestBody"))
+        return found if isinstance(found, Mapping) else None
+
+    @once
+    def body_shape(self, operation: Operation) -> Shape:
+        contents = (self.body(operation) or {}).get("content", {}).values()
+        return Shape(self.judge, *(content.get("schema", True) for content in contents))
+
+    @once
+    def members(self, operation: Operation, format_: str) -> tuple[str, ...]:
+        """The members of the body whose values are of a format."""
+        shape = self.body_shape(operation)
+        return tuple(
+            name for name in sorted(shape.names) if has_format(shape.member(name), format_)
+        )
+
+    @once
+    def unique_emails(self, operation: Operation) -> tuple[str, ...]:
+        """Addresses that may be taken: those that a POST takes which declares a conflict."""
+        if operation.method != "POST" or 409 not in operation.promises:
+            return ()
+        return self.members(operation, "email")
+
+    def is_conditional(self, operation: Operation) -> bool:
+        """Whether a change is refused that is meant for another version (RFC 9110 13.1.1)."""
+        return self.header(operation, IF_MATCH) is not None and 412 in operation.promises
+
+    def extra_statuses(self, operation: Operation) -> tuple[int, ...]:
+        """How a request is refused that the schemas admit."""
+        conditional = (409, 412, 428) if self.is_conditional(operation) else ()
+        return tuple(status for status in conditional if status in operation.promises)
+
+    def is_merge_patch(self, operation: Operation) -> bool:
+        """Whether what the body leaves out stays as it is (RFC 7396)."""
+        contents = (self.body(operation) or {}).get("content", {})
+        return operation.method == "PATCH" and any(
+            essence(name) == MERGE_PATCH for name in contents
+        )
+
+    # -- what is answered -------------------------------------------------------------------------
+
+    def success_content(self, operation: Operation) -> ContentSpec | None:
+        contents = operation.success.contents.values()
+        return next((one for one in contents if JSON.fullmatch(essence(one.media_type))), None)
+
+    @once
+    def success_shape(self, operation: Operation) -> Shape:
+        content = self.success_content(operation)
+        place = content.schema_place if content is not None else None
+        return Shape(self.judge, self.judge.at(place) if place else True)
+
+    @once
+    def reader(self, operation: Operation) -> tuple[Operation, Mapping[str, str]] | None:
+        """The GET operation that shows what a write has written, and what names the object.
+
+        By a link of the success, by the resource that both paths are of, or by the same path. What
+        names it: the members of the answer, by path parameters; the others are those of the write.
+        """
+        if operation.method not in ("POST", "PUT", "PATCH"):
+            return None
+        linked = next(self.linked_readers(operation), None)
+        if linked is not None:
+            return linked
+        resource = self.resources.get(operation.path)
+        if operation.method == "POST":
+            if resource is None or operation.path != resource.collection:
+                return None
+            shown = self.at("GET", resource.member)
+            return (shown, {resource.parameter.name: resource.identifier}) if shown else None
+        shown = self.at("GET", operation.path)
+        return (shown, {}) if shown is not None and self.shows_written(operation, shown) else None
+
+    def shows_written(self, operation: Operation, shown: Operation) -> bool:
+        """Whether a read has members that a write takes."""
+        return bool(self.success_shape(shown).names & self.body_shape(operation).names)
+
+    def linked_readers(self, operation: Operation) -> Iterator[tuple[Operation, Mapping[str, str]]]:
+        if operation.method != "POST":
+            return
+        for link in self.links(operation).values():
+            target = self.contract.operations.get(str(link.get("operationId")))
+            named = {
+                name.removeprefix("path."): str(value).removeprefix("$response.body#/")
+                for name, value in link.get("parameters", {}).items()
+                if str(value).startswith("$response.body#/")
+            }
+            is_member = target is not None and self.has_path_parameter(target)
+            plain = all("/" not in member for member in named.values())
+            if target is not None and target.method == "GET" and is_member and named and plain:
+                yield target, named
+
+    @once
+    def links(self, operation: Operation) -> dict[str, Mapping[str, Any]]:
+        """The links of all successes, by their names."""
+        found = {}
+        for status in operation.promises:
+            place = self.judge.locate(f"{operation.place}/responses/{status}")
+            for name, link in self.judge.at(place).get("links", {}).items():
+                found[f"[{status}] {name}"] = self.judge.resolve(link)
+        return found
+
+    @once
+    def listing(self, operation: Operation) -> Listing | None:
+        """What an operation lists, if it does."""
+        if operation.method != "GET":
+            return None
+        shape = self.success_shape(operation)
+        envelope, row = rows_of(shape)
+        if row is None or not row.is_object:
+            return None
+        query = {one.name: one for one in operation.parameters if one.place == "query"}
+        cursor = named(query, CURSORS)
+        sort = named(query, SORTS)
+        return Listing(
+            operation,
+            envelope,
+            row,
+            named(query, LIMITS),
+            cursor,
+            following(shape, cursor),
+            tuple(name for name, one in query.items() if selects(one, row)),
+            sort,
+            orders(sort, row),
+        )
+
+    @cached_property
+    def listings(self) -> list[Listing]:
+        return [found for one in self.operations if (found := self.listing(one)) is not None]
+
+    def collection(self, operation: Operation) -> Listing | None:
+        """The list at the path above an operation's own."""
+        above = operation.path.rpartition("/")[0]
+        found = self.at("GET", above)
+        return self.listing(found) if found is not None else None
+
+
+def has_format(shape: Shape, format_: str) -> bool:
+    return any(part.get("format") == format_ for part in shape.parts)
+
+
+def named(query: Mapping[str, Parameter], names: frozenset[str]) -> Parameter | None:
+    return next((one for name, one in query.items() if name.lower() in names), None)
+
+
+def rows_of(shape: Shape) -> tuple[str | None, Shape | None]:
+    """The rows of a list: the answer's elements, or those of its only member that is an array."""
+    if shape.is_array:
+        return None, shape.element
+    arrays = [name for name in sorted(shape.names) if shape.member(name).is_array]
+    if len(arrays) != 1:
+        return None, None
+    return arrays[0], shape.member(arrays[0]).element
+
+
+def following(shape: Shape, cursor: Parameter | None) -> str | None:
+    """The member of the answer that is the next page's cursor."""
+    if cursor is None:
+        return None
+    wanted = cursor.name.lower().replace("_", "")
+    for name in sorted(shape.names):
+        plain = name.lower().replace("_", "")
+        if plain.startswith("next") and plain.endswith(wanted):
+            return name
+    return None
+
+
+def values_of(shape: Shape) -> list[Any]:
+    """The values that are listed, of a shape that admits no others."""
+    listed = [part["enum"] for part in shape.parts if "enum" in part]
+    return listed[0] if len(listed) == 1 else []
+
+
+def selects(parameter: Parameter, row: Shape) -> bool:
+    """Whether a parameter can only mean the equal member: it is a boolean, or one of few values."""
+    if parameter.media_type is not None or parameter.name not in row.names:
+        return False
+    asked, member = parameter.style.shape, row.member(parameter.name)
+    if not member.is_scalar or asked.is_array:
+        return False
+    return asked.types == {"boolean"} or bool(values_of(asked))
+
+
+def orders(sort: Parameter | None, row: Shape) -> dict[str, tuple[str, bool]]:
+    """The orders that need no rules of a language: of numbers and of instants."""
+    if sort is None or sort.media_type is not None:
+        return {}
+    found = {}
+    for value in map(str, values_of(sort.style.shape)):
+        member = value.removeprefix("-").removeprefix("+")
+        if member in row.names and is_definite(row.member(member)):
+            found[value] = (member, value.startswith("-"))
+    return found
+
+
+def is_definite(shape: Shape) -> bool:
+    types = shape.types - {"null"}
+    return bool(types) and (
+        types <= DEFINITE or any(has_format(shape, format_) for format_ in INSTANTS)
+    )
+
+
+def default_of(parameter: Parameter) -> Any:
+    """What a parameter is when it is left out; None where nothing says so."""
+    declared = (part["default"] for part in parameter.style.shape.parts if "default" in part)
+    return next(declared, None)
+
+
+def fuzzed(contract: Contract) -> dict[str, Any]:
+    """The document, with what the runtime answers whatever the document says.
+
+    A document need not declare how an operation refuses what breaks its own schemas: those
+    refusals, and they alone, are declared where it doesn't.
+    """
+    document: dict[str, Any] = json.loads(json.dumps(contract.judge.document, default=str))
+    for operation in contract.operations.values():
+        node = document["paths"][operation.key][operation.method.lower()]
+        for status in refusals(contract, operation):
+            if operation.promise(status) is None:
+                node["responses"][str(status)] = {"description": "Refused by the runtime."}
+    document["paths"] = {
+        path: item for path, item in document["paths"].items() if not set(path) & set("#?")
+    }
+    return document
+
+
+def refusals(contract: Contract, operation: Operation) -> Iterator[int]:
+    """The statuses that the runtime itself answers an operation's requests with."""
+    yield operation.refusal_status
+    if operation.security:
+        yield 401
+        yield 403
+    if "requestBody" in contract.judge.at(operation.place):
+        yield from (400, 413, 415)

@@ -1,0 +1,274 @@
+"""Who the fuzzer is, and what it must not repeat for its requests to mean something.
+
+Schemathesis loads this module; the plan of the run says where the service is.
+"""
+
+import importlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import jwt
+import schemathesis
+import schemathesis.cli
+from hypothesis import strategies
+from requests import RequestException
+from schemathesis.engine import Status, events
+
+import charter.contract.checks  # noqa: F401 - registers the checks
+from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH
+from charter.contract.subject import Subject, json_of, subject
+from charter.mock.memory import identifier_of
+from charter.mock.samples import Impossible
+from charter.runtime import Operation
+
+ANY = "*"
+"""The `If-Match` of a change to whatever version is there (RFC 9110 section 13.1.1)."""
+
+under_test: Subject = subject()
+api = under_test.api
+if under_test.settings.checks:
+    importlib.import_module(under_test.settings.checks)
+
+# Schemathesis makes header values of letters and digits, unless it knows their format
+schemathesis.openapi.format(
+    "entity-tags", strategies.from_regex(r'\A(\*|(W/)?"[!#-~]{1,8}"(, "[!#-~]{1,8}"){0,2})\Z')
+)
+
+
+def operation_of(case: Any) -> Operation | None:
+    return api.at(case.operation.method.upper(), case.operation.path)
+
+
+# -- who asks -------------------------------------------------------------------------------------
+
+
+class Identity:
+    """Who asks for everything; once locked out, the next account takes over."""
+
+    names: Iterator[str] = iter(under_test.passing)
+    name = under_test.plan.accounts.callers[0]
+    token: str | None = None
+
+    def current(self) -> str | None:
+        for _ in range(len(under_test.plan.accounts.callers)):
+            if self.token is None:
+                found = under_test.log_in(self.name)
+                self.token = found.text if found is not None else None
+            if self.token is not None:
+                break
+            self.name = next(self.names)
+        return self.token
+
+
+resident = Identity()
+
+
+def ends(context: Any) -> bool:
+    """Whether the caller can't go on after the operation."""
+    operation = api.at(context.operation.method.upper(), context.operation.path)
+    return operation is not None and operation.id in under_test.settings.ends
+
+
+class Caller:
+    def set(self, case: Any, data: str, context: Any) -> None:
+        operation = operation_of(case)
+        if operation is not None:
+            under_test.show(case, operation, data)
+
+
+@schemathesis.auth(refresh_interval=None, retry_on=[]).skip_for(ends)
+class Resident(Caller):
+    """Keeps the token itself: Schemathesis logs in again in every phase but the stateful one."""
+
+    def get(self, case: Any, context: Any) -> str | None:
+        return resident.current() or ""
+
+
+@schemathesis.auth(refresh_interval=None, retry_on=[]).apply_to(ends)
+class Passing(Caller):
+    """Another account for every request."""
+
+    def get(self, case: Any, context: Any) -> str | None:
+        found = under_test.log_in(next(resident.names))
+        return found.text if found is not None else ""
+
+
+# -- what is asked --------------------------------------------------------------------------------
+
+entity_tags: set[str] = set()
+"""Those that answers have given: a change that brings one of them means it."""
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Remember entity tags; forget a token that opens nothing any more."""
+    entity_tags.update(response.headers.get("etag", ()))
+    sent = (case.headers or {}).get("Authorization")
+    if response.status_code == 401 and sent == f"Bearer {resident.token}":
+        resident.token = None
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, arguments: Any) -> None:
+    """Let a request mean something that is there, and valid data be accepted, mostly."""
+    operation = operation_of(case)
+    if operation is None:
+        return
+    if case.headers and (key := named_header(case, IDEMPOTENCY_KEY)):
+        # a repeated key gets the first answer again, about an object that may be gone by now
+        case.headers[key] = f"{under_test.random.getrandbits(64):016x}"
+    if operation.id not in under_test.settings.ends and is_about_caller(case):
+        retarget(case, operation)
+    if case.meta is not None and case.meta.generation.mode.is_positive:
+        make_acceptable(case, operation, case.meta.phase.name.value)
+
+
+def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
+    """Valid data is made such that it does not collide with what is there.
+
+    One in four keeps its collisions, so that conflicts are seen, too; but in the stateful phase,
+    where an answer that differs from one replay to the next would end the phase.
+    """
+    if isinstance(case.body, dict):
+        make_passwords_fit(operation, case.body)
+    if operation.method == "DELETE" and phase == "fuzzing":
+        retarget(case, operation)
+    if phase != "stateful" and under_test.random.randrange(4) == 0:
+        return
+    if isinstance(case.body, dict):
+        make_addresses_new(operation, case.body)
+    if api.is_conditional(operation):
+        match = named_header(case, IF_MATCH)
+        is_linked = phase == "stateful" and match is not None
+        if not (is_linked and case.headers[match] in entity_tags):
+            case.headers[match or "If-Match"] = ANY
+
+
+def make_addresses_new(operation: Operation, body: dict[str, Any]) -> None:
+    for name in api.unique_emails(operation):
+        if isinstance(body.get(name), str):
+            body[name] = under_test.unused_address(body[name])
+
+
+def named_header(case: Any, name: str) -> str | None:
+    return next((key for key in case.headers or () if key.lower() == name), None)
+
+
+def make_passwords_fit(operation: Operation, body: dict[str, Any]) -> None:
+    """A password that the service refuses, as the document says in words, is no valid data."""
+    if operation == under_test.login:
+        return
+    for name in api.members(operation, "password"):
+        known = under_test.settings.known.get(operation.id, {})
+        if name not in known and isinstance(body.get(name), str) and refuses(body[name], body):
+            body[name] = under_test.good_password()
+
+
+def refuses(password: str, body: dict[str, Any]) -> bool:
+    """Whether the service refuses a password; unless the project says, any that was generated."""
+    if not under_test.settings.refuses:
+        return True
+    module, _, function = under_test.settings.refuses.partition(":")
+    return bool(getattr(importlib.import_module(module), function)(password, body))
+
+
+# -- about whom -----------------------------------------------------------------------------------
+
+
+def token_of(case: Any) -> str:
+    authorization: str = (case.headers or {}).get("Authorization", "")
+    return authorization.removeprefix("Bearer ")
+
+
+def claims_of(token: str) -> set[str]:
+    """What a JSON Web Token says of its owner: the account, the session."""
+    with suppress(jwt.InvalidTokenError):
+        claims = jwt.decode(token, options={"verify_signature": False})
+        return {value for value in claims.values() if isinstance(value, str)}
+    return set()
+
+
+def is_about_caller(case: Any) -> bool:
+    """Whether a change is meant for the account or the session that the fuzzer goes on with."""
+    if case.operation.method.upper() in ("GET", "HEAD", "OPTIONS") or not case.path_parameters:
+        return False
+    return bool(claims_of(token_of(case)).intersection(map(str, case.path_parameters.values())))
+
+
+def retarget(case: Any, operation: Operation) -> None:
+    """Mean an object that is there, of the caller's, and isn't what the fuzzer goes on with."""
+    name, found = None, None
+    with suppress(Impossible, RequestException):
+        name, found = target(operation, token_of(case))
+    if name is not None and found is not None and name in (case.path_parameters or {}):
+        case.path_parameters[name] = found
+
+
+def target(operation: Operation, token: str) -> tuple[str | None, Any]:
+    """A path parameter, and the identifier of an object: a new one, or one that is listed."""
+    resource = api.resources.get(operation.path)
+    if resource is not None and operation.path == resource.member:
+        create = api.at("POST", resource.collection)
+        if create is not None and not api.has_path_parameter(create):
+            made = resource.envelope.inside(under_test.create(create, token))
+            if isinstance(made, dict):
+                return resource.parameter.name, made.get(resource.identifier)
+    listing = api.collection(operation)
+    if listing is None or not operation.path.endswith("}"):
+        return None, None
+    name = operation.path.rpartition("{")[2].removesuffix("}")
+    identifier = identifier_of(name, listing.operation.path, listing.row)
+    own = claims_of(resident.token or "")
+    if operation.id not in under_test.settings.ends:
+        under_test.log_in(resident.name)  # where sessions are listed, one more to choose from
+        own |= claims_of(token)
+    rows = listing.rows(json_of(under_test.send(listing.operation, token)) or {})
+    ids = [row.get(identifier) for row in rows if isinstance(row, dict)]
+    return name, next((one for one in ids if one is not None and str(one) not in own), None)
+
+
+# -- how far --------------------------------------------------------------------------------------
+
+
+@schemathesis.cli.handler()
+class Progress:
+    """Says on standard error, one JSON object a line, which scenario ended and what it found."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.seen: Counter[str] = Counter()
+
+    def start(self, context: Any) -> None: ...
+
+    def shutdown(self, context: Any) -> None: ...
+
+    def handle_event(self, context: Any, event: Any) -> None:
+        if not isinstance(event, events.ScenarioFinished) or not event.is_test_scenario:
+            return
+        said = {
+            "phase": event.phase.value,
+            "operation": event.label or "",
+            "requests": len(event.recorder.interactions),
+            "failures": list(self.failures(event)),
+        }
+        print(json.dumps(said), file=sys.stderr, flush=True)
+
+    def failures(self, event: Any) -> Iterator[dict[str, str]]:
+        """Each kind at each operation once."""
+        for case_id, checks in event.recorder.checks.items():
+            for check in checks:
+                if check.status != Status.FAILURE or check.failure_info is None:
+                    continue
+                failure = check.failure_info.failure
+                case = event.recorder.cases[case_id].value
+                place = f"{failure.title} at {case.operation.label}"
+                if not self.seen[place]:
+                    self.seen[place] += 1
+                    yield {
+                        "title": place,
+                        "message": failure.message,
+                        "curl": check.failure_info.code_sample,
+                    }
