@@ -21,9 +21,9 @@ from charter.errors import Misconfigured
 from charter.mock.samples import Impossible, Values
 from charter.project import Project
 from charter.runtime import Operation
-from charter.runtime.judge import pointer
 from charter.runtime.parameters import JSON
 from charter.runtime.parts import essence
+from charter.runtime.references import pointer
 from charter.runtime.views import Direction
 
 PLAN = "CHARTER_FUZZ_PLAN"
