@@ -13,7 +13,7 @@ from impl.core.config import Settings
 from impl.db.session import Database
 from impl.models import Base, IdempotencyKey, Item, User
 from tests.items import create_item
-from tests.people import PASSWORD, Person, at, worker
+from tests.people import PASSWORD, Person, at, changed, worker
 
 MANY = 20
 
@@ -21,10 +21,18 @@ Workers = Sequence[httpx.AsyncClient]
 
 
 @pytest.fixture
-async def workers(client: httpx.AsyncClient, settings: Settings) -> AsyncIterator[Workers]:
-    """Two of them, with a pool of connections each."""
-    async with worker(settings) as other:
-        yield client, other
+async def workers(database: Database, settings: Settings) -> AsyncIterator[Workers]:
+    """Two of them, with a connection for everybody: a slow machine is no reason to refuse."""
+    patient = changed(
+        settings,
+        db_pool_size=MANY // 2,
+        db_pool_timeout_seconds=20,
+        db_lock_timeout_seconds=20,
+        db_statement_timeout_seconds=20,
+        request_timeout_seconds=20,
+    )
+    async with worker(patient) as one, worker(patient) as other:
+        yield one, other
 
 
 def everywhere(person: Person, workers: Workers) -> list[Person]:
