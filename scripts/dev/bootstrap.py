@@ -157,6 +157,7 @@ class Installer:
     def run(self, doing: str, command: Sequence[str], state: "State | None" = None) -> None:
         """Run the command; show how far it is, and what it said only if it fails."""
         environment = {name: os.environ[name] for name in os.environ if name not in MEDDLING}
+        environment["PYTHONUNBUFFERED"] = "1"  # or pip's lines come in lumps, long after the fact
         with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ from tests.data import ROOT, SPECS
 
 NOBODY = 65534
 MUSEUM = SPECS / "museum.yaml"
-CLEAN = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "HTTPS_PROXY", "NO_PROXY")
+CLEAN = ("PATH", "LANG")
 
 
 # -- the file -------------------------------------------------------------------------------------
@@ -146,12 +146,13 @@ def install(requirement: str, place: Path) -> Installation:
 
 
 def interpreter() -> str:
-    """A Python of ours that the user may start, too: root's own folder is for root alone."""
+    """A Python that the user may start, too: what lies in root's own folder is for root alone."""
     ours = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     if os.getuid() != 0:
         return str(ours)
     for candidate in (ours, Path("/usr/bin/python3"), Path("/usr/local/bin/python3")):
-        check = [str(candidate), "-c", "import sys, venv; sys.exit(sys.version_info < (3, 11))"]
+        needed = "sys" if shutil.which("uv") else "ensurepip, sys"
+        check = [str(candidate), "-c", f"import {needed}; sys.exit(sys.version_info < (3, 11))"]
         try:
             done = subprocess.run(
                 check, user=NOBODY, group=NOBODY, cwd="/", check=False, timeout=60
@@ -160,7 +161,7 @@ def interpreter() -> str:
             continue
         if done.returncode == 0:
             return str(candidate)
-    pytest.skip("Every Python here is for root alone.")
+    pytest.skip("No Python here makes an environment that another user than root may use.")
 
 
 def run(*command: str) -> None:
