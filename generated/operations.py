@@ -13,6 +13,7 @@ from .responses import (
     GetItem200,
     GetItem304,
     ListItems200,
+    ListSessions200,
     ListUsers200,
     ReplaceItem200,
     RevokeToken200,
@@ -27,7 +28,6 @@ from .schemas import (
     PasswordChange,
     ProfilePatch,
     RevocationRequest,
-    SessionList,
     TokenRequest,
     User,
     UserCreate,
@@ -49,7 +49,9 @@ class AuthOperations(Protocol):
         """Revoke a token and end its session."""
         raise NotImplementedError
 
-    async def list_sessions(self, principal: Principal) -> SessionList:
+    async def list_sessions(
+        self, principal: Principal, *, limit: int, cursor: str | None
+    ) -> ListSessions200:
         """List your live sessions, the newest first."""
         raise NotImplementedError
 

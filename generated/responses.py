@@ -11,6 +11,7 @@ from charter.runtime.replies import Reply
 from .schemas import (
     Item,
     ItemPage,
+    SessionPage,
     TokenPair,
     User,
     UserPage,
@@ -46,6 +47,20 @@ class RevokeToken200(Reply):
     }
 
     cache_control: str = "no-store"
+
+
+@dataclass(frozen=True, slots=True)
+class ListSessions200(Reply):
+    """One page of the logins that still open something."""
+
+    status: ClassVar[int] = 200
+    media_type: ClassVar[str | None] = "application/json"
+    header_names: ClassVar[Mapping[str, str]] = {
+        "link": "Link",
+    }
+
+    body: SessionPage
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

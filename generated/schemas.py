@@ -86,10 +86,12 @@ class Session(Model):
     """Whether it is the session that asks."""
 
 
-class SessionList(Model):
-    """The live sessions of the caller."""
+class SessionPage(Model):
+    """One page of the caller's live sessions."""
 
     data: list[Session]
+    next_cursor: str | None
+    """The cursor of the next page; null on the last one."""
 
 
 class UserCreate(Model):

@@ -19,6 +19,7 @@ from impl.core.http import (
     CrossOrigin,
     Deadline,
     Methods,
+    PathPrefix,
     RateLimits,
     SafeErrors,
     SecurityHeaders,
@@ -119,6 +120,7 @@ def add_middleware(app: FastAPI, settings: Settings, contract: Contract) -> None
             allow_headers=ACCEPTED_HEADERS,
             expose_headers=EXPOSED_HEADERS,
         )
+    app.add_middleware(PathPrefix, prefix=settings.path_prefix)
     app.add_middleware(SecurityHeaders, hsts_seconds=settings.strict_transport_seconds)
     app.add_middleware(RequestLog)
     app.add_middleware(

@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     docs: bool | None = None
     openapi: bool | None = None
     cors_origins: CommaSeparated = ()
+    path_prefix: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$")] = ""
     trusted_proxies: CommaSeparated = ()
     proxy_header: Annotated[ProxyHeader, BeforeValidator(_lower_case)] = ProxyHeader.X_FORWARDED_FOR
     hsts_seconds: Annotated[int | None, Field(ge=0)] = None

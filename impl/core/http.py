@@ -125,6 +125,38 @@ class SecurityHeaders:
         await self.app(scope, receive, guarded)
 
 
+class PathPrefix:
+    """Lets the service stand below a path: it serves without the prefix, and answers with it.
+
+    A proxy may pass the prefix on or take it away; the references that clients get have it.
+    """
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self.app = app
+        self.prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        prefix = scope.get("root_path", "") + self.prefix
+        if scope["type"] != "http" or not prefix:
+            await self.app(scope, receive, send)
+            return
+
+        async def prefixed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("location", "").startswith("/"):
+                    headers["location"] = prefix + headers["location"]
+                if "link" in headers:
+                    headers["link"] = headers["link"].replace("</", f"<{prefix}/")
+            await send(message)
+
+        path = scope["path"]
+        if path.startswith(f"{prefix}/"):
+            path = path.removeprefix(prefix)
+        inner = {**scope, "root_path": "", "path": path}
+        await self.app(inner, receive, prefixed)
+
+
 class RateLimits:
     """Says what is left of the budgets that a request spent, whatever its answer is.
 

@@ -7,10 +7,12 @@ from sqlalchemy import ColumnElement, Text, and_, bindparam, func, insert, liter
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from impl.db.pages import Order, Page
 from impl.db.repository import Repository
 from impl.models import Session, User
 
 NOW = func.clock_timestamp()
+NEWEST_FIRST = Order[Session](Session.created_at, Session.id)
 
 
 def is_live() -> ColumnElement[bool]:
@@ -59,14 +61,10 @@ class SessionRepository(Repository[Session]):
     async def get(self, session_id: UUID) -> Session | None:
         return await self.session.scalar(select(Session).where(Session.id == session_id))
 
-    async def live(self, user_id: UUID, limit: int) -> Sequence[Session]:
-        query = (
-            select(Session)
-            .where(Session.user_id == user_id, is_live())
-            .order_by(Session.created_at.desc(), Session.id.desc())
-            .limit(limit)
-        )
-        return (await self.session.scalars(query)).all()
+    async def live(self, user_id: UUID, *, limit: int, cursor: str | None) -> Page[Session]:
+        query = select(Session).where(Session.user_id == user_id, is_live())
+        rows = await self.session.scalars(NEWEST_FIRST.slice(query, cursor, limit))
+        return NEWEST_FIRST.page(rows.all(), limit)
 
     async def rotate(self, session_id: UUID, presented: int, idle: timedelta) -> Session | None:
         """Spend a generation: one statement, so that of many at once exactly one succeeds."""

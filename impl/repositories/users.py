@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, delete, func, not_, or_, select, update
 
 from impl.db.pages import Order, Page
 from impl.db.repository import Repository
@@ -38,6 +38,16 @@ class UserRepository(Repository[User]):
             update(User)
             .where(User.id == user_id, User.active, User.password_hash == checked)
             .values(password_hash=password_hash)
+        )
+        return await self.session.scalar(statement.returning(User.id)) is not None
+
+    async def delete_ordinary(self, user_id: UUID) -> bool:
+        """Delete the user unless he may administer. Whether he is gone.
+
+        The condition is judged on the locked row, so that nobody is promoted in between.
+        """
+        statement = delete(User).where(
+            User.id == user_id, not_(and_(User.administrator, User.active))
         )
         return await self.session.scalar(statement.returning(User.id)) is not None
 

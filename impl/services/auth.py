@@ -5,10 +5,11 @@ from uuid import UUID
 
 from generated import schemas
 from generated.operations import AuthOperations
-from generated.responses import CreateToken200, RevokeToken200
+from generated.responses import CreateToken200, ListSessions200, RevokeToken200
 from generated.security import Principal, Scope
 from impl.core.accounts import ADMINISTRATIVE
 from impl.core.config import Settings
+from impl.core.links import next_page
 from impl.core.passwords import Passwords
 from impl.core.problems import (
     BadCredentials,
@@ -24,7 +25,6 @@ from impl.repositories.users import UserRepository
 from impl.services.budgets import Budgets
 from impl.services.login_guard import LoginGuard, login
 
-MOST_SESSIONS = 100
 LONGEST_USER_AGENT = 256
 
 
@@ -96,9 +96,16 @@ class AuthService(AuthOperations):
             await self.sessions.revoke(session_id, principal.id)
         return RevokeToken200()  # RFC 7009 section 2.2: an unknown token is revoked already
 
-    async def list_sessions(self, principal: Principal) -> schemas.SessionList:
-        rows = await self.sessions.live(principal.id, MOST_SESSIONS)
-        return schemas.SessionList(data=[present(row, principal) for row in rows])
+    async def list_sessions(
+        self, principal: Principal, *, limit: int, cursor: str | None
+    ) -> ListSessions200:
+        page = await self.sessions.live(principal.id, limit=limit, cursor=cursor)
+        body = schemas.SessionPage(
+            data=[present(row, principal) for row in page.rows], next_cursor=page.next_cursor
+        )
+        return ListSessions200(
+            body, link=next_page("/auth/sessions", page.next_cursor, limit=limit)
+        )
 
     async def delete_sessions(self, principal: Principal) -> None:
         await self.sessions.revoke_all(principal.id)

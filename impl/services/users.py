@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -91,8 +90,8 @@ class UserService(UsersOperations):
         return present(await self._change(user, body))
 
     async def delete_me(self, principal: Principal) -> None:
-        administrators = await self.users.lock_administrators()
-        await self._delete(await self._caller(principal), administrators)
+        if not await self._delete(principal.id):
+            raise InvalidToken  # deleted since the token was checked
 
     async def change_password(
         self, principal: Principal, *, body: schemas.PasswordChange
@@ -120,18 +119,17 @@ class UserService(UsersOperations):
     async def update_user(
         self, principal: Principal, *, user_id: UUID, body: schemas.UserPatch
     ) -> schemas.User:
-        administrators = await self.users.lock_administrators()
-        user = found(await self.users.locked(user_id))
         steps_down = body.active is False or body.administrator is False
-        if steps_down and administrators == [user.id]:
+        if steps_down and await self.users.lock_administrators() == [user_id]:
             raise LastAdministrator
+        user = found(await self.users.locked(user_id))
         if body.active is False:
             await self.sessions.revoke_all(user.id)
         return present(await self._change(user, body))
 
     async def delete_user(self, principal: Principal, *, user_id: UUID) -> None:
-        administrators = await self.users.lock_administrators()
-        await self._delete(found(await self.users.locked(user_id)), administrators)
+        if not await self._delete(user_id):
+            raise no_such_user()
 
     async def _caller(self, principal: Principal) -> User:
         user = await self.users.get(principal.id)
@@ -144,16 +142,27 @@ class UserService(UsersOperations):
             setattr(user, name, value)
         return await self.users.add(user)
 
-    async def _delete(self, user: User, administrators: Sequence[UUID]) -> None:
-        if administrators == [user.id]:
+    async def _delete(self, user_id: UUID) -> bool:
+        """Whether there was such a user. Only administrators wait for each other."""
+        if await self.users.delete_ordinary(user_id):
+            return True
+        administrators = await self.users.lock_administrators()
+        if administrators == [user_id]:
             raise LastAdministrator
-        await self.users.remove(user)
+        user = await self.users.locked(user_id)
+        if user is not None:
+            await self.users.remove(user)
+        return user is not None
 
 
 def found(user: User | None) -> User:
     if user is None:
-        raise NotFound("There is no such user.")
+        raise no_such_user()
     return user
+
+
+def no_such_user() -> NotFound:
+    return NotFound("There is no such user.")
 
 
 def present(user: User) -> schemas.User:

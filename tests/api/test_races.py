@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from impl.core.passwords import Passwords, Verdict
 from impl.db.session import Database
-from tests.people import Person, register
+from tests.people import Person, promote, register
 
 NEW_PASSWORD = "another-long-secret-9"
 
@@ -228,3 +228,22 @@ async def waits_for_a_lock(database: Database) -> None:
     async with database.autocommit.connect() as connection:
         while not await connection.scalar(waiting):  # noqa: ASYNC110 - another process tells
             await asyncio.sleep(0.01)
+
+
+async def test_who_deletes_an_account_waits_for_no_administrator(
+    ada: Person, admin: Person, database: Database
+) -> None:
+    async with database.writing() as busy, busy.begin():
+        await busy.execute(text("SELECT 1 FROM users WHERE administrator FOR UPDATE"))
+
+        assert (await ada.delete("/users/me")).status_code == 204
+
+
+async def test_of_two_administrators_who_leave_at_once_one_stays(
+    admin: Person, ada: Person, database: Database
+) -> None:
+    await promote(ada, database)
+
+    answers = await asyncio.gather(admin.delete("/users/me"), ada.delete("/users/me"))
+
+    assert sorted(answer.status_code for answer in answers) == [204, 409]

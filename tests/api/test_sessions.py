@@ -734,3 +734,18 @@ async def test_ref_13_an_administrator_ends_the_sessions_of_another_by_deactivat
 
     assert not any([await is_open(session) for session in sessions])
     assert all([(await row(database, session)).revoked_at for session in sessions])
+
+
+async def test_ref_13_more_sessions_than_a_page_holds_are_on_the_next(ada: Person) -> None:
+    opened = {session_id(ada)} | {session_id(await again(ada)) for _ in range(4)}
+
+    listed: list[str] = []
+    path = "/auth/sessions?limit=2"
+    while path:
+        answer = await ada.get(path)
+        listed += [session["id"] for session in answer.json()["data"]]
+        link = answer.headers.get("Link", "")
+        path = link.partition(">")[0].removeprefix("<")
+
+    assert len(listed) == 5
+    assert set(listed) == opened
