@@ -1,4 +1,4 @@
-"""Data that nobody here wrote, each with origin and licence; and where our own files are."""
+"""Data of others, each with origin and licence; and where our own files are."""
 
 from pathlib import Path
 
@@ -8,5 +8,7 @@ DOCUMENT = ROOT / "openapi" / "openapi.yaml"
 GENERATED = ROOT / "generated"
 
 DATA = Path(__file__).parent
+CASES = DATA / "cases"
+"""Small documents of our own, each with what is right about it: README.md."""
 SPECS = DATA / "specs"
 """Real documents; ORIGINS.tsv says of each where it is from."""

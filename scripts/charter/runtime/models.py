@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict
 class Model(BaseModel):
     """Types what the document has judged; takes the names of Python and of the wire."""
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+    # the generator renames what would hide a method: `model_dump` is `model_dump_` here
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, protected_namespaces=()
+    )
 
 
 Shown = TypeVar("Shown", bound=BaseModel)

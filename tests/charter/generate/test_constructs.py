@@ -1,12 +1,16 @@
 """What each construct of a document becomes in Python."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from charter.generate.generator import Files, generate
 from charter.generate.names import method, pascal, snake, unique
+from tests.data import CASES
 
 OBJECT = {"type": "object", "properties": {"x": {"type": "integer"}}}
 JSON = {"application/json": {"schema": OBJECT}}
@@ -146,3 +150,15 @@ def test_names_that_are_the_same_in_python_stay_apart() -> None:
     }
     assert unique(["list", "List"], method) == {"list": "list_", "List": "list_2"}
     assert pascal("1-click app") == "N1ClickApp"
+
+
+def test_members_called_like_pydantics_methods_warn_of_nothing(tmp_path: Path) -> None:
+    for name, content in generate(CASES / "16-shadowing-names" / "openapi.yaml").items():
+        file = tmp_path / "generated" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+
+    command = [sys.executable, "-W", "error", "-c", "import generated.schemas"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
