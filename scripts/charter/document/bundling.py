@@ -170,18 +170,26 @@ class Walker:
             node = {"$ref" if name == "$dynamicRef" else name: node[name] for name in node}
         if not named and isinstance(node.get("$ref"), str):
             return self._reference(node, path)
-        made = {
-            name: child
-            if not named and (name in DATA or name.startswith("x-"))
-            else self.node(child, (*path, name), named=not named and is_named(name, child))
-            for name, child in node.items()
-        }
+        made = {name: self._member(name, child, path, named) for name, child in node.items()}
         mapping = made.get("mapping")
         if not named and isinstance(mapping, dict) and "propertyName" in made:
             made["mapping"] = {
                 k: self._mapped(v, (*path, "mapping", k)) for k, v in mapping.items()
             }
         return made
+
+    def _member(self, name: str, child: Any, path: Path_, named: bool) -> Any:
+        where = (*path, name)
+        if named:
+            return self.node(child, where)
+        if name == "examples" and isinstance(child, dict):
+            return {
+                key: self.node(example, (*where, key)) if is_reference(example) else example
+                for key, example in child.items()
+            }
+        if name in DATA or name.startswith("x-"):
+            return child
+        return self.node(child, where, named=is_named(name, child))
 
     def _reference(self, node: dict[str, Any], path: Path_) -> Any:
         reference = node["$ref"]
@@ -213,6 +221,10 @@ class Walker:
 def is_named(keyword: str, node: Any) -> bool:
     """Whether the members of a node are names; the `parameters` of a path are a list."""
     return keyword in NAMED and isinstance(node, dict)
+
+
+def is_reference(node: Any) -> bool:
+    return isinstance(node, dict) and isinstance(node.get("$ref"), str)
 
 
 def needs_bundling(node: Any) -> bool:

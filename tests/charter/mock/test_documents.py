@@ -1,16 +1,18 @@
 """Real documents, which nobody here wrote: every operation of each answers as it says."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from charter.document import Document
+from charter.document.checks import check
 from charter.mock.answers import status_of
 from charter.mock.app import Mock
 from charter.mock.memory import Memory
 from charter.runtime.paths import template_key
 from tests.charter.mock.requests import Requests, client_of, faults, meant
-from tests.data import DOCUMENT, SPECS
+from tests.data import CASES, DOCUMENT, SPECS
 
 OWN = DOCUMENT
 NO_DOCUMENT = {"ORIGINS.tsv", "swagger20-petstore-expanded.yaml"}
@@ -26,6 +28,28 @@ EXCEPTIONS = {
     "postAnythingMutualTLS": "it asks for a client's certificate, which needs TLS",
 }
 """Operations that nobody can call here, and why."""
+
+
+EXAMPLES_ELSEWHERE = {
+    "q01-example-file": {"n": 3},
+    "q02-example-file-whole": {"n": 3},
+    "q03-example-component": {"n": 3},
+    "q04-example-in-response-file": {"n": 3},
+    "q05-example-same-file": {"n": 3},
+    "p27-external-everything": {"n": 3, "kids": []},
+}
+
+
+@pytest.mark.parametrize("case", EXAMPLES_ELSEWHERE)
+async def test_an_example_in_another_file_is_answered(case: str) -> None:
+    document = Document(CASES / case / "openapi.yaml")
+    check(document)
+
+    async with client_of(Mock(document.content)) as client:
+        answer = await client.get("/x", params={"lim": 1} if case.startswith("p27") else {})
+
+    assert (answer.status_code, answer.json()) == (200, EXAMPLES_ELSEWHERE[case])
+    assert ".yaml" not in json.dumps(document.content)
 
 
 def test_the_real_documents_are_there() -> None:
