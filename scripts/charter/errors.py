@@ -1,13 +1,25 @@
-"""What a person can cause and repair: one sentence, no traceback."""
+"""What a person can cause and repair: one sentence that names the thing and the remedy.
+
+`charter.cli` prints it, without a traceback, and exits with its code:
+
+    Refusal                   1
+      DocumentError           1   the document is at fault, at a place
+        NoDocument            2   no document can be read where one is named
+      PostgresError           1
+      DatabaseUnreachable     1
+      MigrationError          1
+      FuzzError, TrialError   1
+      Misconfigured           2   a mistake in the arguments or the settings
+"""
 
 
 class Refusal(Exception):
-    """Something can't be done as asked. The message names the thing and the remedy."""
+    """Something can't be done as asked."""
 
     exit_code = 1
 
 
 class Misconfigured(Refusal):
-    """The settings or the arguments can't be worked with."""
+    """The arguments or the settings can't be worked with."""
 
     exit_code = 2

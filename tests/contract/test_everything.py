@@ -34,8 +34,9 @@ from pydantic_core import to_jsonable_python
 
 from charter import runtime
 from charter.document import Document, DocumentError
-from charter.document.checks import DOCUMENTATION_ONLY, official_document
+from charter.document.checks import DOCUMENTATION_ONLY
 from charter.document.source import load
+from charter.document.structure import official_document
 from charter.generate import command
 from charter.generate.generator import generate
 from charter.runtime import Contract, Operation
@@ -465,7 +466,7 @@ REFUSED = {
     "document.jsonSchemaDialect": (
         "jsonSchemaDialect: https://json-schema.org/draft/2020-12/schema",
         "jsonSchemaDialect: http://json-schema.org/draft-07/schema",
-        "Schemas of http://json-schema.org/draft-07/schema can't be judged",
+        "Schemas of http://json-schema.org/draft-07/schema are not supported",
     ),
     "schema.$schema": ("$schema: 'https:", "$schema: 'http:", "Schemas of http:"),
     "schema.$dynamicAnchor": (

@@ -6,7 +6,6 @@ from typing import Any
 
 from charter.document.bundling import Bundle
 from charter.document.source import DocumentError, Place, load
-from charter.runtime.references import at, resolve, tokens_of
 
 __all__ = ["Document", "DocumentError", "Place"]
 
@@ -37,9 +36,9 @@ class Document:
                 " instance with `npx swagger2openapi`.",
             )
         if content is None:
-            raise self.error((), "The file is empty: an OpenAPI document goes here.")
+            raise self.error((), "The file is empty: write an OpenAPI document.")
         if not isinstance(content, dict) or "openapi" not in content:
-            raise self.error((), "This is no OpenAPI document: `openapi: 3.1.0` is missing.")
+            raise self.error((), "This is not an OpenAPI document: `openapi: 3.1.0` is missing.")
 
     def place(self, tokens: Sequence[str | int]) -> Place:
         """Where a node stands, or the nearest one around it."""
@@ -50,13 +49,6 @@ class Document:
 
     def error(self, tokens: Sequence[str | int], message: str) -> DocumentError:
         return DocumentError(self.place(tokens), message)
-
-    def resolve(self, node: Any) -> Any:
-        """What a node is once its references are followed."""
-        return resolve(self.content, node)
-
-    def at(self, reference: str) -> Any:
-        return at(self.content, tokens_of(reference))
 
     def walk(self) -> Iterator[tuple[tuple[str | int, ...], Any]]:
         """Every node with its path."""

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from typing import Any
 
 from charter.document import Document
-from charter.document.findings import Finding
+from charter.document.findings import Finding, Severity
 from charter.document.model import Model, Operation, Path, mapping, sequence
 
 LOWER_BOUNDS = (
@@ -51,7 +51,7 @@ def breaking(base: Document, revision: Document) -> list[Finding]:
     for change in changes(Model(base), Model(revision)):
         touched[change.path, change.rule, change.message].append(change.where)
     return sorted(
-        Finding.at(revision.place(path), rule, f"{together(places)}: {message}")
+        Finding.at(revision.place(path), Severity.ERROR, rule, f"{together(places)}: {message}")
         for (path, rule, message), places in touched.items()
     )
 

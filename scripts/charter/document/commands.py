@@ -1,52 +1,28 @@
 """`charter lint`, `diff`, `show` and `bundle`: what can be done with any document.
 
-Each verb returns an exit code: 0 when all is well, 1 when there is something to mend, 2 when a
-document can't be read.
+Each verb returns an exit code: 0 when all is well, 1 when there is something to correct. It raises
+DocumentError for a document that can't be read.
 """
 
-import functools
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
 
-from charter.document import Document, DocumentError, breaking, rules
+from charter.document import Document, breaking, rules
 from charter.document.findings import Format, print_all
 from charter.document.model import Model, Operation, mapping, sequence
-
-Parameters = ParamSpec("Parameters")
-
-
-class Unreadable(Exception):
-    """There is no document where one was named; says why, and what to do."""
+from charter.errors import Misconfigured
 
 
-def verb(work: Callable[Parameters, int]) -> Callable[Parameters, int]:
-    """Says what can't be read in one line, as exit code 2."""
-
-    @functools.wraps(work)
-    def told(*arguments: Parameters.args, **options: Parameters.kwargs) -> int:
-        try:
-            return work(*arguments, **options)
-        except (DocumentError, Unreadable) as error:
-            print(f"charter: {error}", file=sys.stderr)
-            return 2
-
-    return told
-
-
-@verb
 def lint(file: Path, form: str = Format.TEXT) -> int:
     """Check structure, references, examples, and whether everything is explained."""
     found = rules.lint(Document(relative(file)))
     print_all(found, Format(form))
-    print(f"{counted(len(found), 'finding')}." if found else "Nothing to mend.", file=sys.stderr)
+    print(f"{counted(len(found), 'finding')}." if found else "Nothing to correct.", file=sys.stderr)
     return 1 if found else 0
 
 
-@verb
 def show(file: Path) -> int:
     """List the operations: method, path, operationId, scopes."""
     model = Model(Document(relative(file)))
@@ -75,7 +51,6 @@ def access(model: Model, operation: Operation) -> str:
     return " ".join(sorted(scopes)) or "any user"
 
 
-@verb
 def bundle(file: Path) -> int:
     """Print the document as JSON, as the service publishes it."""
     content = Document(relative(file)).content
@@ -83,7 +58,6 @@ def bundle(file: Path) -> int:
     return 0
 
 
-@verb
 def diff(base: str | Path, revision: Path, form: str = Format.TEXT) -> int:
     """Name every change since `base` that breaks clients.
 
@@ -105,16 +79,16 @@ def base_document(base: str, file: Path) -> Document:
 
 
 def at_revision(file: Path, revision: str) -> str:
-    """The document as git has it."""
+    """The document as git has it. Raises Misconfigured."""
     folder = str(file.absolute().parent)
     command = ["git", "-C", folder, "show", "--end-of-options", f"{revision}:./{file.name}"]
     try:
         shown = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise Unreadable("git is not installed: name a file instead of a revision.") from None
+        raise Misconfigured("git is not installed: name a file instead of a revision.") from None
     if shown.returncode:
         reason = shown.stderr.strip().splitlines()[0].removeprefix("fatal: ")
-        raise Unreadable(
+        raise Misconfigured(
             f"git has no {file.name} at `{revision}` ({reason}):"
             " name a revision that has one, or fetch it."
         )

@@ -13,27 +13,34 @@ class Format(StrEnum):
     GITHUB = "github"
 
 
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One thing to mend: where, which rule, what and how."""
+    """One thing to correct: where, how bad, which rule, what and how."""
 
     line: int
     column: int
     file: str
+    severity: Severity
     rule: str
     message: str
 
     @classmethod
-    def at(cls, place: Place, rule: str, message: str) -> "Finding":
-        return cls(place.line, place.column, str(place.file), rule, one_line(message))
+    def at(cls, place: Place, severity: Severity, rule: str, message: str) -> "Finding":
+        return cls(place.line, place.column, str(place.file), severity, rule, one_line(message))
 
     def as_text(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.rule}: {self.message}"
+        place = f"{self.file}:{self.line}:{self.column}"
+        return f"{place}: {self.severity}: {self.rule}: {self.message}"
 
     def as_github(self) -> str:
         """A workflow command, which becomes a note beside the line."""
         where = f"file={escaped(self.file)},line={self.line},col={self.column}"
-        return f"::error {where},title={escaped(self.rule)}::{escaped(self.message)}"
+        return f"::{self.severity} {where},title={escaped(self.rule)}::{escaped(self.message)}"
 
 
 def escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The objects of OpenAPI 3.1 and the fields that each may have, as its sections 4.8.1 to 4.8.30."""
+"""A document as the objects of OpenAPI 3.0 to 3.2, with the fields that each of them may have."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,11 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from charter.document import Document
-from charter.runtime.references import tokens_of
+from charter.runtime.normal import DATA, METHODS, NAMED
+from charter.runtime.references import at, has, tokens_of
 
 Path = tuple[str | int, ...]
-
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 ANY = "*"
 """The field of an object that is a map."""
@@ -24,7 +23,7 @@ def plain(*names: str) -> dict[str, str]:
 # What a field holds: one `kind`, a list `[kind]`, a map `{kind}`, or nothing to look into.
 FIELDS: dict[str, dict[str, str]] = {
     "document": {
-        **plain("openapi", "jsonSchemaDialect", "security"),
+        **plain("openapi", "$self", "jsonSchemaDialect", "security"),
         "info": "info",
         "servers": "[server]",
         "paths": "{path item}",
@@ -40,7 +39,7 @@ FIELDS: dict[str, dict[str, str]] = {
     },
     "contact": plain("name", "url", "email"),
     "license": plain("name", "identifier", "url"),
-    "server": {**plain("url", "description"), "variables": "{server variable}"},
+    "server": {**plain("url", "name", "description"), "variables": "{server variable}"},
     "server variable": plain("enum", "default", "description"),
     "components": {
         "schemas": "{schema}",
@@ -53,10 +52,12 @@ FIELDS: dict[str, dict[str, str]] = {
         "links": "{link}",
         "callbacks": "{callback}",
         "pathItems": "{path item}",
+        "mediaTypes": "{media type}",
     },
     "path item": {
         **plain("$ref", "summary", "description"),
         **dict.fromkeys(METHODS, "operation"),
+        "additionalOperations": "{operation}",
         "servers": "[server]",
         "parameters": "[parameter]",
     },
@@ -80,22 +81,29 @@ FIELDS: dict[str, dict[str, str]] = {
     "request body": {**plain("description", "required"), "content": "{media type}"},
     "media type": {
         **plain("example"),
-        "schema": "schema",
+        **dict.fromkeys(("schema", "itemSchema"), "schema"),
         "examples": "{example}",
         "encoding": "{encoding}",
+        "prefixEncoding": "[encoding]",
+        "itemEncoding": "encoding",
     },
     "encoding": {
         **plain("contentType", "style", "explode", "allowReserved"),
         "headers": "{header}",
+        "encoding": "{encoding}",
+        "prefixEncoding": "[encoding]",
+        "itemEncoding": "encoding",
     },
     "response": {
-        **plain("description"),
+        **plain("summary", "description"),
         "headers": "{header}",
         "content": "{media type}",
         "links": "{link}",
     },
     "callback": {ANY: "path item"},
-    "example": plain("summary", "description", "value", "externalValue"),
+    "example": plain(
+        "summary", "description", "value", "externalValue", "dataValue", "serializedValue"
+    ),
     "link": {
         **plain("operationRef", "operationId", "parameters", "requestBody", "description"),
         "server": "server",
@@ -106,16 +114,27 @@ FIELDS: dict[str, dict[str, str]] = {
         "examples": "{example}",
         "content": "{media type}",
     },
-    "tag": {**plain("name", "description"), "externalDocs": "external documentation"},
+    "tag": {
+        **plain("name", "summary", "description", "parent", "kind"),
+        "externalDocs": "external documentation",
+    },
     "reference": plain("$ref", "summary", "description"),
     "security scheme": {
         **plain("type", "description", "name", "in", "scheme", "bearerFormat", "openIdConnectUrl"),
+        **plain("deprecated", "oauth2MetadataUrl"),
         "flows": "flows",
     },
     "flows": dict.fromkeys(
-        ("implicit", "password", "clientCredentials", "authorizationCode"), "flow"
+        (
+            "implicit",
+            "password",
+            "clientCredentials",
+            "authorizationCode",
+            "deviceAuthorization",
+        ),
+        "flow",
     ),
-    "flow": plain("authorizationUrl", "tokenUrl", "refreshUrl", "scopes"),
+    "flow": plain("authorizationUrl", "deviceAuthorizationUrl", "tokenUrl", "refreshUrl", "scopes"),
     "schema": {
         **plain("$id", "$schema", "$ref", "$anchor", "$dynamicRef", "$dynamicAnchor"),
         **plain("$vocabulary", "$comment", "title", "description", "default", "deprecated"),
@@ -135,8 +154,8 @@ FIELDS: dict[str, dict[str, str]] = {
         "xml": "xml",
         "externalDocs": "external documentation",
     },
-    "discriminator": plain("propertyName", "mapping"),
-    "xml": plain("name", "namespace", "prefix", "attribute", "wrapped"),
+    "discriminator": plain("propertyName", "mapping", "defaultMapping"),
+    "xml": plain("name", "namespace", "prefix", "attribute", "wrapped", "nodeType"),
 }
 
 REFERABLE = frozenset(held.strip("{}") for held in FIELDS["components"].values()) - {
@@ -144,6 +163,16 @@ REFERABLE = frozenset(held.strip("{}") for held in FIELDS["components"].values()
     "schema",
 }
 """What a Reference Object may stand for; these two have a `$ref` of their own."""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a rule finds, before the document says on which line that is."""
+
+    path: Path
+    message: str
+    is_surplus: bool = False
+    """Whether the path is that of a member which should not be there."""
 
 
 @dataclass(frozen=True)
@@ -175,16 +204,11 @@ def sequence(value: Any) -> list[Any]:
 class Operation:
     """One method of one path."""
 
+    template: str
+    method: str
     node: Node
     item: Node
-
-    @property
-    def method(self) -> str:
-        return str(self.node.path[-1])
-
-    @property
-    def template(self) -> str:
-        return str(self.item.path[-1])
+    """The path item, which may stand elsewhere, behind a reference."""
 
     @property
     def label(self) -> str:
@@ -197,33 +221,48 @@ class Model:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.content: Mapping[str, Any] = document.content
-        self.nodes = tuple(objects("document", (), document.content))
+        self.version = str(document.content["openapi"])[:3]
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        return tuple(objects("document", (), self.content))
+
+    @cached_property
+    def kinds(self) -> Mapping[Path, str]:
+        return {node.path: node.kind for node in self.nodes}
 
     def of(self, *kinds: str) -> Iterator[Node]:
         return (node for node in self.nodes if node.kind in kinds)
 
     @cached_property
+    def keyworded(self) -> tuple[tuple[Path, Mapping[str, Any]], ...]:
+        """Every object whose members are keywords, known ones or not, outside of examples."""
+        return tuple(keyworded(self.content))
+
+    @cached_property
+    def items(self) -> tuple[tuple[str, Node], ...]:
+        """The path items by their templates, with references followed."""
+        return tuple(
+            (template, Node("path item", path, mapping(value)))
+            for template in mapping(self.content.get("paths"))
+            if template.startswith("/")
+            for path, value in [self.follow(("paths", template))]
+        )
+
+    @cached_property
     def operations(self) -> tuple[Operation, ...]:
-        found = []
-        for template, item in mapping(self.content.get("paths")).items():
-            holder = Node("path item", ("paths", template), mapping(item))
-            for method in METHODS:
-                if isinstance(holder.value.get(method), Mapping):
-                    node = Node("operation", (*holder.path, method), holder.value[method])
-                    found.append(Operation(node, holder))
-        return tuple(found)
+        return tuple(
+            Operation(
+                template, method, Node("operation", (*item.path, method), item.value[method]), item
+            )
+            for template, item in self.items
+            for method in METHODS
+            if isinstance(item.value.get(method), Mapping)
+        )
 
     def at(self, path: Path) -> Any:
         """Raises LookupError where there is nothing."""
-        value: Any = self.content
-        for token in path:
-            if isinstance(value, list) and str(token).isdigit():
-                value = value[int(token)]
-            elif isinstance(value, Mapping):
-                value = value[str(token)]
-            else:
-                raise LookupError(token)
-        return value
+        return at(self.content, path)
 
     def follow(self, path: Path) -> tuple[Path, Any]:
         """Where a chain of references ends; at the last good place if one of them dangles."""
@@ -239,12 +278,8 @@ class Model:
         reference = mapping(value).get("$ref")
         if not isinstance(reference, str) or not reference.startswith("#/"):
             return None
-        path: Path = tuple(tokens_of(reference))
-        try:
-            self.at(path)
-        except LookupError:
-            return None
-        return path
+        path = tokens_of(reference)
+        return path if has(self.content, path) else None
 
     def parameters(self, operation: Operation) -> dict[tuple[str, str], tuple[Path, Any]]:
         """By `in` and name, those of the path first; the operation's own override them."""
@@ -260,6 +295,27 @@ class Model:
         if "security" in operation.node.value:
             return (*operation.node.path, "security"), operation.node.value["security"]
         return ("security",), self.content.get("security", [])
+
+
+def keyworded(
+    node: Any, path: Path = (), *, named: bool = False
+) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Every object in a node but those whose members are names, and those in examples."""
+    if isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from keyworded(child, (*path, index))
+    if not isinstance(node, Mapping):
+        return
+    if not named:
+        yield path, node
+    for name, child in node.items():
+        if name == "examples" and not named:
+            for key, example in mapping(child).items():
+                if isinstance(mapping(example).get("$ref"), str):
+                    yield (*path, name, key), example
+        elif named or not (name in DATA or name.startswith("x-")):
+            is_map = not named and name in NAMED and isinstance(child, Mapping)
+            yield from keyworded(child, (*path, name), named=is_map)
 
 
 def objects(kind: str, path: Path, value: Any) -> Iterator[Node]:

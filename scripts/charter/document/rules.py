@@ -1,43 +1,37 @@
 """What a good document keeps to. Each rule is a function that yields what it finds.
 
-The structure is judged by the schema that OpenAPI publishes; all the rest, which it misses or says
-without a line, is judged here.
+A violation is a warning: `generate` and `mock` work all the same. What they refuse is an error, and
+stands in `checks`.
 """
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 import jsonschema_rs
 
-from charter.document import Document
-from charter.document.checks import official_schema
-from charter.document.findings import Finding
+from charter.document import Document, checks
+from charter.document.findings import Finding, Severity
 from charter.document.model import (
     ANY,
     FIELDS,
     Model,
     Node,
-    Operation,
     Path,
+    Remark,
     mapping,
     sequence,
 )
 from charter.runtime.references import pointer, tokens_of
 
 BASE = "urn:charter:linted"
-META_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
-IN_PATH = re.compile(r"\{([^{}]*)\}")
 APPLICATORS = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else"})
-
-TYPES = ("array", "boolean", "integer", "'null'", "number", "object", "string")
 
 FORMER_KEYWORDS = {
     "nullable": "is of OpenAPI 3.0: write `type: [string, 'null']`, or an alternative of type null",
@@ -47,124 +41,53 @@ FORMER_KEYWORDS = {
 }
 
 
-@dataclass(frozen=True)
-class Remark:
-    """What a rule finds, before the document says on which line that is."""
-
-    path: Path
-    message: str
-
-
-Rule = Callable[[Model], Iterator[Remark]]
-
-
 def lint(document: Document) -> list[Finding]:
-    """All that should be mended, from the top of the file to its end."""
+    """All errors and warnings, from the top of the file to its end."""
     model = Model(document)
-    remarks = {name: list(rule(model)) for name, rule in RULES.items()}
-    known = [remark.path for found in remarks.values() for remark in found]
-    remarks["structure"] = [found for found in structure(model) if not explained(found, known)]
+    found = [(Severity.ERROR, name, remark) for name, remark in checks.errors(model)]
+    found += [
+        (Severity.WARNING, name, remark) for name, rule in RULES.items() for remark in rule(model)
+    ]
     return sorted(
         {
-            Finding.at(document.place(remark.path), name, remark.message)
-            for name, found in remarks.items()
-            for remark in found
+            Finding.at(document.place(remark.path), severity, name, remark.message)
+            for severity, name, remark in found
         }
     )
 
 
-def explained(remark: Remark, known: Iterable[Path]) -> bool:
-    """Whether a rule of our own has said it better, be it of the field that is one too many."""
-    surplus = remark.message.startswith("Unevaluated properties")
-    return any(path == remark.path or (surplus and path[:-1] == remark.path) for path in known)
-
-
-def structure(model: Model) -> Iterator[Remark]:
-    """Fields that are missing, misplaced or of the wrong type."""
-    for error in official_schema("3.1").iter_errors(model.content):
-        message = str(error.message).partition("\n")[0]
-        yield Remark(tuple(error.instance_path), f"{message}. See the OpenAPI 3.1 specification.")
-
-
-def version(model: Model) -> Iterator[Remark]:
-    if not str(model.content.get("openapi")).startswith("3.1."):
-        yield Remark(("openapi",), "This is not OpenAPI 3.1: write `openapi: 3.1.0`.")
-
-
-def unknown_field(model: Model) -> Iterator[Remark]:
-    """A misspelt field means nothing: tools pass over it, and so does the service."""
-    for node in model.nodes:
-        known = FIELDS[node.kind]
-        if ANY in known:
-            continue
+def unknown_keyword(model: Model) -> Iterator[Remark]:
+    """JSON Schema ignores a misspelt keyword, and so does the service."""
+    for node in model.of("schema"):
         for name in node.value:
-            if name not in known and not name.startswith("x-"):
-                yield Remark((*node.path, name), unknown(name, node.kind))
+            is_known = name in FIELDS["schema"] or name.startswith("x-")
+            if not is_known and not (name == "nullable" and model.version == "3.0"):
+                yield Remark((*node.path, name), unknown(name))
 
 
-def unknown(name: str, kind: str) -> str:
-    if kind == "schema" and name in FORMER_KEYWORDS:
+def unknown(name: str) -> str:
+    if name in FORMER_KEYWORDS:
         return f"`{name}` {FORMER_KEYWORDS[name]}."
-    article = "An" if kind[0] in "aeiou" else "A"
-    close = difflib.get_close_matches(name, FIELDS[kind], n=1)
+    close = difflib.get_close_matches(name, FIELDS["schema"], n=1)
     remedy = f"did you mean `{close[0]}`?" if close else "remove it, or let it begin with `x-`."
-    return f"{article} {kind} has no field `{name}`: {remedy}"
+    return f"A schema has no keyword `{name}`: {remedy}"
 
 
-def reference(model: Model) -> Iterator[Remark]:
-    for node in model.nodes:
-        if isinstance(node.value.get("$ref"), str):
-            yield from dangling(model, node.value["$ref"], (*node.path, "$ref"))
+def discriminator(model: Model) -> Iterator[Remark]:
     for node in model.of("discriminator"):
         for name, target in node.members("mapping").items():
-            if str(target).startswith("#"):
-                yield from dangling(model, str(target), (*node.path, "mapping", name))
-
-
-def dangling(model: Model, target: str, path: Path) -> Iterator[Remark]:
-    tokens = tokens_of(target)
-    for end in range(1, len(tokens) + 1):
-        try:
-            model.at(tuple(tokens[:end]))
-        except LookupError:
-            around = mapping(model.at(tuple(tokens[: end - 1])))
-            close = difflib.get_close_matches(tokens[end - 1], around, n=1)
-            remedy = f"did you mean `{close[0]}`?" if close else "add what it names, or mend it."
-            yield Remark(path, f"The reference {target} leads nowhere: {remedy}")
-            return
-
-
-def schema_keywords(model: Model) -> Iterator[Remark]:
-    """Keywords with values that they can't have."""
-    judge = jsonschema_rs.Draft202012Validator({"$ref": META_SCHEMA})
-    nested = {node.path for node in model.of("schema")}
-    for node in model.of("schema"):
-        for error in judge.iter_errors(dict(node.value)):
-            where = (*node.path, *error.instance_path)
-            inner = (where[:end] for end in range(len(node.path) + 1, len(where) + 1))
-            if not any(path in nested for path in inner):  # said once, by the innermost schema
-                yield Remark(where, misuse(where[-1], error.message))
-
-
-def misuse(keyword: str | int, message: str) -> str:
-    if keyword == "type":
-        return f"This is no type: write {', '.join(TYPES)}, or a list of these."
-    return f"{message}. See JSON Schema, draft 2020-12."
+            if str(target).startswith("#") and not checks.leads_somewhere(model, str(target)):
+                yield checks.dangling(model, str(target), (*node.path, "mapping", name))
 
 
 def operation_id(model: Model) -> Iterator[Remark]:
-    seen: dict[str, str] = {}
     for operation in model.operations:
         path = (*operation.node.path, "operationId")
         name = operation.node.value.get("operationId")
         if not isinstance(name, str) or not name:
             yield Remark(path, f"{operation.label} has no operationId: name it in camelCase.")
-            continue
-        if name in seen:
-            yield Remark(path, f"The operationId `{name}` is that of {seen[name]}, too: rename it.")
         elif not CAMEL_CASE.fullmatch(name):
             yield Remark(path, f"The operationId `{name}` is not camelCase: rename it.")
-        seen.setdefault(name, operation.label)
 
 
 def tag(model: Model) -> Iterator[Remark]:
@@ -184,45 +107,10 @@ def tag(model: Model) -> Iterator[Remark]:
             yield Remark(node.path, f"No operation has the tag `{name}`: remove it, or use it.")
 
 
-def path_template(model: Model) -> Iterator[Remark]:
-    seen: dict[str, str] = {}
-    for template in mapping(model.content.get("paths")):
-        shape = IN_PATH.sub("{}", template)
-        if shape in seen:
-            message = f"{template} can't be told from {seen[shape]}: remove one."
-            yield Remark(("paths", template), message)
-        elif template != "/" and template.endswith("/"):
+def trailing_slash(model: Model) -> Iterator[Remark]:
+    for template, _ in model.items:
+        if template != "/" and template.endswith("/"):
             yield Remark(("paths", template), f"{template} ends with a slash: remove it.")
-        seen.setdefault(shape, template)
-
-
-def path_parameter(model: Model) -> Iterator[Remark]:
-    for operation in model.operations:
-        written = set(IN_PATH.findall(operation.template))
-        declared = model.parameters(operation)
-        for name in sorted(written - {name for where, name in declared if where == "path"}):
-            message = f"The path parameter `{name}` of {operation.label} is not declared: add it."
-            yield Remark(operation.node.path, message)
-        for (where, name), (path, value) in declared.items():
-            if where != "path":
-                continue
-            if name not in written:
-                message = f"The path parameter `{name}` is not in {operation.template}: rename it."
-                yield Remark(path_of_use(model, operation, name), message)
-            elif mapping(value).get("required") is not True:
-                message = f"The path parameter `{name}` is not required: write `required: true`."
-                yield Remark((*path, "required"), message)
-
-
-def path_of_use(model: Model, operation: Operation, name: str) -> Path:
-    """Where the operation or its path asks for a path parameter, be it by reference."""
-    for holder in (operation.node, operation.item):
-        for index, _ in enumerate(holder.entries("parameters")):
-            path = (*holder.path, "parameters", index)
-            found = mapping(model.follow(path)[1])
-            if found.get("name") == name and found.get("in") == "path":
-                return path
-    return operation.node.path
 
 
 def repeated_parameter(model: Model) -> Iterator[Remark]:
@@ -237,18 +125,13 @@ def repeated_parameter(model: Model) -> Iterator[Remark]:
             seen.add(key)
 
 
-def security(model: Model) -> Iterator[Remark]:
+def scope(model: Model) -> Iterator[Remark]:
     schemes = mapping(mapping(model.content.get("components")).get("securitySchemes"))
-    places = dict(model.security(operation) for operation in model.operations)
-    for path, alternatives in places.items():
+    for path, alternatives in dict(map(model.security, model.operations)).items():
         for index, alternative in enumerate(sequence(alternatives)):
             for name, scopes in mapping(alternative).items():
-                where = (*path, index, name)
-                if name not in schemes:
-                    message = f"The security scheme `{name}` is not declared: add it, or rename it."
-                    yield Remark(where, message)
-                    continue
-                yield from unknown_scopes(model, name, sequence(scopes), where)
+                if name in schemes:
+                    yield from unknown_scopes(model, name, sequence(scopes), (*path, index, name))
 
 
 def unknown_scopes(model: Model, name: str, scopes: list[Any], where: Path) -> Iterator[Remark]:
@@ -269,7 +152,8 @@ def link(model: Model) -> Iterator[Remark]:
     by_id = {str(found.node.value.get("operationId")): found for found in model.operations}
     for node in model.of("link"):
         if isinstance(node.value.get("operationRef"), str):
-            yield from dangling(model, node.value["operationRef"], (*node.path, "operationRef"))
+            if not checks.leads_somewhere(model, target := node.value["operationRef"]):
+                yield checks.dangling(model, target, (*node.path, "operationRef"))
             continue
         name = str(node.value.get("operationId"))
         if name not in by_id:
@@ -342,7 +226,8 @@ def disobeying(validator: Validator | None, model: Model, path: Path) -> Iterato
     if validator is None:
         return
     for error in validator.iter_errors(model.at(path)):
-        message = f"The {path_word(path)} breaks its own schema: {error.message}. Mend one of them."
+        problem = f"The {path_word(path)} does not match its schema: {error.message}."
+        message = f"{problem} Correct one of them."
         yield Remark((*path, *error.instance_path), message)
 
 
@@ -403,7 +288,9 @@ def problem(model: Model) -> Iterator[Remark]:
             path, response = model.follow((*operation.node.path, "responses", status))
             content = mapping(mapping(response).get("content"))
             if re.fullmatch("[45].*", str(status)) and "application/problem+json" not in content:
-                message = f"{operation.label} {status} is no application/problem+json: make it one."
+                message = (
+                    f"{operation.label} answers {status} without application/problem+json: add it."
+                )
                 yield Remark(path, message)
 
 
@@ -472,17 +359,14 @@ def used_components(model: Model) -> Iterator[Path]:
                 yield ("components", "securitySchemes", name)
 
 
-RULES: dict[str, Rule] = {
-    "version": version,
-    "unknown-field": unknown_field,
-    "reference": reference,
-    "schema": schema_keywords,
+RULES: dict[str, Callable[[Model], Iterator[Remark]]] = {
+    "unknown-keyword": unknown_keyword,
+    "discriminator": discriminator,
     "operation-id": operation_id,
     "tag": tag,
-    "path": path_template,
-    "path-parameter": path_parameter,
+    "path": trailing_slash,
     "repeated-parameter": repeated_parameter,
-    "security": security,
+    "scope": scope,
     "link": link,
     "example": example,
     "default": default,

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from charter.errors import Misconfigured, Refusal
+
 LARGEST_FILE = 20_000_000
 """Bytes. The largest documents that anybody publishes have 12 million."""
 MOST_NODES = 1_000_000
@@ -48,12 +50,16 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-class DocumentError(Exception):
+class DocumentError(Refusal):
     """The document can't be worked with; says where, why, and what to do."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(one_line(f"{place}: {message}"))
         self.place = place
+
+
+class NoDocument(DocumentError, Misconfigured):
+    """No document can be read from the file that is named."""
 
 
 def one_line(text: str) -> str:
@@ -165,12 +171,12 @@ def read(file: Path) -> str:
                 first, f"The file is larger than {megabytes} MB: split it, and refer to its parts."
             )
         if not file.is_file() and not file.is_dir():
-            raise DocumentError(first, "This is a pipe or a device: save the document to a file.")
+            raise NoDocument(first, "This is a pipe or a device: save the document to a file.")
         content = file.read_bytes()
     except FileNotFoundError:
-        raise DocumentError(first, "There is no such file.") from None
+        raise NoDocument(first, "There is no such file.") from None
     except OSError as error:
-        raise DocumentError(first, f"The file can't be read: {error.strerror}.") from None
+        raise NoDocument(first, f"The file can't be read: {error.strerror}.") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

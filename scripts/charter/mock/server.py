@@ -88,14 +88,11 @@ def run(
     seed: int | None,
     watch: bool,
 ) -> int:
-    """Serve until a signal comes. Raises Refusal before it begins."""
+    """Serve until a signal comes. Raises Refusal and DocumentError before it begins."""
     logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
     logging.getLogger("charter.mock").setLevel(logging.INFO)
     with bound(host, port) as listener:
-        try:
-            mocking = Mocking(shown(file), remembers=remembers, dynamic=dynamic, seed=seed)
-        except DocumentError as error:
-            raise Refusal(str(error)) from None
+        mocking = Mocking(shown(file), remembers=remembers, dynamic=dynamic, seed=seed)
         announce(mocking, listener)
         configuration = uvicorn.Config(
             mocking, log_level="warning", access_log=False, server_header=False, lifespan="off"

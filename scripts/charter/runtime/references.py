@@ -38,16 +38,16 @@ def tokens_of(reference: str) -> tuple[str, ...]:
 
 
 def member(node: Any, token: str | int) -> Any:
-    """The member or entry of a node that a token names. Raises LookupError or TypeError."""
-    if not isinstance(node, list):
+    """The member or entry of a node that a token names. Raises LookupError."""
+    if isinstance(node, Mapping):
         return node[str(token)]
-    if not INDEX.fullmatch(str(token)):
-        raise LookupError(token)
-    return node[int(token)]
+    if isinstance(node, list) and INDEX.fullmatch(str(token)):
+        return node[int(token)]
+    raise LookupError(token)
 
 
 def at(node: Any, path: Iterable[str | int]) -> Any:
-    """What the tokens of a path lead to, from a node. Raises LookupError or TypeError."""
+    """What the tokens of a path lead to, from a node. Raises LookupError."""
     for token in path:
         node = member(node, token)
     return node
@@ -57,13 +57,13 @@ def has(node: Any, path: Iterable[str | int]) -> bool:
     """Whether the tokens of a path lead anywhere."""
     try:
         at(node, path)
-    except (LookupError, TypeError):
+    except LookupError:
         return False
     return True
 
 
 def resolve(document: Any, node: Any) -> Any:
-    """What a node is once its references are followed. Raises LookupError or TypeError."""
+    """What a node is once its references are followed. Raises LookupError."""
     while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
         node = at(document, tokens_of(node["$ref"]))
     return node

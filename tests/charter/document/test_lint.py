@@ -12,7 +12,9 @@ import pytest
 from charter.document import Document
 from charter.document import commands as openapi
 from charter.document.breaking import breaking
+from charter.document.checks import ERRORS
 from charter.document.rules import RULES, lint
+from charter.errors import Refusal
 from tests.charter.document.damage import SAMPLE, Edit, edited, line_of
 from tests.data import DOCUMENT
 
@@ -45,20 +47,20 @@ SEEDED = {
         "parameters/BookId'",
     ),
     "an unknown scope": Defect(
-        Edit("Remove a book.", "books:write", "books:wrote"), "security", "books:wrote"
+        Edit("Remove a book.", "books:write", "books:wrote"), "scope", "books:wrote"
     ),
     "an operationId used twice": Defect(
         Edit("    delete:", "deleteBook", "createBook # again"), "operation-id", "# again"
     ),
     "a misspelt field": Defect(
-        Edit("List the books.", "description", "descripton"), "unknown-field", "descripton"
+        Edit("List the books.", "description", "descripton"), "structure", "descripton"
     ),
     "a default out of range": Defect(
         Edit("How many at most.", "default: 20", "default: 200"), "default", "default: 200"
     ),
     "OpenAPI 3.0's nullable": Defect(
         Edit("            isbn:", "maxLength: 40", "nullable: true"),
-        "unknown-field",
+        "unknown-keyword",
         "nullable: true",
     ),
     "a required property that is not defined": Defect(
@@ -67,6 +69,45 @@ SEEDED = {
 }
 
 OTHERS = {
+    "a parameter in a place that can't be read": Defect(
+        Edit("- name: genre", "in: query", "in: querystring"), "parameter", "querystring"
+    ),
+    "an operation without responses": Defect(
+        Edit("summary: Is it alive?", "responses:", "responses: {} #\n      x-gone:"),
+        "response",
+        "responses: {}",
+    ),
+    "another dialect": Defect(
+        Edit("    Genre:", "type:", "$schema: http://json-schema.org/schema\n      type:"),
+        "dialect",
+        "json-schema.org",
+    ),
+    "a dynamic anchor that is there twice": Defect(
+        Edit(
+            "    Genre:",
+            "type:",
+            "$dynamicAnchor: a\n      $defs: {A: {$dynamicAnchor: a}}\n      type:",
+        ),
+        "dynamic-anchor",
+        "$defs:",
+    ),
+    "a schema that is its own part": Defect(
+        Edit("    Genre:", "type: string", "allOf: [{$ref: '#/components/schemas/Genre'}]"),
+        "all-of",
+        "    Genre:",
+    ),
+    "a discriminator that names no schema": Defect(
+        Edit(
+            "        shelf:",
+            "oneOf:",
+            "discriminator: {propertyName: a, mapping: {b: '#/c'}}\n          oneOf:",
+        ),
+        "discriminator",
+        "mapping",
+    ),
+    "an escape that ECMA-262 lacks": Defect(
+        Edit("          maxLength: 200", "[^", r"\A[^"), "pattern", r"\A"
+    ),
     "a missing summary": Defect(
         Edit("operationId: deleteBook", "      summary: Remove a book.\n", ""),
         "summary",
@@ -115,7 +156,7 @@ OTHERS = {
         Edit("paths:", "  /livez:", "  /livez/:"), "path", "/livez/"
     ),
     "a path parameter that is optional": Defect(
-        Edit("    BookId:", "required: true", "required: false # !"), "path-parameter", "# !"
+        Edit("    BookId:", "required: true", "required: false # !"), "structure", "# !"
     ),
     "a parameter that is there twice": Defect(
         Edit("  /books:", "- name: genre", "- name: limit # again"),
@@ -142,7 +183,9 @@ OTHERS = {
         "problem",
         "    NotFound:",
     ),
-    "another version": Defect(Edit("openapi: ", "3.1.0", "3.0.3"), "version", "3.0.3"),
+    "a version that is not supported": Defect(
+        Edit("openapi: ", "3.1.0", "4.0.0"), "version", "4.0.0"
+    ),
     "a tag that nothing uses": Defect(
         Edit("readers.\ntags:\n", "", "  - name: authors\n    description: Who wrote.\n"),
         "tag",
@@ -188,7 +231,9 @@ def test_all_eleven_are_found_at_once(tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_defect() -> None:
-    assert {defect.rule for defect in (SEEDED | OTHERS).values()} == RULES.keys() | {"structure"}
+    rules = {"structure", "schema", "version", *RULES, *(name for name, _ in ERRORS)}
+
+    assert {defect.rule for defect in (SEEDED | OTHERS).values()} == rules
 
 
 def test_the_sample_and_the_document_are_clean(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,8 +249,10 @@ def test_findings_are_printed_as_lines_that_an_editor_follows(
     assert openapi.lint(Path("broken.yaml")) == 1
 
     printed = capsys.readouterr().out
-    assert printed.startswith("broken.yaml:27:13: default: The default breaks its own schema: 200")
-    assert printed.endswith("Mend one of them.\n")
+    assert printed.startswith(
+        "broken.yaml:27:13: warning: default: The default does not match its schema: 200"
+    )
+    assert printed.endswith("Correct one of them.\n")
 
 
 def test_findings_are_printed_as_notes_for_github(
@@ -226,24 +273,25 @@ def test_findings_are_printed_as_notes_for_github(
     [
         ("openapi: 3.1.0\ninfo: [\n", ":3:1: This is not YAML"),
         ("openapi: 3.1.0\ninfo:\n  title: x\n  title: y\n", ":4:3: The member `title` is there"),
-        ("- a list\n", ":1:1: This is no OpenAPI document"),
+        ("- a list\n", ":1:1: This is not an OpenAPI document"),
         ("", ":1:1: The file is empty"),
         ("openapi: 3.1.0\ninfo:\n  $ref: no.yaml\n", ":3:3: The reference no.yaml names no file"),
         (None, ":1:1: There is no such file."),
     ],
 )  # fmt: skip
-def test_an_unreadable_document_is_one_sentence_and_exit_code_2(
-    text: str | None, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_unreadable_document_is_refused_in_one_sentence(
+    text: str | None, said: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "openapi.yaml"
     if text is not None:
         file.write_text(text)
 
-    assert openapi.lint(file) == 2
+    with pytest.raises(Refusal) as refused:
+        openapi.lint(file)
 
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert refused.value.exit_code == (2 if text is None else 1)
 
 
 def test_no_malformed_document_makes_the_lint_fail(tmp_path: Path) -> None:

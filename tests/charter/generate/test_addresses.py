@@ -152,10 +152,10 @@ async def test_the_mock_tells_them_apart_too() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/a#{id}", "has `id` in its fragment, which no request carries"),
-        ("/a?{id}=1", "has `{id}=1` in its query, which can't be read"),
-        ("/a?b=1{id}", "has `b=1{id}` in its query, which can't be read"),
-        ("/a?b={other}", "The path parameter `other` of /a?b={other} is not declared"),
+        ("/a#{id}", "`id` is in the fragment of /a#{id}, which no request has"),
+        ("/a?{id}=1", "`{id}=1` in the query of /a?{id}=1 can't be read"),
+        ("/a?b=1{id}", "`b=1{id}` in the query of /a?b=1{id} can't be read"),
+        ("/a?b={other}", "The path parameter `other` of GET /a?b={other} is not declared"),
         ("/a/{b}", "GET /a/{b} is the same as GET /a/{id}"),
         ("/a/{b}#x", "GET /a/{b}#x is the same as GET /a/{id}"),
     ],
