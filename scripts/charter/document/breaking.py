@@ -329,18 +329,9 @@ class Comparison:
             return
         self.compared.add((old.path, new.path))
         for compare in (
-            self.types,
-            self.values,
-            self.bounds,
-            self.exact,
-            self.uniqueness,
-            self.defaults,
-            self.required,
-            self.openness,
-            self.properties,
-            self.items,
-            self.alternatives,
-        ):
+            self.types, self.values, self.bounds, self.exact, self.uniqueness, self.defaults,
+            self.required, self.openness, self.properties, self.items, self.alternatives,
+        ):  # fmt: skip
             yield from compare(old, new)
 
     def change(self, path: Path, rule: str, message: str) -> Change:

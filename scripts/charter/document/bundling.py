@@ -112,7 +112,7 @@ class Bundle:
         if not has(found.content, tokens):
             raise DocumentError(
                 source.place(where),
-                f"The reference {reference} leads nowhere: add what it names, or mend it.",
+                f"The reference {reference} leads nowhere: add what it names, or correct it.",
             )
         return target
 
@@ -122,7 +122,7 @@ class Bundle:
             if not os.path.isfile(file):  # noqa: PTH113
                 raise DocumentError(
                     source.place(where),
-                    f"The reference {reference} names no file: create {shown(file)}, or mend it.",
+                    f"The reference {reference} names no file: create {shown(file)} or correct it.",
                 )
             self.sources[file] = load(shown(file))
         return self.sources[file]

@@ -159,7 +159,7 @@ def link(model: Model) -> Iterator[Remark]:
         if name not in by_id:
             close = difflib.get_close_matches(name, by_id, n=1)
             remedy = f"did you mean `{close[0]}`?" if close else "name one that there is."
-            message = f"The link leads to `{name}`, which is no operationId: {remedy}"
+            message = f"The link leads to `{name}`, which is not an operationId: {remedy}"
             yield Remark((*node.path, "operationId"), message)
             continue
         taken = model.parameters(by_id[name])

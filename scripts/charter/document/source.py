@@ -242,7 +242,7 @@ class Reader:
             parts = [self.merge(part, path) for part in node.value]
             return {name: child for part in reversed(parts) for name, child in part.items()}
         if not isinstance(node, yaml.MappingNode):
-            raise self.error(node, "What `<<` merges is no mapping.")
+            raise self.error(node, "What `<<` merges is not a mapping.")
         return self.mapping(node, path)
 
     def scalar(self, node: yaml.ScalarNode) -> Any:
@@ -260,7 +260,7 @@ class Reader:
         if FLOAT.fullmatch(text) and isfinite(float(text)):
             return float(text)
         if NOT_FINITE.fullmatch(text) or FLOAT.fullmatch(text):
-            raise self.error(node, f"{text} is no number of JSON: use one, or quote it.")
+            raise self.error(node, f"{text} is not a JSON number: use one, or quote it.")
         return text
 
     def integer(self, node: yaml.ScalarNode) -> int:

@@ -134,7 +134,9 @@ def tidy(out: Path) -> None:
             [*ruff, *arguments, *target], check=False, capture_output=True, text=True
         )
         if done.returncode != 0:
-            raise RuntimeError(f"What was generated is no Python:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(
+                f"The generated code is not valid Python:\n{done.stdout}{done.stderr}"
+            )
 
 
 def one_line_each(document: dict[str, Any]) -> str:

@@ -270,7 +270,7 @@ def members_of(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 def inline(document: Any) -> Any:
     """Write out where they are used the named schemas that are no classes in Python.
 
-    `Email` is a `str` and `Tags` a `list[str]`: a class around each would be in everybody's way.
+    `Email` is a `str` and `Tags` a `list[str]`: a class around each would only get in the way.
     """
     schemas: dict[str, Any] = document.get("components", {}).get("schemas", {})
     plain = {f"{SCHEMAS}{name}": node for name, node in schemas.items() if not is_class(node)}
@@ -298,7 +298,7 @@ def inline(document: Any) -> Any:
 
 
 def elsewhere(document: Any) -> dict[str, Any]:
-    """What references name that is no component by itself, and no class where it stands."""
+    """The targets of references that are neither a component nor a class."""
     found: dict[str, Any] = {}
     for reference in references(document):
         if COMPONENT.fullmatch(reference):

@@ -37,7 +37,7 @@ class Prefer:
 def parse(headers: Iterable[str]) -> Prefer:
     """The preferences of all headers; the first of each counts (section 2).
 
-    Others than ours are passed over. Raises NotPreferable for a code that is no status.
+    Other preferences are ignored. Raises NotPreferable for a code that is not a status.
     """
     found: dict[str, str] = {}
     for header in headers:
@@ -47,7 +47,7 @@ def parse(headers: Iterable[str]) -> Prefer:
             found.setdefault(matched["name"].lower(), value or "")
     code = found.get("code")
     if code is not None and not re.fullmatch(r"[1-5][0-9]{2}", code):
-        raise NotPreferable("The preferred code is no status: write one such as code=404.")
+        raise NotPreferable("The preferred code is not a status: write one such as code=404.")
     return Prefer(
         code=int(code) if code is not None else None,
         example=found.get("example"),

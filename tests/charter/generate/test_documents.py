@@ -44,7 +44,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("a: b: c\n", "1:5", "This is not YAML"),
     ("a: 1\nb: 2\na: 3\n", "3:1", "The member `a` is there twice"),
     ("a: !thing 1\n", "1:4", "The tag !thing means nothing in JSON"),
-    ("a: .inf\n", "1:4", ".inf is no number of JSON"),
+    ("a: .inf\n", "1:4", ".inf is not a JSON number"),
     ("? [1]\n: 2\n", "1:3", "A name can't be a list"),
     ("a: 1\n---\nb: 2\n", "2:1", "This is not YAML"),
     ("a: *b\n", "1:4", "This is not YAML"),

@@ -160,7 +160,7 @@ class Identities:
     def candidates(
         self, resource: Resource, said: Mapping[str, Any], taken: Stored
     ) -> list[str | int]:
-        """Some that nobody has: those that the member's path admits first."""
+        """Unused identities: first those that the member's path accepts."""
         member = resource.envelope.shape.member(resource.identifier)
         parts = [*member.parts, *resource.parameter.style.shape.parts]
         found = self.likely(resource.identifier, Shape(member.judge, *parts), said, taken)
