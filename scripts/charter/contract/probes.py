@@ -23,7 +23,7 @@ from charter.contract.api import (
     label,
     values_of,
 )
-from charter.contract.checks import GONE, complaints, is_same, limit_of
+from charter.contract.checks import GONE, complaints, is_same, limit_of, spelt
 from charter.contract.subject import Subject, json_of
 from charter.errors import Misconfigured
 from charter.mock.memory import Resource, identifier_of
@@ -34,6 +34,7 @@ Subjected = TypeVar("Subjected")
 MOCK_HEADER = "charter-mock"
 UNDECLARED = "x-undeclared"
 """A query parameter that no document declares."""
+LOG = "its log is beside the reports"
 OBJECTS = 7
 """How many objects a probe makes to list them."""
 PAGES = 12
@@ -65,10 +66,15 @@ def probe(subject: Subject, report: Callable[[str], None]) -> Probed:
     Raises UnfitSubject where the service hangs, answers HTML or refuses the fuzzer's token.
     """
     probes = Probes(subject)
-    for found in probes.run():
-        if found not in probes.probed.findings:
-            probes.probed.findings.append(found)
-            report(found)
+    try:
+        for found in probes.run():
+            if found not in probes.probed.findings:
+                probes.probed.findings.append(found)
+                report(found)
+    except requests.Timeout:
+        raise UnfitSubject(f"The service under test hangs; {LOG}.") from None
+    except requests.ConnectionError:
+        raise UnfitSubject(f"The service under test has ended; {LOG}.") from None
     return probes.probed
 
 
@@ -130,14 +136,6 @@ class Probes:
                 yield from each(one)
             except Impossible:
                 continue
-            except requests.Timeout:
-                raise UnfitSubject(
-                    "The service under test doesn't answer any more; its log is beside the reports."
-                ) from None
-            except requests.ConnectionError:
-                raise UnfitSubject(
-                    "The service under test has ended; its log is beside the reports."
-                ) from None
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -301,7 +299,7 @@ class Probes:
         again = self.send(operation, self.caller, headers=key, body=body)
         if (again.status_code, again.content) != (first.status_code, first.content):
             yield "gave another answer to the same idempotency key and body"
-        other = self.subject.another_body(operation)
+        other = self.subject.another_body(operation, body)
         if other != body:
             answer = self.send(operation, self.caller, headers=key, body=other)
             if answer.status_code < 400:
@@ -411,7 +409,7 @@ class Probes:
         values = values_of(parameter.style.shape) or [True, False]
         is_whole = len(rows) < limit_of(self.api, listing)
         for value in values:
-            body = self.page(listing, **{name: value})
+            body = self.page(listing, **{name: spelt(value)})
             if body is None:
                 continue
             yield from complaints(listing, {name: value}, body)
@@ -478,6 +476,8 @@ class Made:
     answer: requests.Response
     sent: Any
     """The body of the last request that was made about it."""
+    known: dict[str, Any]
+    """All that was ever sent of it."""
 
     @classmethod
     def of(cls, probes: Probes, resource: Resource, token: str | None) -> "Made | None":
@@ -490,7 +490,7 @@ class Made:
         body = resource.envelope.inside(shown) if isinstance(shown, dict) else None
         if not isinstance(body, dict) or body.get(resource.identifier) is None:
             return None
-        return cls(probes, resource, token, body[resource.identifier], answer, sent)
+        return cls(probes, resource, token, body[resource.identifier], answer, sent, body)
 
     def operation(self, *methods: str) -> Operation | None:
         found = (self.probes.api.at(method, self.resource.member) for method in methods)
@@ -510,7 +510,8 @@ class Made:
         if match is not None and header is not None:
             parts["headers"] = {header.name: match}
         if self.probes.api.body(operation) is not None:
-            parts["body"] = self.sent = self.probes.subject.another_body(operation)
+            parts["body"] = self.sent = self.probes.subject.another_body(operation, self.known)
+            self.known = self.known | self.sent if isinstance(self.sent, dict) else self.known
         return self.probes.send(operation, token, **parts)
 
     def get(self) -> requests.Response:

@@ -32,6 +32,8 @@ TIMEOUT = 10
 TOKEN = "{token}"  # noqa: S105 - what stands for one
 """Stands for a second token of the caller in the settings of known values."""
 ABSENT: Any = object()
+ATTEMPTS = 20
+"""To make a body that differs from another one."""
 
 
 @dataclass(frozen=True)
@@ -224,10 +226,18 @@ class Subject:
             raise Impossible(where, "it isn't there")
         return where
 
-    def another_body(self, operation: Operation) -> Any:
-        """Another valid body each time. Raises Impossible."""
+    def another_body(self, operation: Operation, unlike: Any = None) -> Any:
+        """Another valid body, with a member that differs from those of `unlike`, if there is one.
+
+        Raises Impossible.
+        """
         place = self.body_place(operation)
-        made = self.values.dynamic(place, Direction.REQUEST, self.random)
+        for _ in range(ATTEMPTS):
+            made = self.values.dynamic(place, Direction.REQUEST, self.random)
+            if not isinstance(made, dict) or not isinstance(unlike, dict):
+                break
+            if any(unlike.get(name, ABSENT) != value for name, value in made.items()):
+                break
         return self.fresh(operation, made)
 
     # -- values that don't collide ----------------------------------------------------------------

@@ -1,12 +1,35 @@
-"""A small document that has what a fuzzer can derive something from, and the settings for it."""
+"""A small document that has what a fuzzer can derive something from, and a service that keeps it.
 
+Neither is like Charter's own; each of the service's flaws is a mistake that a developer makes.
+"""
+
+import contextlib
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from time import sleep
+from typing import Any
+from urllib.parse import parse_qsl
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from charter.contract.api import Api
 from charter.document import Document
 from charter.runtime import Contract, Operation
 
 LIBRARY = Path(__file__).with_name("library.yaml")
+SECRET = "open sesame"
+ADMINISTRATORS = ["root", "admin"]
+QUERIES = {"page_size", "cursor", "lent", "genre", "title", "shelf", "sort"}
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 def library() -> Api:
@@ -15,3 +38,225 @@ def library() -> Api:
 
 def operation(name: str) -> Operation:
     return library().contract.operations[name]
+
+
+class Refused(Exception):
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+async def refuse(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, Refused)
+    return Response(status_code=refused.status)
+
+
+@dataclass
+class Caller:
+    name: str
+    scopes: set[str]
+
+
+@dataclass
+class Library:
+    """The service: each reader has books of their own."""
+
+    flaws: frozenset[str] = frozenset()
+    tokens: dict[str, Caller] = field(default_factory=dict)
+    books: dict[str, dict[str, Any]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    keys: dict[Any, tuple[bytes, Response]] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def has(self, flaw: str) -> bool:
+        return flaw in self.flaws
+
+    @property
+    def app(self) -> Starlette:
+        routes = [
+            ("POST", "/login", self.log_in),
+            ("POST", "/readers", self.join),
+            ("GET", "/books", self.browse),
+            ("POST", "/books", self.add),
+            ("GET", "/books/count", self.count),
+            ("GET", "/books/{book}", self.show),
+            ("PATCH", "/books/{book}", self.mend),
+            ("DELETE", "/books/{book}", self.discard),
+            ("DELETE", "/session", self.leave),
+            ("GET", "/opening-hours", self.hours),
+        ]
+        return Starlette(
+            routes=[
+                Route(path, self.strict(answer), methods=[method])
+                for method, path, answer in routes
+            ],
+            exception_handlers={Refused: refuse},
+        )
+
+    def strict(self, answer: Answer) -> Answer:
+        """Refuses parameters that aren't declared."""
+
+        async def answered(request: Request) -> Response:
+            known = QUERIES if answer == self.browse else set()
+            if request.query_params.keys() - known and not self.has("anything may be asked"):
+                raise Refused(422)
+            return await answer(request)
+
+        return answered
+
+    # -- who asks ---------------------------------------------------------------------------------
+
+    async def log_in(self, request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+        if form.get("password") != SECRET or self.has("nobody may enter"):
+            raise Refused(401)
+        scopes = {"books:read"} | (
+            {"books:count"} if form["username"] in ("root", "admin") else set()
+        )
+        scopes &= set(form["scope"].split()) if "scope" in form else scopes
+        token = f"token-{next(self.numbers)}"
+        self.tokens[token] = Caller(form["username"], scopes)
+        return JSONResponse({"access_token": token, "scope": " ".join(sorted(scopes))})
+
+    def caller(self, request: Request, scope: str | None = None) -> Caller:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        found = self.tokens.get(token)
+        if self.has("no token opens anything"):
+            raise Refused(401)
+        if found is None:
+            if self.has("no token is needed"):
+                return Caller("", {"books:read", "books:count"})
+            raise Refused(401)
+        is_lax = self.has("scopes are not looked at") and found.name in ADMINISTRATORS
+        is_equal = self.has("all readers are equal") and "books:read" in found.scopes
+        if scope is not None and scope not in found.scopes and not (is_lax or is_equal):
+            raise Refused(403)
+        return found
+
+    def mine(self, request: Request, caller: Caller, method: str) -> str:
+        book: str = request.path_params["book"]
+        is_open = self.has(f"strangers may {method}")
+        if book not in self.books or not (is_open or self.owners[book] == caller.name):
+            raise Refused(404)
+        return book
+
+    # -- what is asked ----------------------------------------------------------------------------
+
+    async def join(self, request: Request) -> Response:
+        return Response(status_code=201)
+
+    async def hours(self, request: Request) -> Response:
+        return JSONResponse([{"day": "Monday"}])
+
+    async def count(self, request: Request) -> Response:
+        self.caller(request, "books:count")
+        return Response()
+
+    async def leave(self, request: Request) -> Response:
+        caller = self.caller(request)
+        ended = [token for token, one in self.tokens.items() if one.name == caller.name]
+        if self.has("everybody has to leave"):
+            ended = list(self.tokens)
+        for token in ended if not self.has("sessions live on") else ():
+            del self.tokens[token]
+        return Response(status_code=204)
+
+    async def browse(self, request: Request) -> Response:
+        caller = self.caller(request, "books:read")
+        query = request.query_params
+        rows = [
+            book
+            for name, book in self.books.items()
+            if self.has("all books are listed") or self.owners[name] == caller.name
+        ]
+        for member in ("lent", "genre"):
+            if member in query and not self.has("filters are ignored"):
+                rows = [row for row in rows if text(row.get(member)) == query[member]]
+                rows = rows[1:] if self.has("a filter leaves out a row") else rows
+        sort = query.get("sort", "added")
+        member = sort.removeprefix("-")
+        if not self.has("orders are ignored"):
+            rows.sort(key=lambda row: row[member], reverse=sort.startswith("-"))
+        size, start = int(query.get("page_size", 10)), int(query.get("cursor") or 0)
+        start = 0 if self.has("cursors are ignored") else start
+        end = start + size
+        following = end + 1 if self.has("a row is lost between pages") else end
+        page = rows[start:end] if not self.has("pages are endless") else rows[start:]
+        body = {"books": page, "nextCursor": str(following) if following < len(rows) else None}
+        return JSONResponse(body)
+
+    async def add(self, request: Request) -> Response:
+        caller = self.caller(request)
+        body = await request.body()
+        key = request.headers.get("idempotency-key")
+        place = (key, "" if self.has("keys are everybody's") else caller.name)
+        if key is not None and place in self.keys and not self.has("keys are ignored"):
+            sent, answer = self.keys[place]
+            if sent != body and not self.has("a key is good for any body"):
+                raise Refused(409)
+            return answer
+        name = f"book-{next(self.numbers)}"
+        now = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self.numbers))
+        book = json.loads(body) | {"id": name, "added": now.isoformat().replace("+00:00", "Z")}
+        self.owners[name], self.versions[name] = caller.name, 1
+        self.books[name] = {**book, "title": "lost"} if self.has("titles are lost") else book
+        where = f"/books/{name}"
+        if self.has("it is somewhere else") and len(self.books) > 1:
+            where = f"/books/{next(iter(self.books))}"
+        answer = JSONResponse(book, 201, {"Location": where})
+        self.keys[place] = body, answer
+        return answer
+
+    def tagged(self, book: str) -> Response:
+        return JSONResponse(self.books[book], headers={"ETag": self.tag(book)})
+
+    def tag(self, book: str) -> str:
+        return '"1"' if self.has("tags stay") else f'"{self.versions[book]}"'
+
+    async def show(self, request: Request) -> Response:
+        book = self.mine(request, self.caller(request), "read")
+        match = request.headers.get("if-none-match")
+        is_same = match == self.tag(book) and not self.has("nothing is ever the same")
+        if match is not None and (is_same or self.has("everything is the same")):
+            return Response(status_code=304)
+        return self.tagged(book)
+
+    async def mend(self, request: Request) -> Response:
+        book = self.mine(request, self.caller(request), "change")
+        match = request.headers.get("if-match")
+        if match is None and not self.has("changes need no tag"):
+            raise Refused(428)
+        is_stale = match not in (None, "*", self.tag(book))
+        if is_stale and not self.has("stale changes are kept"):
+            raise Refused(412)
+        body = json.loads(await request.body())
+        if not self.has("changes are lost"):
+            self.books[book] = self.books[book] | {**body, "id": book}
+            self.versions[book] += 1
+        return self.tagged(book)
+
+    async def discard(self, request: Request) -> Response:
+        book = self.mine(request, self.caller(request), "discard")
+        if not self.has("books are never gone"):
+            del self.books[book]
+        return Response(status_code=204)
+
+
+def text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@contextlib.contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The base URL of a thread that serves the app, ended at the end."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            sleep(0.005)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

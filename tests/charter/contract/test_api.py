@@ -24,7 +24,7 @@ def test_whoever_may_call_is_what_the_security_says(name: str, is_secured: bool)
 
 def test_scopes_are_those_of_schemes_that_take_a_token() -> None:
     assert library().scopes(operation("browse")) == [{"books:read"}]
-    assert library().known_scopes == {"books:read", "books:write"}
+    assert library().known_scopes == {"books:read", "books:count"}
 
 
 def test_an_operation_that_takes_keys_alone_takes_no_token() -> None:

@@ -178,7 +178,7 @@ def test_what_only_a_real_service_can_give_is_not_asked_of_a_mock(runs: Runs) ->
     del runs.main.statuses[SHOW, 404]
 
     assert runs.verdict() == []
-    assert tally(runs.probed) == "7 implemented, 2 mocked"
+    assert tally(runs.probed) == "8 implemented, 2 mocked"
 
 
 def test_a_mock_is_asked_for_its_first_success_and_what_generated_code_refuses(runs: Runs) -> None:

@@ -1,0 +1,148 @@
+"""Probes notice what a client would, in a service whose names they have never seen."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from charter.contract.accounts import Accounts
+from charter.contract.api import fuzzed
+from charter.contract.probes import Probed, UnfitSubject, probe
+from charter.contract.settings import FuzzSettings
+from charter.contract.subject import Plan, Subject
+from tests.charter.contract.library import ADMINISTRATORS, SECRET, Library, library, served
+
+ACCOUNTS = Accounts(SECRET, ADMINISTRATORS, ["ada", "bob"], [])
+SETTINGS = FuzzSettings(ends=("leave",))
+
+
+def subject(base_url: str, directory: Path, settings: FuzzSettings = SETTINGS) -> Subject:
+    document = directory / "openapi.json"
+    document.write_text(json.dumps(fuzzed(library().contract)))
+    return Subject(Plan(base_url, 1, str(document), "secret", ACCOUNTS), settings)
+
+
+def probed(directory: Path, app: Any, settings: FuzzSettings = SETTINGS) -> Probed:
+    with served(app) as base_url:
+        return probe(subject(base_url, directory, settings), lambda finding: None)
+
+
+def test_nothing_is_found_in_a_service_that_keeps_its_document(tmp_path: Path) -> None:
+    found = probed(tmp_path, Library().app)
+
+    assert found.findings == []
+    assert len(found.implemented) == len(library().operations)
+
+
+def test_every_refusal_is_provoked_that_a_client_can_provoke(tmp_path: Path) -> None:
+    seen = probed(tmp_path, Library().app).statuses
+
+    for status in (200, 401, 403, 422):
+        assert seen["GET /books/count", status], status
+
+
+FLAWS = {
+    "no token is needed": "GET /books answered 200 to a caller without credentials",
+    "scopes are not looked at": "GET /books/count answered 200 to a token without books:count",
+    "all readers are equal": "GET /books/count answered 200 to an ordinary user",
+    "anything may be asked": "answered 200 to a query parameter that it doesn't declare",
+    "sessions live on": "DELETE /session ended no session",
+    "everybody has to leave": "DELETE /session ended the session of somebody else",
+    "strangers may read": "GET /books/{bookId} answered 200 to somebody else",
+    "strangers may change": "PATCH /books/{bookId} answered 200 to somebody else",
+    "strangers may discard": "DELETE /books/{bookId} answered 204 to somebody else",
+    "filters are ignored": "GET /books lent was ignored",
+    "a filter leaves out a row": "GET /books leaves out rows whose",
+    "orders are ignored": "the rows are not in the order of",
+    "cursors are ignored": "GET /books shows other rows in pages of 1",
+    "a row is lost between pages": "GET /books shows other rows in pages of 1",
+    "pages are endless": "GET /books shows other rows in pages of 1",
+    "keys are ignored": "POST /books gave another answer to the same idempotency key",
+    "a key is good for any body": "POST /books took an idempotency key again for another body",
+    "keys are everybody's": "POST /books answered one caller's idempotency key to another",
+    "titles are lost": "POST /books did not keep title",
+    "it is somewhere else": "in Location",
+    "tags stay": "PATCH /books/{bookId} left the entity tag as it was",
+    "everything is the same": "GET /books/{bookId} answered 304 although the object has changed",
+    "nothing is ever the same": "GET /books/{bookId} did not answer 304",
+    "stale changes are kept": "PATCH /books/{bookId} accepted a stale entity tag",
+    "changes need no tag": "PATCH /books/{bookId} accepted a change without If-Match",
+    "changes are lost": "PATCH /books/{bookId} did not keep",
+    "books are never gone": "DELETE /books/{bookId} left the object where it was",
+}
+
+
+@pytest.mark.parametrize(("flaw", "finding"), FLAWS.items(), ids=list(FLAWS))
+def test_a_flaw_is_noticed(tmp_path: Path, flaw: str, finding: str) -> None:
+    found = probed(tmp_path, Library(frozenset({flaw})).app)
+
+    assert any(finding in one for one in found.findings), found.findings
+
+
+def test_a_list_of_ones_own_shows_nobody_elses_rows(tmp_path: Path) -> None:
+    settings = FuzzSettings(ends=("leave",), own=("browse",))
+    app = Library(frozenset({"all books are listed"})).app
+
+    found = probed(tmp_path, app, settings)
+
+    assert "GET /books shows the rows of somebody else" in found.findings
+
+
+def test_a_finding_is_reported_when_it_happens_and_once(tmp_path: Path) -> None:
+    reported: list[str] = []
+
+    with served(Library(frozenset({"tags stay"})).app) as base_url:
+        found = probe(subject(base_url, tmp_path), reported.append)
+
+    assert reported == found.findings
+    assert len(set(reported)) == len(reported)
+
+
+@pytest.mark.parametrize(
+    ("flaw", "message"),
+    [
+        ("nobody may enter", "POST /login gave root no token"),
+        ("no token opens anything", "Every operation refuses the token that the login gave"),
+    ],
+)
+def test_a_service_that_refuses_the_fuzzer_is_not_fuzzed(
+    tmp_path: Path, flaw: str, message: str
+) -> None:
+    with pytest.raises(UnfitSubject, match=message) as caught:
+        probed(tmp_path, Library(frozenset({flaw})).app)
+
+    assert caught.value.exit_code == 2
+
+
+def test_a_service_that_answers_html_is_not_fuzzed(tmp_path: Path) -> None:
+    with pytest.raises(UnfitSubject, match=r"no token|HTML"):
+        probed(tmp_path, HTMLResponse("<h1>Welcome</h1>"))
+
+
+def test_a_service_that_has_ended_is_not_fuzzed(tmp_path: Path) -> None:
+    with served(Library().app) as base_url:
+        gone = subject(base_url, tmp_path)
+
+    with pytest.raises(UnfitSubject, match="has ended"):
+        probe(gone, lambda finding: None)
+
+
+def test_what_only_a_real_service_means_is_not_asked_of_a_mock(tmp_path: Path) -> None:
+    class Mocked(Library):
+        def tagged(self, book: str) -> Response:
+            answer = super().tagged(book)
+            answer.headers["Charter-Mock"] = "show"
+            return answer
+
+        async def add(self, request: Request) -> Response:
+            answer = await super().add(request)
+            answer.headers["Charter-Mock"] = "add"
+            return answer
+
+    found = probed(tmp_path, Mocked(frozenset({"tags stay", "keys are ignored"})).app)
+
+    assert found.findings == []
+    assert found.mocked == {"POST /books"}
