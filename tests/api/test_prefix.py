@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2 as httpx
 import pytest
 from fastapi import FastAPI
 
 from impl.app import create_app
 from impl.core.config import Settings
 from impl.db.session import Database
+from tests.items import create_item
 from tests.people import changed, register
 
 PREFIX = "/api/v1"
@@ -42,7 +43,7 @@ async def test_references_lead_below_the_prefix(
     async with behind(app, base_url, root_path) as client:
         ada = await register(client)
         created = await ada.post("/items", json={"title": "x"})
-        await ada.create_item()
+        await create_item(ada)
         page = await ada.get("/items", params={"limit": 1})
         refused = await ada.request("POST", "/items/x")
 
