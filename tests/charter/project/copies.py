@@ -12,14 +12,14 @@ from tests.charter.command_line import charter_in
 from tests.data import ROOT
 
 COPIED = ("openapi", "generated", "impl", "alembic", "pyproject.toml")
-UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc")
+UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".data")
 
 OURS = 'known-first-party = ["charter"]'
 SETTINGS = (
     (', "scripts/charter", "scripts/dev", "tests"]', "]"),
     (
         'known-third-party = ["alembic"]',
-        'known-third-party = ["alembic"]\nknown-first-party = ["charter"]',
+        f'known-third-party = ["alembic"]\n{OURS}',
     ),
     ('mypy_path = ["scripts"]\n', ""),
 )
@@ -47,17 +47,16 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def add(folder: Path, part: Mapping[str, Any]) -> None:
-    """Add paths, components and tags to the copy's document."""
+def add(folder: Path, *parts: Mapping[str, Any]) -> None:
+    """Add paths, components and tags to the copy's document, and generate."""
     file = folder / "openapi" / "openapi.yaml"
     content = Document(file).content
-    for name, paths in part.get("paths", {}).items():
-        content["paths"][name] = paths
-    for kind, members in part.get("components", {}).items():
-        known = content["components"].setdefault(kind, {})
-        known.update({name: child for name, child in members.items() if name not in known})
-    names = {tag["name"] for tag in content["tags"]}
-    content["tags"] += [tag for tag in part.get("tags", ()) if tag["name"] not in names]
+    for part in parts:
+        content["paths"] |= part.get("paths", {})
+        for kind, members in part.get("components", {}).items():
+            content["components"][kind] = members | content["components"].get(kind, {})
+        names = {tag["name"] for tag in content["tags"]}
+        content["tags"] += [tag for tag in part.get("tags", ()) if tag["name"] not in names]
     file.write_text(yaml.dump(content, sort_keys=False, allow_unicode=True, width=100))
     generate(folder)
 

@@ -16,7 +16,7 @@ import yaml
 from charter.document import Document
 from charter.postgres import Address, databases
 from tests.charter.command_line import charter_in, naming
-from tests.charter.project.copies import add, copied, generate
+from tests.charter.project.copies import UNWANTED, add, copied, generate
 from tests.charter.project.test_reload import Reloading
 from tests.conftest import JWT_SECRET
 from tests.data import DATA
@@ -72,8 +72,7 @@ def scaffolded(
 ) -> Path:
     """A project in which every tag of three documents has been scaffolded."""
     project = copied(tmp_path_factory.mktemp("scaffolded"))
-    for document in (PETS, BOOKINGS, MUSEUM):
-        add(project, Document(document).content)
+    add(project, *(Document(file).content for file in (PETS, BOOKINGS, MUSEUM)))
     for tag in ("pets", "bookings", "payments", "stations", "trips", "operations", "events",
                 "tickets"):  # fmt: skip
         said[tag] = scaffold(project, server, tag)
@@ -83,7 +82,7 @@ def scaffolded(
 @pytest.fixture
 def project(scaffolded: Path, tmp_path: Path) -> Path:
     """The same for a test that changes it."""
-    return shutil.copytree(scaffolded, tmp_path / "project", ignore=shutil.ignore_patterns(".*"))
+    return shutil.copytree(scaffolded, tmp_path / "project", ignore=UNWANTED)
 
 
 @contextlib.contextmanager
@@ -275,6 +274,28 @@ def test_a_new_required_member_is_named_and_added(project: Path, server: Address
         created = client.post("/bookings", json={"seats": 3}, headers=caller)
         assert created.json()["seats"] == 3
         assert client.get("/bookings", headers=caller).json()["data"] == [created.json()]
+
+
+def test_a_new_optional_object_is_kept_shown_and_changed(project: Path, server: Address) -> None:
+    vet = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+
+    def visit_a_vet(content: Any) -> None:
+        content["components"]["schemas"]["NewPet"]["properties"]["vet"] = vet
+
+    edit(project, visit_a_vet)
+    scaffold(project, server, "pets")
+
+    assert "Success" in mypy(project)
+    assert ruff(project, "check", "--no-fix") == ""
+    charter_in(project, "migrate", "--new", "add vet", **naming(server))
+    with serving(project, server) as client:
+        caller = logged_in(client, "ada@example.com")
+        pet = made(client, caller, vet={"name": "Dr. Who"})
+        assert pet["vet"] == {"name": "Dr. Who"}
+        where = f"/pets/{pet['id']}"
+        put = client.put(where, json={"name": "Rex", "vet": {"name": "Strange"}}, headers=caller)
+        assert put.json()["vet"] == {"name": "Strange"}
+        assert "vet" not in client.put(where, json={"name": "Rex"}, headers=caller).json()
 
 
 def test_a_renamed_operation_is_offered_as_a_rename(project: Path, server: Address) -> None:

@@ -20,9 +20,9 @@ from charter.project.scaffold.sources import (
     Method,
     Promises,
     Sources,
+    answer,
     arguments,
     principal,
-    returned,
 )
 from charter.runtime import Contract, Operation
 from charter.runtime.paths import names as path_names
@@ -246,7 +246,7 @@ class Reading:
 
     def shown(self, call: Call) -> Hint:
         """What an operation shows; of several media types, the JSON."""
-        first = returned(call.method)[0]
+        first = answer(call.method)
         reply = self.sources.reply(first.text)
         if reply is not None:
             first = reply["body"].hint if "body" in reply else Hint("None", True)

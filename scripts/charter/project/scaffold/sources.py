@@ -222,11 +222,13 @@ def is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def returned(method: Method) -> list[Hint]:
-    """What a method returns, the answer of all being well first."""
+def answer(method: Method) -> Hint:
+    """What a method returns when all is well: nothing, where it may; else the first."""
+    nothing = Hint("None", True)
     if method.returns is None:
-        return [Hint("None", True)]
-    return [Hint.of(part) for part in alternatives(method.returns)]
+        return nothing
+    hints = [Hint.of(part) for part in alternatives(method.returns)]
+    return nothing if nothing in hints else hints[0]
 
 
 def arguments(method: Method) -> dict[str, Hint]:

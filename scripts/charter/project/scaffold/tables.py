@@ -4,7 +4,8 @@ import ast
 from pathlib import Path
 
 from charter.project.scaffold import edits
-from charter.project.scaffold.resources import Column, Resource
+from charter.project.scaffold.resources import Call, Column, Resource
+from charter.project.scaffold.sources import Method
 from charter.project.scaffold.writing import Writing
 
 
@@ -47,47 +48,83 @@ def add(path: Path, node: ast.ClassDef, columns: list[Column], writing: Writing)
 
 
 def use(path: Path, columns: list[Column], writing: Writing) -> list[str]:
-    """Name the columns where the service makes rows and shows them.
+    """Name the columns where the service makes, changes and shows rows.
 
-    Only calls whose arguments stand on lines of their own grow; what can't is told.
+    Only what is written as scaffold writes it grows; of the rest is said what it lacks.
     """
-    untouched = []
+    uses = Uses(path.read_text(), writing)
     for column in columns:
-        text = path.read_text()
-        made = grown(text, writing.resource.row, f"{column.attribute}=", value_of(column, writing))
-        if made is None and column.name in writing.given:
-            untouched.append(f"{path}: keep {column.name} where a {writing.resource.row} is made.")
-        text = made or text
+        uses.add(column)
+    path.write_text(uses.text)
+    return [f"{path.name}: {words}" for words in uses.undone]
+
+
+class Uses:
+    """The text of a service, which learns of new columns."""
+
+    def __init__(self, text: str, writing: Writing) -> None:
+        self.text = text
+        self.writing = writing
+        self.undone: list[str] = []
+
+    def add(self, column: Column) -> None:
+        writing = self.writing
+        row = writing.resource.row
+        if writing.is_adapted(column):
+            self.adapt(column)
+        if (given := writing.given.get(column.name)) is not None:
+            line = f"{column.attribute}={writing.kept(column, given)},"
+            self.grow(row, line, f"keep {column.name} where a {row} is made.")
         for name in writing.shown:
-            shown = grown(text, f"schemas.{name}", f"{column.name}=", writing.told(column))
-            if shown is None:
-                untouched.append(f"{path}: show {column.name} where schemas.{name} is made.")
-            text = shown or text
-        path.write_text(text)
-    return untouched
+            shown = f"schemas.{name}"
+            words = f"show {column.name} where {shown} is made"
+            self.grow(shown, f"{column.name}={writing.told(column)},", f"{words}.")
+            if writing.may_be_absent(column):
+                wanted = f"{words}, and leave it out (omitting) where it is None."
+                self.grow("omitting", f'"{column.name}",', wanted, around=shown)
+        for kind in (("PUT", True), ("PATCH", True)):
+            if kind in writing.resource.calls:
+                self.change(column, writing.resource.calls[kind])
 
+    def adapt(self, column: Column) -> None:
+        node = next(one for one in ast.parse(self.text).body if isinstance(one, ast.ClassDef))
+        lines = ["", "", self.writing.adapter(column)]
+        self.text = edits.inserted(self.text, int(node.end_lineno or 0), lines)
+        self.text = edits.with_import(self.text, "pydantic", "TypeAdapter")
 
-def value_of(column: Column, writing: Writing) -> str | None:
-    given = writing.given.get(column.name)
-    return None if given is None else writing.kept(column, given)
+    def grow(self, function: str, line: str, words: str, around: str = "") -> None:
+        """An argument more in each call of a function whose arguments have lines of their own."""
+        calls = [
+            node
+            for node in ast.walk(ast.parse(self.text))
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func) == function
+            and (node.args or node.keywords)
+            and (not around or ast.unparse(node.args[0]).startswith(f"{around}("))
+        ]
+        rows = self.text.splitlines()
+        is_done = False
+        for call in sorted(calls, key=lambda node: -node.lineno):
+            last: ast.expr | ast.keyword = (call.keywords or call.args)[-1]
+            end = int(last.end_lineno or 0)
+            indent = rows[last.lineno - 1][: last.col_offset]
+            if not indent.strip() and int(call.end_lineno or 0) > end:
+                self.text = edits.inserted(self.text, end, [f"{indent}{line}"])
+                is_done = True
+        if not is_done:
+            self.undone.append(words)
 
-
-def grown(text: str, function: str, keyword: str, value: str | None) -> str | None:
-    """The text with an argument more in each call of a function; None where none could grow."""
-    if value is None:
-        return None
-    calls = [
-        node
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == function and node.keywords
-    ]
-    found = None
-    for call in sorted(calls, key=lambda node: -node.lineno):
-        last = call.keywords[-1]
-        rows = (found or text).splitlines()
-        own_line = rows[last.lineno - 1][: last.col_offset].strip() == ""
-        if own_line and int(call.end_lineno or 0) > int(last.end_lineno or 0):
-            indent = " " * last.col_offset
-            line = f"{indent}{keyword}{value},"
-            found = edits.inserted(found or text, int(last.end_lineno or 0), [line])
-    return found
+    def change(self, column: Column, call: Call) -> None:
+        """Before the row is saved."""
+        writing = self.writing
+        if column.name not in writing.changed(call):
+            return
+        for node in ast.walk(ast.parse(self.text)):
+            if isinstance(node, Method) and node.name == call.method.name:
+                for statement in node.body:
+                    if ast.unparse(statement) == writing.saved:
+                        lines = [f"        {line}" for line in writing.assigned(call, column.name)]
+                        lines = edits.members(["    def _():", *lines])[1:]
+                        self.text = edits.inserted(self.text, edits.first_line(statement), lines)
+                        return
+        self.undone.append(f"change {column.name} in {call.method.name}.")

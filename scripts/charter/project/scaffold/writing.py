@@ -21,9 +21,9 @@ from charter.project.scaffold.sources import (
     Hint,
     Method,
     Promises,
+    answer,
     arguments,
     qualified,
-    returned,
 )
 
 KEYS = {"UUID": "default=uuid4", "int": "Identity()", "str": "default=lambda: uuid4().hex"}
@@ -161,7 +161,7 @@ class {resource.queries}(Repository[{row}]):
     def service(self, promises: Promises, name: str) -> str:
         writers = {
             ("POST", False): self.create, ("GET", False): self.listed, ("GET", True): self.get,
-            ("PUT", True): self.replace, ("PATCH", True): self.patch, ("DELETE", True): self.delete,
+            ("PUT", True): self.change, ("PATCH", True): self.change, ("DELETE", True): self.delete,
         }  # fmt: skip
         bodies: dict[str, Lines] = {}
         for kind, call in self.resource.calls.items():
@@ -257,27 +257,24 @@ class {resource.queries}(Repository[{row}]):
             f'    raise NotFound("There is no such {self.words}.")',
         ]
 
-    def replace(self, call: Call) -> Lines:
-        lines = []
-        for column, member in self.changed(call):
-            assignment = f"{self.one}.{column.attribute} = {self.kept(column, member)}"
-            if member.hint.may_be_none and not column.nullable:
-                lines += [f"if body.{member.name} is not None:", f"    {assignment}"]
-            else:
-                lines.append(assignment)
-        return [*self.found(), *lines, f"await {self.rows}.save({self.one})", self.answer(call)]
+    def change(self, call: Call) -> Lines:
+        lines = [line for name in self.changed(call) for line in self.assigned(call, name)]
+        return [*self.found(), *lines, self.saved, self.answer(call)]
 
-    def patch(self, call: Call) -> Lines:
-        lines = []
-        for column, member in self.changed(call):
-            named = f'"{member.name}" in body.model_fields_set'
-            if member.hint.may_be_none and not column.nullable:
-                named += f" and body.{member.name} is not None"
-            value = self.kept(column, member)
-            lines += [f"if {named}:", f"    {self.one}.{column.attribute} = {value}"]
-        return [*self.found(), *lines, f"await {self.rows}.save({self.one})", self.answer(call)]
+    @property
+    def saved(self) -> str:
+        return f"await {self.rows}.save({self.one})"
 
-    def changed(self, call: Call) -> list[tuple[Column, Field]]:
+    def assigned(self, call: Call, name: str) -> Lines:
+        """A PUT says everything anew; a PATCH what its body names."""
+        column, member = self.columns[name], self.changed(call)[name]
+        named = [f'"{name}" in body.model_fields_set'] * (call.operation.method == "PATCH")
+        if member.hint.may_be_none and not column.nullable:
+            named.append(f"body.{name} is not None")
+        line = f"{self.one}.{column.attribute} = {self.kept(column, member)}"
+        return [f"if {' and '.join(named)}:", f"    {line}"] if named else [line]
+
+    def changed(self, call: Call) -> dict[str, Field]:
         """What a change says; the path says which row it is, whatever the body says."""
         self.check(call, self.resource.parameter, "body")
         members = self.sources.members(self.reading.taken(call))
@@ -287,7 +284,7 @@ class {resource.queries}(Repository[{row}]):
             column = self.columns.get(name)
             if column is None or column.hint != one.hint.text or column.is_time:
                 raise NotPlain(f"{call.words} changes {one.wire_name}, which is not kept like that")
-        return [(column, one) for column, one in self.said(said) if not column.is_identity]
+        return {name: one for name, one in said.items() if not self.columns[name].is_identity}
 
     def said(self, members: Mapping[str, Field]) -> list[tuple[Column, Field]]:
         return [(self.columns[name], one) for name, one in members.items() if name in self.columns]
@@ -407,9 +404,12 @@ class {resource.queries}(Repository[{row}]):
         found: Lines = []
         for column in self.resource.columns:
             if self.is_adapted(column):
-                hint = qualified(column.hint, self.sources.schemas)
-                found.append(f"{constant(column)}: TypeAdapter[{hint}] = TypeAdapter({hint})")
+                found.append(self.adapter(column))
         return ["", "", *found] if found else []
+
+    def adapter(self, column: Column) -> str:
+        hint = qualified(column.hint, self.sources.schemas)
+        return f"{constant(column)}: TypeAdapter[{hint}] = TypeAdapter({hint})"
 
     def answer(self, call: Call) -> str:
         hint = self.reading.shown(call)
@@ -421,7 +421,7 @@ class {resource.queries}(Repository[{row}]):
 
     def wrapped(self, call: Call, body: str | None) -> str:
         """The answer, in the class of its response where it has one."""
-        name = returned(call.method)[0].text
+        name = answer(call.method).text
         reply = self.sources.reply(name)
         if reply is None:
             return body or "None"
@@ -450,6 +450,9 @@ class {resource.queries}(Repository[{row}]):
             self.shown[name] = f"present_{snakes(name) if self.shown else self.one}"
         return self.shown[name]
 
+    def may_be_absent(self, column: Column) -> bool:
+        return column.nullable and column.name not in self.resource.required_nulls
+
     def presenters(self) -> Lines:
         lines: Lines = []
         for name, function in self.shown.items():
@@ -459,11 +462,7 @@ class {resource.queries}(Repository[{row}]):
                 for n, one in members.items()
                 if n in self.columns and self.columns[n].hint == one.hint.text
             ]
-            optional = [
-                c.name
-                for c, one in told
-                if c.nullable and c.name not in self.resource.required_nulls
-            ]
+            optional = [column.name for column, _ in told if self.may_be_absent(column)]
             values = [f"            {c.name}={self.told(c)}," for c, _ in told]
             made = [f"schemas.{name}(", *values, ")"]
             if optional:
