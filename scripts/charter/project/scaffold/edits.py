@@ -28,6 +28,15 @@ def members(lines: Iterable[str]) -> list[str]:
     return formatted("\n".join(["class _:", *lines]) + "\n").splitlines()[1:]
 
 
+def argument(line: str, column: int) -> list[str]:
+    """The lines of an argument that begins in a column, a multiple of four."""
+    depth = column // 4 - 1
+    blocks = [f"{' ' * 4 * level}if _:" for level in range(depth)]
+    space = " " * 4 * depth
+    text = "\n".join([*blocks, f"{space}_(", f"{space}    {line}", f"{space})"])
+    return formatted(f"{text}\n").splitlines()[depth + 1 : -1]
+
+
 def inserted(text: str, at: int, lines: Iterable[str]) -> str:
     """The text with lines before the one of index `at`."""
     rows = text.splitlines(keepends=True)

@@ -109,7 +109,7 @@ class Uses:
             end = int(last.end_lineno or 0)
             indent = rows[last.lineno - 1][: last.col_offset]
             if not indent.strip() and int(call.end_lineno or 0) > end:
-                self.text = edits.inserted(self.text, end, [f"{indent}{line}"])
+                self.text = edits.inserted(self.text, end, edits.argument(line, len(indent)))
                 is_done = True
         if not is_done:
             self.undone.append(words)
