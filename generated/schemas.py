@@ -209,8 +209,8 @@ class ItemCreate(Model):
 
     due_at: AwareDatetime | None = None
     """
-    When something should have happened to it, in the years 1900 to 2099 and without a leap
-    second. Answered in UTC, with at most six decimals.
+    When something should have happened to it, in the years 1900 to 2099 (their first and last
+    day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
 
     """
 
@@ -233,8 +233,8 @@ class ItemPatch(Model):
 
     due_at: AwareDatetime | None = None
     """
-    When something should have happened to it, in the years 1900 to 2099 and without a leap
-    second. Answered in UTC, with at most six decimals.
+    When something should have happened to it, in the years 1900 to 2099 (their first and last
+    day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
 
     """
 
@@ -261,8 +261,8 @@ class Item(Model):
 
     due_at: AwareDatetime | None
     """
-    When something should have happened to it, in the years 1900 to 2099 and without a leap
-    second. Answered in UTC, with at most six decimals.
+    When something should have happened to it, in the years 1900 to 2099 (their first and last
+    day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
 
     """
 

@@ -79,7 +79,7 @@ class InvalidRequest(Problem):
     type = ProblemType.INVALID_REQUEST
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("The request does not keep to the document.")
+        super().__init__("The request does not match the API description.")
         self.faults = faults
 
     @property

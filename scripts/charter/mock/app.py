@@ -183,7 +183,7 @@ class Mock:
         headers += [
             f'{ours}="{request.query_params[name]}"'
             for name, ours in OWN_QUERY.items()
-            if name in request.query_params
+            if name.encode() in request.scope["query_string"] and name in request.query_params
         ]
         return parse(headers)
 

@@ -1,5 +1,11 @@
-"""Reads the body of a request: its media type, its size, its syntax, in this order."""
+"""Reads the body of a request: its media type, its size, its syntax, in this order.
 
+No body may hold up other requests: what it holds is counted before it is parsed (`scalars`), it is
+explained within a bound (`explain`), and between the steps that a large one costs the event loop
+has a turn (`turn`).
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
@@ -8,17 +14,24 @@ from typing import Any, NoReturn
 import jsonschema_rs
 from starlette.requests import Request
 
+from .explain import faults
 from .faults import ContentTooLarge, Fault, MalformedRequest, UnsupportedMediaType
-from .judge import Judge, faults
+from .judge import Judge
 from .parameters import JSON, Parameter, declare, grouped, header_faults
 from .parts import Part, essence, parse_parts
 from .references import place_of, pointer
-from .scalars import parse_json, parse_pairs
+from .scalars import MOST_VALUES, TooManyValues, parse_json, parse_pairs
 from .shapes import Shape
 from .styles import Style, Values
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/"
+
+
+LONGEST_TYPE = 1000
+"""Characters of a media type with its parameters, whose reading is quadratic."""
+LARGE = 2**14
+"""Bytes of a body that costs a millisecond to read."""
 
 
 class Body:
@@ -47,9 +60,14 @@ class Body:
             return None
         reader = self._content(request)
         try:
+            await turn(body)
             parsed = reader.parse(body, request.headers.get("content-type", ""), found)
+            await turn(body)
             if not found:
                 found.extend(reader.faults(parsed.judged))
+                await turn(body)
+        except TooManyValues:
+            self._too_large(f"The body holds more than {MOST_VALUES} values.")
         except UnicodeEncodeError:
             self._malformed("The body holds half of a surrogate pair.")
         except RecursionError:
@@ -83,8 +101,9 @@ class Body:
         coding = request.headers.get("content-encoding", "identity")
         if coding.lower() != "identity":
             raise UnsupportedMediaType(self.operation_id, "Send the body without a content coding.")
+        announced = request.headers.get("content-type", "")
         message = Message()
-        message["content-type"] = request.headers.get("content-type", "")
+        message["content-type"] = announced if len(announced) <= LONGEST_TYPE else "unknown"
         found = choose(self.contents, message)
         charset = str(message.get_param("charset", "utf-8")).lower()
         if found is None or (found.is_text and charset not in ("utf-8", "utf8")):
@@ -95,8 +114,15 @@ class Body:
     def _malformed(self, detail: str) -> NoReturn:
         raise MalformedRequest(self.operation_id, detail) from None
 
-    def _too_large(self) -> NoReturn:
-        raise ContentTooLarge(self.operation_id, f"The body is larger than {self.limit} bytes.")
+    def _too_large(self, detail: str = "") -> NoReturn:
+        detail = detail or f"The body is larger than {self.limit} bytes."
+        raise ContentTooLarge(self.operation_id, detail) from None
+
+
+async def turn(body: bytes) -> None:
+    """Let other requests have their turn where this one is large."""
+    if len(body) > LARGE:
+        await asyncio.sleep(0)
 
 
 def choose(contents: "Mapping[str, Content]", message: Message) -> "Content | None":
@@ -195,6 +221,9 @@ class FormContent(JsonContent):
             for name in sorted(self.shape.names)
         }
 
+        self.spread = [encoding for encoding in self.encodings.values() if encoding.claims_others]
+        """Those whose members may stand beside the others."""
+
     def encoding(self, name: str) -> "Encoding":
         return self.encodings.get(name) or Encoding.of(name, self.shape.member(name))
 
@@ -216,15 +245,15 @@ class FormContent(JsonContent):
 
     def _encodings(self, values: Values) -> "Iterator[Encoding]":
         """Of the members that are declared, and of those that are there."""
-        claimed: set[str] = set()
-        for encoding in self.encodings.values():
-            claimed.update(name for name in values if encoding.claims(name))
-            yield encoding
-        for name in values.keys() - claimed:
-            yield self.encoding(name)
+        yield from self.encodings.values()
+        for name in values.keys() - self.encodings.keys():
+            if not any(encoding.claims(name) for encoding in self.spread):
+                yield self.encoding(name)
 
     def _own(self, encoding: "Encoding", values: Values) -> Values:
         """Without the other members, which an object that is open would take for its own."""
+        if not encoding.claims_others or encoding.name not in self.encodings:
+            return {encoding.name: values[encoding.name]} if encoding.name in values else {}
         others = self.encodings.keys() - {encoding.name} - encoding.style.shape.names
         return {name: texts for name, texts in values.items() if name not in others}
 
@@ -268,8 +297,10 @@ class MultipartContent(FormContent):
         form: dict[str, Any] = {}
         texts = {name: parts for name, parts in named.items() if all(map(is_text, parts))}
         for encoding in self.encodings.values():
+            if not encoding.is_styled:
+                continue
             own = self._own(encoding, {name: [] for name in texts if encoding.claims(name)})
-            if not encoding.is_styled or not own:
+            if not own:
                 continue
             try:
                 for part in (part for name in own for part in named.pop(name, ())):
@@ -320,6 +351,11 @@ class Encoding:
                 if header.lower() != "content-type"  # the specification says to ignore it
             ),
         )
+
+    @property
+    def claims_others(self) -> bool:
+        """Whether names of the form may belong to it that are not its own."""
+        return not self.is_json and self.style.claims_others
 
     def claims(self, name: str) -> bool:
         """Whether a name of the form belongs to the member."""

@@ -6,31 +6,49 @@
   * ContentTooLarge       413
   * UnsupportedMediaType  415
   * InvalidRequest        422, or 400 where the operation declares that one instead
-* ResponseViolation               the service did not keep to the document
+* ResponseViolation             the response does not match the API description
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LONGEST_TEXT = 300
+"""Characters of a pointer or a detail: an answer need not repeat a megabyte of a name."""
+
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong, and where. `detail` goes on after "it"; it never holds the input."""
+    """One thing that is wrong, and where.
+
+    The pointer and the detail are cut to `LONGEST_TEXT` characters.
+    """
 
     place: str
     """path, query, header, cookie or body."""
     pointer: str
     """A JSON Pointer (RFC 6901) into that place."""
     detail: str
+    """A predicate whose subject is what the pointer names. It never quotes the value."""
     rule: str = ""
     """The keyword of JSON Schema that is broken, where it is one."""
+
+    def __post_init__(self) -> None:
+        for name in ("pointer", "detail"):
+            text = getattr(self, name)
+            if len(text) > LONGEST_TEXT:
+                object.__setattr__(self, name, shortened(text))
 
     def as_json(self) -> dict[str, str]:
         return {"in": self.place, "pointer": self.pointer, "detail": self.detail}
 
 
+def shortened(text: str) -> str:
+    """The start of a text; an escape of a JSON Pointer (`~0`, `~1`) is kept or cut whole."""
+    return text[: LONGEST_TEXT - 1].rstrip("~") + "…"
+
+
 class RequestRefused(Exception):
-    """The request does not keep to the document."""
+    """The request does not match the API description."""
 
     status: int = 400
 
@@ -72,12 +90,12 @@ class InvalidRequest(RequestRefused):
     """Parameters or body break the schemas of the document."""
 
     def __init__(self, operation_id: str, status: int, faults: Sequence[Fault]) -> None:
-        super().__init__(operation_id, "The request does not keep to the document.", faults)
+        super().__init__(operation_id, "The request does not match the API description.", faults)
         self.status = status
 
 
 class ResponseViolation(Exception):
-    """The service answered what the document does not promise."""
+    """The response of the service does not match the API description."""
 
     def __init__(self, operation_id: str, status: int, faults: Sequence[Fault]) -> None:
         found = "; ".join(f"{fault.place} {fault.pointer} {fault.detail}" for fault in faults)

@@ -8,8 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from .bodies import Body
+from .explain import first
 from .faults import Fault, InvalidRequest
-from .judge import first
 from .parameters import ParameterReader
 from .references import pointer
 

@@ -1,21 +1,22 @@
 """Judges values by the document's own schemas, so that every keyword in it is in force."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import jsonschema_rs
 
-from .faults import Fault
-from .references import at, has, place_of, pointer, resolve, tokens
+from .references import at, has, place_of, resolve, tokens
 from .views import Direction, view
+
+if TYPE_CHECKING:
+    from .shapes import Shape
 
 BASE = "urn:charter:document"
 PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=2**26)
 """Bytes of a compiled pattern, which is enough to count to 20,000."""
 MASK = "the value"
-LONGEST_NAME = 100
-"""Of a member that the client made up: an answer need not repeat a megabyte of it."""
+"""What a validator's messages call the value, which they never quote."""
 
 
 class Judge:
@@ -24,6 +25,9 @@ class Judge:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
         self.registries: dict[Direction, jsonschema_rs.Registry] = {}
+        self.patterns: dict[str, jsonschema_rs.Draft202012Validator] = {}
+        self.shapes: dict[tuple[int, ...], Shape] = {}
+        """By the identities of their schemas, which live as long as the document."""
 
     def resolve(self, node: Any) -> Any:
         """What a node is once its references are followed."""
@@ -60,45 +64,17 @@ class Judge:
             mask=MASK,
         )
 
+    def matches(self, pattern: str, text: str) -> bool:
+        """Whether a pattern of the document, which is one of ECMA-262, is found in a text."""
+        if pattern not in self.patterns:
+            schema = {"pattern": pattern}
+            self.patterns[pattern] = jsonschema_rs.Draft202012Validator(
+                schema, pattern_options=PATTERNS
+            )
+        return self.patterns[pattern].is_valid(text)
+
     def _registry(self, direction: Direction) -> jsonschema_rs.Registry:
         if direction not in self.registries:
             viewed = dict(view(self.document, direction))
             self.registries[direction] = jsonschema_rs.Registry([(BASE, viewed)])
         return self.registries[direction]
-
-
-def faults(
-    validator: jsonschema_rs.Draft202012Validator, value: Any, place: str, prefix: str = ""
-) -> Iterator[Fault]:
-    """All that is wrong with a value."""
-    for error in validator.iter_errors(value):
-        where = prefix + pointer(*error.instance_path)
-        match error.kind.as_dict():
-            case {"unexpected": _} if error.kind.name == "unevaluatedItems":  # which are values
-                yield Fault(place, where, "has more items than the document knows", error.kind.name)
-            case {"unexpected": unexpected}:
-                for name in unexpected:
-                    yield Fault(
-                        place,
-                        where + pointer(name),
-                        "is not known to the document",
-                        error.kind.name,
-                    )
-            case {"property": name} if error.kind.name == "required":
-                yield Fault(place, where + pointer(unquoted(name)), "is required", "required")
-            case _:
-                yield Fault(place, where, sentence(error.message), error.kind.name)
-
-
-def unquoted(name: Any) -> str:
-    return str(name).strip('"')
-
-
-def sentence(message: str) -> str:
-    """The message without its subject, which the pointer names."""
-    return message.removeprefix(MASK).strip()
-
-
-def first(found: Iterable[Fault], most: int = 20) -> list[Fault]:
-    """As many as help: who sends a thousand mistakes reads the first twenty."""
-    return [fault for fault, _ in zip(found, range(most), strict=False)]

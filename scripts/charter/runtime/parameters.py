@@ -10,8 +10,9 @@ from typing import Any
 import jsonschema_rs
 from starlette.requests import Request, cookie_parser
 
+from .explain import faults
 from .faults import Fault
-from .judge import Judge, faults
+from .judge import Judge
 from .references import pointer
 from .scalars import parse_json, parse_pairs, read
 from .shapes import Shape
@@ -48,7 +49,7 @@ class Parameter:
     def read(self, values: Values) -> Any:
         """The first reading that its schema admits, or else the first; or `ABSENT`.
 
-        Raises ValueError, whose message goes on after "it".
+        Raises ValueError, whose message is a predicate, as that of a Fault.
         """
         if self.is_simple:
             texts = values.get(self.style.name)
@@ -144,14 +145,16 @@ class ParameterReader:
         self.parameters = parameters
         self.query = [item for item in parameters if item.place == "query"]
         self.query_names = {item.name for item in self.query if item.is_simple} | set(others)
+        self.spread = [item for item in self.query if not item.is_simple]
+        """Those that may claim other names than their own."""
         self.places = {item.place for item in parameters} | {"query"}
 
     def read(self, request: Request, found: list[Fault]) -> list[Any]:
         """One value for each parameter; `found` collects what is wrong."""
         parts = {place: PARTS[place](request, found) for place in self.places}
         for name in parts["query"].keys() - self.query_names:
-            if not any(item.style.claims(name) for item in self.query):
-                found.append(Fault("query", pointer(name), "is not known to the document"))
+            if not any(item.style.claims(name) for item in self.spread):
+                found.append(Fault("query", pointer(name), "is not an allowed parameter"))
         return [self._read(item, self._values(item, parts), found) for item in self.parameters]
 
     def faults(self, request: Request) -> int:
@@ -173,7 +176,7 @@ class ParameterReader:
         return parameter.place == "query" and not self._is_of_another(parameter, name)
 
     def _is_of_another(self, parameter: Parameter, name: str) -> bool:
-        others = (item for item in self.query if item is not parameter)
+        others = (item for item in self.spread if item is not parameter)
         return name in self.query_names or any(item.style.claims(name) for item in others)
 
     def _read(self, parameter: Parameter, values: Values, found: list[Fault]) -> Any:
@@ -202,7 +205,7 @@ def query_values(request: Request, found: list[Fault]) -> Values:
     try:
         return grouped(parse_pairs(content))
     except ValueError:
-        found.append(Fault("query", "", "is not UTF-8, or has too many parameters"))
+        found.append(Fault("query", "", "is not UTF-8, or has more than 1000 parameters"))
         return {}
 
 

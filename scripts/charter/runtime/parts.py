@@ -1,7 +1,6 @@
 """Takes a multipart body apart (RFC 7578)."""
 
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
@@ -32,9 +31,8 @@ class Part:
 
 def essence(content_type: str) -> str:
     """A media type without its parameters, in lower case."""
-    message = Message()
-    message["content-type"] = content_type
-    return message.get_content_type()
+    plain = content_type.partition(";")[0].strip().lower()
+    return plain if plain.count("/") == 1 else "text/plain"  # as RFC 2045 section 5.2 has it
 
 
 def parse_parts(content: bytes, content_type: str) -> list[Part]:

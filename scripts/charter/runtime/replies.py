@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from .explain import faults
 from .faults import Fault
-from .judge import Judge, faults
+from .judge import Judge
 from .parameters import JSON, declare, header_faults
 from .parts import essence
 from .references import pointer

@@ -1,7 +1,6 @@
 """What text may mean, as a schema says it: parameters and forms arrive as text."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -17,11 +16,23 @@ Raw = str | list["Raw"] | dict[str, "Raw"]
 
 
 class Shape:
-    """The types of a value, of its elements, and of its members, in any of its alternatives."""
+    """The types of a value, of its elements, and of its members, in any of its alternatives.
+
+    The shapes of members are kept, once for each combination of schemas: a request asks for
+    thousands of them.
+    """
 
     def __init__(self, judge: Judge, *schemas: Any) -> None:
         self.judge = judge
         self.parts = list(alternatives(judge, schemas))
+
+    def _of(self, schemas: Iterable[Any]) -> "Shape":
+        """The shape of schemas that stand in the document."""
+        found = tuple(schema for schema in schemas if isinstance(schema, Mapping))
+        key = tuple(map(id, found))
+        if key not in self.judge.shapes:
+            self.judge.shapes[key] = Shape(self.judge, *found)
+        return self.judge.shapes[key]
 
     @cached_property
     def types(self) -> frozenset[str]:
@@ -72,20 +83,20 @@ class Shape:
     def element(self) -> "Shape":
         schemas = [part["items"] for part in self.parts if "items" in part]
         tuples = [schema for part in self.parts for schema in part.get("prefixItems", ())]
-        return Shape(self.judge, *schemas, *tuples)
+        return self._of([*schemas, *tuples])
 
     def member(self, name: str) -> "Shape":
         declared = [
             part["properties"][name] for part in self.parts if name in part.get("properties", {})
         ]
-        return Shape(self.judge, *(declared or self._undeclared(name)))
+        return self._of(declared or self._undeclared(name))
 
     def _undeclared(self, name: str) -> Iterator[Any]:
         for part in self.parts:
             for pattern, schema in part.get("patternProperties", {}).items():
-                if re.search(pattern, name):
+                if self.judge.matches(pattern, name):
                     yield schema
-            yield part.get("additionalProperties", {})
+            yield part.get("additionalProperties")
 
     def value(self, raw: Raw) -> Any:
         """The value that the text spells, where the shape may mean one; else the text itself."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from .scalars import MOST_FIELDS
 from .shapes import Raw, Shape
 
 DEFAULT_STYLES = {
@@ -22,12 +23,15 @@ SEPARATORS = {
     "cookie": ",",
 }
 
+DEEPEST = 20
+"""Levels of the members of a deepObject."""
+
 Values = Mapping[str, list[str]]
 """The texts of one part of the request, by name."""
 
 
 class StyleError(ValueError):
-    """The text is not of the style; the message goes on after "it"."""
+    """The text is not of the style. The message is a predicate, as that of a Fault."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ class Style:
         """Whether its members stand beside the other names: `?x=1&y=2` for one object."""
         return self.shape.is_object and self.explode and self.style in ("form", "cookie")
 
+    @property
+    def claims_others(self) -> bool:
+        """Whether it may claim other names than its own."""
+        return self.style == "deepObject" or self.has_members_of_its_own
+
     def claims(self, name: str) -> bool:
         """Whether a name of the request belongs to it."""
         if self.style == "deepObject":
@@ -81,7 +90,7 @@ class Style:
             yield one(texts)
 
     def _split(self, text: str) -> list[Raw]:
-        return list(text.split(SEPARATORS[self.style])) if text else []
+        return list(split(text, SEPARATORS[self.style]))
 
     def _folded(self, texts: list[str]) -> Iterator[Raw]:
         """A value of a path or a header: all of it in one text."""
@@ -95,21 +104,22 @@ class Style:
             text = text[1:]
         separator = "." if self.style == "label" and self.explode else ","
         if self.shape.is_object:
-            parts = text.split(separator) if text else []
+            parts = split(text, separator)
             yield assignments(parts) if self.explode else pairs(list(parts))
         if self.shape.is_array:
             # a comma in a header may be followed by a space (RFC 9110 section 5.6.1)
-            yield [part.strip(" \t") for part in text.split(separator)] if text else []
+            yield [part.strip(" \t") for part in split(text, separator)]
         if self.shape.is_scalar:
             yield text
 
     def _matrix(self, text: str) -> Iterator[Raw]:
         if not text.startswith(";"):
             raise StyleError("is not of the style matrix")
-        parts = [part.partition("=") for part in text[1:].split(";")]
+        assigned = split(text[1:], ";") or [""]
         if self.shape.is_object and self.explode:
-            yield assignments(text[1:].split(";"))
+            yield assignments(assigned)
             return
+        parts = [part.partition("=") for part in assigned]
         if any(name != (self.wire_name or self.name) for name, _, _ in parts):
             raise StyleError("is not of the style matrix")
         values = [value for _, _, value in parts]
@@ -150,6 +160,13 @@ class Style:
             yield found
 
 
+def split(text: str, separator: str) -> list[str]:
+    """The elements of a text; an empty text has none. Raises StyleError for too many."""
+    if text.count(separator) >= MOST_FIELDS:
+        raise StyleError(f"has more than {MOST_FIELDS} elements")
+    return text.split(separator) if text else []
+
+
 def one(texts: list[str]) -> str:
     if len(texts) != 1:
         raise StyleError("is repeated")
@@ -184,7 +201,7 @@ def brackets(text: str) -> list[str]:
     """`[a][b]` as `a`, `b`; a last `[]` only says that there may be several."""
     if not (text.startswith("[") and text.endswith("]")):
         raise StyleError("is not of the style deepObject")
-    tokens = text[1:-1].split("][")
+    tokens = text[1:-1].split("][", DEEPEST)
     if len(tokens) > 1 and tokens[-1] == "":
         tokens.pop()
     if any(not token or "[" in token or "]" in token for token in tokens):

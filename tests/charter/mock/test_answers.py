@@ -415,7 +415,7 @@ async def test_a_refusal_says_why_by_the_names_that_the_document_gives_it() -> N
         preferred = (await client.get("/?__code=404")).json()
         unknown = (await client.get("/?__code=499")).json()
 
-    said = "The request does not keep to the document."
+    said = "The request does not match the API description."
     assert refused == {"code": 422, "message": said, "error": "ours"}
     assert preferred == {"code": 404, "message": "Not Found", "error": "ours"}
     assert unknown == {"code": 499, "message": "Refused", "error": "ours"}
