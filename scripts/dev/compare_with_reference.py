@@ -36,6 +36,7 @@ from charter.contract.service_under_test import free_port
 from charter.document import Document, DocumentError
 from charter.mock.app import Mock
 from charter.runtime import Fault, Operation
+from dev.bench.peers import PEERS
 from dev.fuzz_documents import SPECS, found, in_force, running
 
 REFUSALS = frozenset({400, 404, 405, 406, 413, 415, 422})
@@ -129,8 +130,10 @@ def make_oracle(folder: Path) -> str | None:
     package = folder / "generated"
     package.mkdir()
     (package / "__init__.py").touch()
+    (tool,) = (peer for peer in PEERS if peer.name == "datamodel-code-generator")
+    tool.install()  # a newer one than Charter generates with, which writes no servers
     command = [
-        str(Path(sys.executable).with_name("datamodel-codegen")),
+        str(tool.programs / "datamodel-codegen"),
         "--input", "openapi.json", "--input-file-type", "openapi",
         "--openapi-scopes", "schemas", "api", "--output", "generated/models.py",
         "--output-model-type", "pydantic_v2.BaseModel", "--preset", "standard-py311-20261027",
