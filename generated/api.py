@@ -16,14 +16,8 @@ from .operations import (
 )
 from .routers import (
     auth as auth_routes,
-)
-from .routers import (
     health as health_routes,
-)
-from .routers import (
     items as items_routes,
-)
-from .routers import (
     users as users_routes,
 )
 from .security import Authenticate

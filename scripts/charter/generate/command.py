@@ -76,7 +76,7 @@ def report_drift(files: Files, out: Path) -> int:
 def manifest(files: Files) -> str:
     """What was written and by what, so that an edit by hand is recognised."""
     digests = {name: digest(content) for name, content in files.items()}
-    return json.dumps({"generators": generators(), "files": digests}, indent=1) + "\n"
+    return json.dumps({"generators": generators(), "files": digests}) + "\n"
 
 
 def edited_by_hand(current: Files, files: Files) -> list[str]:

@@ -129,6 +129,7 @@ def tidy(out: Path) -> None:
     fix = ["check", *common, "--fix-only", "--select", "I,F401,UP,RUF022", "--ignore", "UP007"]
     # what is not there yet on the first run is the project's own all the same
     fix += ["--config", 'lint.isort.known-first-party = ["generated"]']
+    fix += ["--config", "lint.isort.combine-as-imports = true"]
     for arguments in (fix, ["format", *common]):
         done = subprocess.run(
             [*ruff, *arguments, *target], check=False, capture_output=True, text=True
