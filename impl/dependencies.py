@@ -131,8 +131,14 @@ async def items(
     return ItemService(ItemRepository(session), IdempotencyKeyRepository(session), lifetime)
 
 
-async def health(database: Annotated[Database, Depends(database)]) -> HealthOperations:
-    return HealthService(database)
+DRAINING = "draining"
+"""The member of the server's state that says that it is about to end."""
+
+
+async def health(
+    request: Request, database: Annotated[Database, Depends(database)]
+) -> HealthOperations:
+    return HealthService(database, draining=getattr(request.state, DRAINING, False))
 
 
 def router(contract: Contract) -> APIRouter:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from impl.commands import Refused
@@ -23,6 +23,7 @@ from impl.core import config
 from impl.core.accounts import PREFIX
 from impl.core.config import ConfigurationError, Settings
 from impl.db import migrations
+from impl.dependencies import DRAINING
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,6 +93,7 @@ def serve(settings: Settings, listener: socket.socket, *, reload: bool) -> int:
         threading.Thread(target=announce, args=[settings, listener], daemon=True).start()
     configuration = configured(settings, reload=reload)
     if reload:
+        os.environ["DRAIN_SECONDS"] = "0"  # nobody balances a service that is being written
         ChangeReload(configuration, uvicorn.Server(configuration).run, [listener]).run()
         return 0
     if settings.workers > 1:
@@ -104,8 +106,17 @@ def serve(settings: Settings, listener: socket.socket, *, reload: bool) -> int:
     return 0 if server.started else 1
 
 
+class Supervisor(Multiprocess):
+    """Keeps no listener open that the workers have closed: whoever connected would wait for it."""
+
+    def terminate_all(self) -> None:
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()
+
+
 def run_workers(configuration: uvicorn.Config, listener: socket.socket) -> int:
-    supervisor = Multiprocess(configuration, [listener])
+    supervisor = Supervisor(configuration, [listener])
     supervisor.run()
     failed = any(process.exitcode not in (0, -signal.SIGTERM) for process in supervisor.processes)
     return 1 if failed else 0
@@ -128,6 +139,7 @@ def configured(settings: Settings, *, reload: bool = False) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the application's own: impl/core/proxies.py
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds) + 1,
     )
 
@@ -138,7 +150,34 @@ def worker() -> ASGIApp:
         threading.Thread(target=follow, args=[parent], daemon=True).start()
     module, _, factory = os.environ[APPLICATION].partition(":")
     made: ASGIApp = getattr(import_module(module), factory)()
-    return made
+    return Draining(made, config.load().drain_seconds)
+
+
+class Draining:
+    """After a SIGTERM the service is not ready and yet answers, until balancers have noticed.
+
+    uvicorn, whose handler is there already, closes the port when it is told of the signal.
+    A second signal is handed on at once.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+        self.began = False
+        self.end = signal.signal(signal.SIGTERM, self.begin)
+
+    def begin(self, number: int, frame: FrameType | None) -> None:
+        seconds = 0 if self.began else self.seconds
+        self.began = True
+        if callable(self.end):
+            timer = threading.Timer(seconds, self.end, [number, None])
+            timer.daemon = True
+            timer.start()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.began:
+            scope = {**scope, "state": {**scope.get("state", {}), DRAINING: True}}
+        await self.app(scope, receive, send)
 
 
 def follow(parent: BaseProcess) -> None:

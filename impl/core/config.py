@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     db_pool_size: Annotated[int, Field(ge=1)] = 10
     db_max_overflow: Annotated[int, Field(ge=0)] = 0
     db_pool_timeout_seconds: Annotated[float, Field(gt=0)] = 2
+    db_connection_age_seconds: Annotated[int, Field(ge=1)] = 1800
     db_connect_timeout_seconds: Annotated[float, Field(gt=0)] = 2
     db_statement_timeout_seconds: Annotated[float, Field(gt=0)] = 3
     db_lock_timeout_seconds: Annotated[float, Field(gt=0)] = 1
@@ -121,6 +122,9 @@ class Settings(BaseSettings):
     refreshes_per_minute: Annotated[int, Field(ge=0)] = 120
     registrations_per_minute: Annotated[int, Field(ge=0)] = 10
     password_changes_per_minute: Annotated[int, Field(ge=0)] = 10
+
+    drain_seconds: Annotated[float, Field(ge=0)] = 2
+    keep_alive_seconds: Annotated[int, Field(ge=1)] = 75
 
     session_retention_days: Annotated[float, Field(ge=0)] = 7
     purge_interval_seconds: Annotated[float, Field(gt=0)] = 600

@@ -41,6 +41,14 @@ class SafeErrors:
 
         try:
             await self.app(scope, receive, watched)
+        except asyncio.CancelledError:  # the server ends, and waits no longer for this request
+            if started:
+                raise
+            unavailable = ServiceUnavailable()
+            headers = {**unavailable.headers, "Connection": "close"}
+            await problems.response(unavailable.status, unavailable.detail, headers=headers)(
+                scope, receive, send
+            )
         except ClientDisconnect:
             log.info("the client went away before its request was complete")
         except Exception:

@@ -29,6 +29,7 @@ Services raise a `Problem`; the handlers here are the only place that turns one 
 
 import json
 import math
+import random
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -258,10 +259,12 @@ class ServiceUnavailable(Problem):
 
     def __init__(self) -> None:
         super().__init__("The service can't answer right now. Try again soon.")
+        # so that not all come back at the same moment
+        self.retry_after = random.randint(1, 5)  # noqa: S311 - nothing depends on it
 
     @property
     def headers(self) -> Mapping[str, str]:
-        return {"Retry-After": "2"}
+        return {"Retry-After": str(self.retry_after)}
 
 
 def title(status: int) -> str:

@@ -83,6 +83,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_size=settings.db_pool_size,
         max_overflow=settings.db_max_overflow,
         pool_timeout=settings.db_pool_timeout_seconds,
+        pool_recycle=settings.db_connection_age_seconds,
     )
     event.listen(engine.sync_engine, "checkout", refuse_closed)
     name_failures(engine)

@@ -68,8 +68,22 @@ async def current_revisions(connection: AsyncConnection) -> frozenset[str]:
         return frozenset()
 
 
-async def is_at_head(connection: AsyncConnection) -> bool:
-    return await current_revisions(connection) == heads()
+async def is_behind(connection: AsyncConnection) -> bool:
+    return lacks_migrations(await current_revisions(connection))
+
+
+def lacks_migrations(revisions: frozenset[str]) -> bool:
+    """Whether the schema is older than this code.
+
+    A revision that this code doesn't know was made by a newer version. Migrations add first and
+    take away a version later, so that this one goes on serving while it is being replaced.
+    """
+    return revisions != heads() and revisions <= known_revisions()
+
+
+@cache
+def known_revisions() -> frozenset[str]:
+    return frozenset(script.revision for script in scripts().walk_revisions())
 
 
 def upgrade(settings: Settings) -> None:
@@ -87,9 +101,9 @@ def require_head(settings: Settings) -> None:
 async def check_head(settings: Settings) -> None:
     async with connection(settings, autocommit=True) as connected:
         state = await inspect_state(connected, settings.db_name)
-    if objection := state.objection():
-        raise CommandError(objection)
-    if state.revisions != heads():
+    if lacks_migrations(state.revisions):
+        if objection := state.objection():
+            raise CommandError(objection)
         at = listed(state.revisions) or "no revision"
         raise CommandError(
             f"The schema of {settings.db_name} is at {at}, and this code needs {listed(heads())}:"
@@ -111,8 +125,7 @@ class State:
 
     def objection(self) -> str | None:
         """Why it can't be migrated."""
-        known = {script.revision for script in scripts().walk_revisions()}
-        if unknown := self.revisions - known:
+        if unknown := self.revisions - known_revisions():
             return (
                 f"The database {self.database} is at revision {listed(unknown)}, which this"
                 " version of the code doesn't know: deploy the version that made it, or set"

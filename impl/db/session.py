@@ -1,7 +1,9 @@
 """One request, one transaction, one place."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -49,9 +51,21 @@ async def session(
             yield writing
         except Problem as problem:
             if problem.keeps_changes:
-                await writing.commit()
+                await uncut(writing.commit())
             raise
-        await writing.commit()
+        await uncut(writing.commit())
+
+
+async def uncut(commit: Coroutine[Any, Any, None]) -> None:
+    """Let a COMMIT end, though the request's time is over: cut in two, nobody knew what was kept.
+
+    The driver bounds how long it takes.
+    """
+    task = asyncio.create_task(commit)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    task.result()
 
 
 Session = Annotated[AsyncSession, Depends(session, scope="function")]

@@ -12,11 +12,12 @@ from sqlalchemy import event, func, select, text
 from starlette.types import Message, Receive, Scope, Send
 
 from impl.core import problems
+from impl.core.config import Settings
 from impl.core.problems import Problem
 from impl.db.session import Database, Session
 from impl.models import Base, IdempotencyKey, Item, LoginFailures, User
 from tests.items import create_item
-from tests.people import PASSWORD, Person
+from tests.people import PASSWORD, Person, at, changed, worker
 
 
 async def rows(database: Database, model: type[Base]) -> int:
@@ -297,3 +298,27 @@ async def test_a_refused_change_commits_nothing(
 
     assert response.status_code == 404
     assert transactions == ["BEGIN", "ROLLBACK"]
+
+
+# -- a commit that takes longer than the request may ----------------------------------------------
+
+
+async def test_a_commit_that_has_begun_is_not_cut_in_two(
+    settings: Settings, ada: Person, database: Database
+) -> None:
+    async with database.autocommit.connect() as connection:
+        for statement in (
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$",
+            "CREATE CONSTRAINT TRIGGER dawdles AFTER INSERT ON items"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()",
+        ):
+            await connection.execute(text(statement))
+        try:
+            async with worker(changed(settings, request_timeout_seconds=0.5)) as client:
+                response = await at(client, ada).post("/items", json={"title": "x"})
+        finally:
+            await connection.execute(text("DROP FUNCTION dawdle CASCADE"))
+
+    assert response.status_code == 201
+    assert await rows(database, Item) == 1
