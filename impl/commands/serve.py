@@ -140,7 +140,7 @@ def configured(settings: Settings, *, reload: bool = False) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,  # the application's own: impl/core/proxies.py
         timeout_keep_alive=settings.keep_alive_seconds,
-        timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds) + 1,
+        timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
     )
 
 

@@ -3,6 +3,7 @@
 import ssl
 from typing import Any
 
+import asyncpg
 from sqlalchemy import URL, Dialect, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -39,6 +40,7 @@ def connect_args(settings: Settings) -> dict[str, Any]:
         # the server's own bound comes first and leaves a usable connection
         "command_timeout": settings.db_statement_timeout_seconds + 1,
         "ssl": tls(settings),
+        "connection_class": Connection,
     }
     if "," in settings.db_host:
         arguments["target_session_attrs"] = "read-write"
@@ -46,6 +48,20 @@ def connect_args(settings: Settings) -> dict[str, Any]:
         # a transaction pooler hands the names of one client's statements to another
         return arguments | {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     return arguments | {"server_settings": server_settings(settings)}
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc] # untyped
+    """Ends at once where it is given a time to end in.
+
+    SQLAlchemy gives it two seconds when a request was cancelled, which a server that is silent
+    spends in full, on top of the request's own time.
+    """
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
+        if timeout is None:
+            await super().close()
+        else:
+            self.terminate()
 
 
 def server_settings(settings: Settings) -> dict[str, str]:
