@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     workers: Annotated[int, Field(ge=1, le=256)] = 1
+    drain_seconds: Annotated[float, Field(ge=0)] = 2
+    keep_alive_seconds: Annotated[int, Field(ge=1)] = 75
     data_dir: Path = Path(".data")
 
     db_host: str = "127.0.0.1"
@@ -122,9 +124,6 @@ class Settings(BaseSettings):
     refreshes_per_minute: Annotated[int, Field(ge=0)] = 120
     registrations_per_minute: Annotated[int, Field(ge=0)] = 10
     password_changes_per_minute: Annotated[int, Field(ge=0)] = 10
-
-    drain_seconds: Annotated[float, Field(ge=0)] = 2
-    keep_alive_seconds: Annotated[int, Field(ge=1)] = 75
 
     session_retention_days: Annotated[float, Field(ge=0)] = 7
     purge_interval_seconds: Annotated[float, Field(gt=0)] = 600
