@@ -116,13 +116,13 @@ class Settings(BaseSettings):
     password_min_length: Annotated[int, Field(ge=8, le=256)] = 8
     bcrypt_rounds: Annotated[int, Field(ge=4, le=20)] = 12
     password_hash_threads: Annotated[int, Field(ge=1)] = max(1, (os.cpu_count() or 2) - 1)
-    password_hash_queue: Annotated[int, Field(ge=1)] = 8
+    password_hash_queue: Annotated[int, Field(ge=1)] = 12
     login_max_failures: Annotated[int, Field(ge=1)] = 10
     login_lock_seconds: Annotated[int, Field(ge=1, le=900)] = 60
 
     logins_per_minute: Annotated[int, Field(ge=0)] = 30
     refreshes_per_minute: Annotated[int, Field(ge=0)] = 120
-    registrations_per_minute: Annotated[int, Field(ge=0)] = 10
+    registrations_per_minute: Annotated[int, Field(ge=0)] = 30
     password_changes_per_minute: Annotated[int, Field(ge=0)] = 10
 
     session_retention_days: Annotated[float, Field(ge=0)] = 7
