@@ -20,7 +20,7 @@ from charter.project import Project
 from charter.runtime import Operation
 from impl.app import create_app
 from impl.core.config import Settings
-from tests.people import Person, changed, client_of
+from tests.people import Person, at, changed, client_of, worker
 from tests.promises import SEEN, contract
 
 OPERATIONS = list(contract().operations.values())
@@ -114,18 +114,14 @@ async def send_an_unknown_parameter(operation: Operation, world: World) -> httpx
     return await world.ask(operation, params={"nobody_declared": "this"})
 
 
-async def fail_too_often(operation: Operation, world: World) -> httpx.Response:
-    for _ in range(world.settings.login_max_failures):
-        await guess_a_password(operation, world)
-    return await guess_a_password(operation, world)
-
-
-async def guess_a_password(operation: Operation, world: World) -> httpx.Response:
-    if operation.id == "createToken":
-        form = {"grant_type": "password", "username": world.admin.email, "password": "a guess"}
-        return await world.ask(operation, content=str(httpx.QueryParams(form)))
-    wrong = {"current_password": "a guess", "new_password": "another fine password"}
-    return await world.ask(operation, content=json.dumps(wrong))
+async def ask_too_often(operation: Operation, world: World) -> httpx.Response:
+    """One more time than the quotas allow."""
+    quotas = ("logins", "refreshes", "registrations", "password_changes")
+    strict = changed(world.settings, **{f"{name}_per_minute": 1 for name in quotas})
+    async with worker(strict) as client:
+        bounded = replace(world, admin=at(client, world.admin))
+        await bounded.ask(operation)
+        return await bounded.ask(operation)
 
 
 async def ask_without_a_database(operation: Operation, world: World) -> httpx.Response:
@@ -141,7 +137,7 @@ WAYS: Mapping[int, Callable[[Operation, World], Awaitable[httpx.Response]]] = {
     413: send_too_much,
     415: send_another_media_type,
     422: send_an_unknown_parameter,
-    429: fail_too_often,
+    429: ask_too_often,
     503: ask_without_a_database,
 }
 
