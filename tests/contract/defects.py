@@ -6,7 +6,8 @@
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from inspect import signature
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,7 @@ from impl.core.tokens import AccessClaims, AccessTokens
 from impl.db.pages import Order, Page
 from impl.models import Item, Session
 from impl.repositories import items as item_queries
+from impl.repositories.idempotency_keys import IdempotencyKeyRepository
 from impl.repositories.items import ItemRepository
 from impl.repositories.sessions import SessionRepository
 from impl.services import items as item_rules
@@ -173,6 +175,102 @@ def a_null_where_none_may_be() -> None:
         return content.replace(b'"tags":[]', b'"tags":null')
 
     replies.encode = encode
+
+
+# -- what it means --------------------------------------------------------------------------------
+
+
+@defect
+def a_cursor_is_ignored() -> None:
+    original = Order.slice
+
+    def slice_(self: Order[Any], query: Any, cursor: str | None, limit: int) -> Any:
+        return original(self, query, None, limit)
+
+    Order.slice = slice_
+
+
+@defect
+def a_row_is_lost_between_pages() -> None:
+    original = Order.page
+
+    def page(self: Order[Any], rows: Any, limit: int) -> Any:
+        if len(rows) <= limit:
+            return original(self, rows, limit)
+        return Page(rows[:limit], original(self, rows[1:], limit).next_cursor)
+
+    Order.page = page
+
+
+@defect
+def an_idempotency_key_is_ignored() -> None:
+    async def claim(self: IdempotencyKeyRepository, *request: Any) -> bool:
+        return True
+
+    async def keep(self: IdempotencyKeyRepository, *request: Any) -> None:
+        return None
+
+    IdempotencyKeyRepository.claim = claim
+    IdempotencyKeyRepository.keep = keep
+
+
+@defect
+def an_entity_tag_never_changes() -> None:
+    item_rules.entity_tag = lambda item: '"1"'
+
+
+@defect
+def a_location_is_of_something_else() -> None:
+    original = item_rules.created
+
+    def created(body: Any, etag: str) -> CreateItem201:
+        found = original(body, etag)
+        return replace(found, location=f"/items/{UUID(int=0)}")
+
+    item_rules.created = created
+
+
+@defect
+def a_time_is_an_hour_off() -> None:
+    original = item_rules.values_of
+
+    def values_of(body: Any, *, patch: bool = False) -> dict[str, object]:
+        values = original(body, patch=patch)
+        due_at = values.get("due_at")
+        if isinstance(due_at, datetime):
+            values["due_at"] = due_at + timedelta(hours=1)
+        return values
+
+    item_rules.values_of = values_of
+
+
+@defect
+def a_session_lives_on() -> None:
+    async def revoke_all(self: SessionRepository, *whose: Any, **rest: Any) -> None:
+        return None
+
+    SessionRepository.revoke_all = revoke_all
+
+
+@defect
+def everybodys_sessions_are_listed() -> None:
+    async def live(self: SessionRepository, user_id: UUID, limit: int) -> Any:
+        query = select(Session).order_by(Session.created_at.desc()).limit(limit)
+        return (await self.session.scalars(query)).all()
+
+    SessionRepository.live = live
+
+
+@defect
+def everybodys_items_are_listed() -> None:
+    async def page(self: ItemRepository, owner_id: UUID, **asked: Any) -> Any:
+        order = item_queries.order_of(asked["sort"])
+        rows = await self.session.scalars(
+            order.slice(select(Item), asked["cursor"], asked["limit"])
+        )
+        return order.page(rows.all(), asked["limit"])
+
+    ItemRepository.page = page
 
 
 # -- who may do what ------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,9 @@ UNAUTHENTICATED = 0.1
 UNPROVOKED = frozenset({408, 413, 429, *range(500, 600)})
 """What no fuzzer provokes on purpose: too much, too often, and outages."""
 
+PEERS = "peers"
+"""The run of two ordinary users, to whom much is refused: warnings of that say nothing."""
+
 Label = str
 """A method and a path template, as in `GET /items/{item_id}`."""
 
@@ -38,6 +40,8 @@ class Run:
     exit_code: int
     summary: Mapping[str, Any]
     statuses: Counter[tuple[Label, int]] = field(default_factory=Counter)
+    with_token: Counter[int] = field(default_factory=Counter)
+    """The statuses of the requests that showed a token."""
     links_followed: set[str] = field(default_factory=set)
     links_counted: tuple[int, int] = (0, 0)
     """How many of how many, inferred ones too."""
@@ -66,6 +70,8 @@ class Run:
             if response:
                 where = f"{case['value']['method']} {case['value']['path']}"
                 self.statuses[where, response["status_code"]] += 1
+                if "Authorization" in interactions[name]["request"].get("headers", {}):
+                    self.with_token[response["status_code"]] += 1
                 if case.get("transition"):
                     self.links_followed.add(case["transition"]["id"])
 
@@ -79,23 +85,22 @@ class Run:
         for error in self.summary["errors"]:
             yield f"{self.name}: error: {error}"
         for warning, places in self.summary["warnings"].items():
-            if places:
+            if places and self.name != PEERS:
                 yield f"{self.name}: warning {warning} at {', '.join(map(str, places))}"
         if self.exit_code != 0:
             yield f"{self.name}: Schemathesis ended with exit code {self.exit_code}"
         if self.unauthenticated > UNAUTHENTICATED:
-            yield f"{self.name}: {self.unauthenticated:.0%} of all answers were 401"
+            yield f"{self.name}: {self.unauthenticated:.0%} of all tokens were refused with 401"
 
     def failures(self) -> Iterator[str]:
         for failure in self.summary["failures"]:
             places = ", ".join(failure["operations"])
             yield f"{self.name}: {failure['code']} {failure['title']} at {places}"
 
-    @cached_property
+    @property
     def unauthenticated(self) -> float:
-        """The share of answers that were 401."""
-        refused = sum(count for (_, status), count in self.statuses.items() if status == 401)
-        return refused / max(1, self.requests)
+        """The share of requests with a token that were answered 401."""
+        return self.with_token[401] / max(1, self.with_token.total())
 
     def rates(self, where: Label) -> Counter[str]:
         """How many valid requests an operation accepted, refused or couldn't reach."""
@@ -179,7 +184,9 @@ class Gate:
                 target = self.api.contract.operations.get(str(link.get("operationId")))
                 ends = {label(one) for one in (operation, target) if one is not None}
                 prefix = f"{label(operation)} -> {name} ->"
-                is_followed = any(one.startswith(prefix) for one in stateful.links_followed)
+                is_followed = prefix.removesuffix(" ->") in self.probed.links or any(
+                    one.startswith(prefix) for one in stateful.links_followed
+                )
                 if not is_followed and not ends & self.probed.mocked:
                     yield f"the link {prefix.removesuffix(' ->')} was never followed"
 

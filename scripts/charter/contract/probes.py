@@ -9,11 +9,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import jwt
 import requests
+from starlette.responses import Response
 
 from charter.contract.api import (
     IDEMPOTENCY_KEY,
@@ -53,6 +55,8 @@ class Probed:
     mocked: set[str] = field(default_factory=set)
     """The labels of the operations that the mock answered."""
     implemented: set[str] = field(default_factory=set)
+    links: set[str] = field(default_factory=set)
+    """Those that were followed, as `POST /books -> [201] show`."""
     findings: list[str] = field(default_factory=list)
 
     @property
@@ -87,6 +91,8 @@ class Probes:
         self.probed = Probed()
         self.stranger_name = subject.plan.accounts.users[-1]
         self.tokens: dict[str, str | None] = {}
+        self.violations: list[str] = []
+        """Of the document, by answers since they were reported last."""
 
     def run(self) -> Iterator[str]:
         self.log_in()
@@ -101,6 +107,8 @@ class Probes:
                 self.refuses_what_is_undeclared,
             ):
                 yield from self.attempt(each, operation)
+        for operation in self.api.operations:
+            yield from self.attempt_all(self.links, [operation])
         for operation in self.api.operations:
             if label(operation) not in self.probed.mocked:
                 yield from self.meaning(operation)
@@ -124,24 +132,27 @@ class Probes:
     def attempt(
         self, each: Callable[[Operation], Iterator[str]], operation: Operation
     ) -> Iterator[str]:
-        for found in self.attempt_all(each, [operation]):
-            yield f"{label(operation)} {found}"
+        def named(one: Operation) -> Iterator[str]:
+            return (f"{label(one)} {found}" for found in each(one))
+
+        return self.attempt_all(named, [operation])
 
     def attempt_all(
         self, each: Callable[[Subjected], Iterator[str]], ones: Iterable[Subjected]
     ) -> Iterator[str]:
         """Probes need a valid request: an operation of which none can be made is passed over."""
         for one in ones:
-            try:
+            with suppress(Impossible):
                 yield from each(one)
-            except Impossible:
-                continue
+            yield from self.violations
+            self.violations.clear()
 
     # -- asking -----------------------------------------------------------------------------------
 
     def send(self, operation: Operation, token: str | None, **parts: Any) -> requests.Response:
         answer = self.subject.send(operation, token, **parts)
         self.probed.statuses[label(operation), answer.status_code] += 1
+        self.violations += violations(operation, answer)
         return answer
 
     def log_in(self) -> None:
@@ -284,6 +295,35 @@ class Probes:
             if answer.status_code < 400:
                 yield f"{label(operation)} accepted a token {kind}"
 
+    # -- links ------------------------------------------------------------------------------------
+
+    def links(self, operation: Operation) -> Iterator[str]:
+        """A link of a success leads somewhere, where the answer has what it needs."""
+        for name, link in self.api.links(operation).items():
+            target = self.api.contract.operations.get(str(link.get("operationId")))
+            if target is None:
+                continue
+            caller, token = self.passing()
+            body = self.link_body(operation, caller)
+            answer = self.send(operation, token, **body)
+            if not name.startswith(f"[{answer.status_code}]"):
+                continue
+            followed = Link(target, link, answer, body.get("body"))
+            parts = followed.parts()
+            if parts is None:
+                continue
+            found = self.send(target, token, **parts)
+            self.probed.links.add(f"{label(operation)} -> {name}")
+            if found.status_code in GONE and target.method == "GET":
+                yield f"{label(operation)} -> {name} leads to nothing"
+
+    def link_body(self, operation: Operation, name: str) -> dict[str, Any]:
+        """A body that is known, for links tell of what was sent."""
+        known = self.known_body(operation, name)
+        if known or self.api.body(operation) is None:
+            return known
+        return {"body": self.subject.body_example(operation)[1]}
+
     # -- what writes mean -------------------------------------------------------------------------
 
     def is_idempotent(self, operation: Operation) -> Iterator[str]:
@@ -381,7 +421,7 @@ class Probes:
     def pages(self, listing: Listing) -> Iterator[str]:
         """Small pages are the large one in pieces; orders and filters hold over all of them."""
         self.fill(listing)
-        whole = self.page(listing)
+        whole = self.page(listing, self.whole(listing))
         if whole is None:
             return
         rows = listing.rows(whole)
@@ -392,8 +432,8 @@ class Probes:
                 if found != rows[: len(found)] or len(found) < min(len(rows), limit * PAGES):
                     yield f"{place} shows other rows in pages of {limit} than in one page"
         for order in listing.orders if listing.sort is not None else ():
-            asked = {listing.sort.name: order} if listing.sort is not None else {}
-            body = self.page(listing, **asked)
+            asked = self.whole(listing) | {listing.sort.name: order} if listing.sort else {}
+            body = self.page(listing, asked)
             if body is not None:
                 yield from (f"{place}: {one}" for one in complaints(listing, asked, body))
                 if len(rows) < limit_of(self.api, listing) and not same_rows(
@@ -409,10 +449,11 @@ class Probes:
         values = values_of(parameter.style.shape) or [True, False]
         is_whole = len(rows) < limit_of(self.api, listing)
         for value in values:
-            body = self.page(listing, **{name: spelt(value)})
+            asked = self.whole(listing) | {name: spelt(value)}
+            body = self.page(listing, asked)
             if body is None:
                 continue
-            yield from complaints(listing, {name: value}, body)
+            yield from complaints(listing, asked, body)
             fitting = [row for row in rows if isinstance(row, dict) and row.get(name) == value]
             shown = listing.rows(body)
             if is_whole and any(row not in shown for row in fitting):
@@ -420,7 +461,7 @@ class Probes:
 
     def own_rows(self, listing: Listing) -> Iterator[str]:
         """What the caller's list shows, nobody else's does."""
-        mine = self.page(listing)
+        mine = self.page(listing, self.whole(listing))
         theirs = json_of(self.send(listing.operation, self.stranger))
         if mine is None or not isinstance(theirs, dict | list):
             return
@@ -440,10 +481,14 @@ class Probes:
                     body[name] = kinds[number % len(kinds)]
             self.send(create, self.caller, body=body)
 
-    def page(self, listing: Listing, **query: Any) -> Any:
-        """As large a page as there is; None where there is none."""
-        if listing.limit is not None:
-            query = {listing.limit.name: limit_of(self.api, listing)} | query
+    def whole(self, listing: Listing) -> dict[str, Any]:
+        """The query for as large a page as there is."""
+        if listing.limit is None:
+            return {}
+        return {listing.limit.name: limit_of(self.api, listing)}
+
+    def page(self, listing: Listing, query: Mapping[str, Any]) -> Any:
+        """What a list answers; None where it refuses to."""
         answer = self.send(listing.operation, self.caller, query=query)
         return json_of(answer) if answer.status_code == 200 else None
 
@@ -454,7 +499,7 @@ class Probes:
         rows: list[Any] = []
         query: dict[str, Any] = {listing.limit.name: limit}
         for _ in range(PAGES):
-            body = self.page(listing, **query)
+            body = self.page(listing, query)
             if body is None:
                 break
             rows += listing.rows(body)
@@ -463,6 +508,51 @@ class Probes:
                 break
             query[listing.cursor.name] = following
         return rows
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of an answer (OpenAPI 3.1 "Link Object")."""
+
+    target: Operation
+    node: Mapping[str, Any]
+    answer: requests.Response
+    sent: Any
+
+    def parts(self) -> dict[str, Any] | None:
+        """What the request along the link is made of; None where the answer doesn't say."""
+        found: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "headers": {}}
+        places = {one.name: one.place for one in self.target.parameters}
+        for name, expression in self.node.get("parameters", {}).items():
+            plain = name.rpartition(".")[2] if name not in places else name
+            value = self.value(expression)
+            place = {"header": "headers"}.get(places.get(plain, ""), places.get(plain, ""))
+            if value is None or place not in found:
+                return None
+            found[place][plain] = str(value)
+        body = self.node.get("requestBody")
+        if body is None:
+            return {**found}
+        members = (
+            {name: self.value(one) for name, one in body.items()} if isinstance(body, dict) else {}
+        )
+        return None if None in members.values() else {**found, "body": members or self.value(body)}
+
+    def value(self, expression: Any) -> Any:
+        """What a runtime expression stands for; a constant stands for itself."""
+        if not isinstance(expression, str) or not expression.startswith("$"):
+            return expression
+        source, _, pointer = expression.partition("#")
+        if source.startswith("$response.header."):
+            return self.answer.headers.get(source.removeprefix("$response.header."))
+        bodies = {"$response.body": json_of(self.answer), "$request.body": self.sent}
+        found: Any = bodies.get(source)
+        for step in pointer.split("/")[1:]:
+            try:
+                found = found[int(step)] if isinstance(found, list) else found[step]
+            except (KeyError, IndexError, ValueError, TypeError):
+                return None
+        return found
 
 
 @dataclass
@@ -591,6 +681,21 @@ class Made:
         again = self.request(delete, self.token, match="*")
         if again.status_code < 300 and 404 in delete.promises:
             yield f"{label(delete)} deleted the same object twice"
+
+
+def violations(operation: Operation, answer: requests.Response) -> list[str]:
+    """What of an answer the document doesn't declare."""
+    promise = operation.promise(answer.status_code)
+    where = f"{label(operation)} answered {answer.status_code}"
+    if promise is None:
+        return [f"{where}, which it doesn't declare"]
+    if answer.status_code >= 400 and not promise.contents:
+        return []  # a refusal may say why all the same
+    response = Response(answer.content, answer.status_code, dict(answer.headers))
+    return [
+        f"{where}: the {fault.place} {fault.pointer} {fault.detail}".replace("  ", " ")
+        for fault in promise.faults(response)
+    ]
 
 
 def declares_html(operation: Operation, status: int) -> bool:

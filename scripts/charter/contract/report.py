@@ -101,7 +101,7 @@ def summary(probed: Probed, runs: Sequence[Run]) -> str:
         if run.scenarios and run.links_counted[1]:
             covered, total = run.links_counted
             said.append(f"{run.scenarios} scenarios along {covered} of {total} links")
-        said.append(f"{run.unauthenticated:.1%} of the {run.name} run's answers 401")
+        said.append(f"{run.unauthenticated:.1%} of the {run.name} run's tokens refused")
     return ", ".join(said) + "."
 
 

@@ -137,7 +137,7 @@ class Library:
         book: str = request.path_params["book"]
         is_open = self.has(f"strangers may {method}")
         if book not in self.books or not (is_open or self.owners[book] == caller.name):
-            raise Refused(404)
+            raise Refused(418 if self.has("a status is not declared") else 404)
         return book
 
     # -- what is asked ----------------------------------------------------------------------------
@@ -182,6 +182,8 @@ class Library:
         end = start + size
         following = end + 1 if self.has("a row is lost between pages") else end
         page = rows[start:end] if not self.has("pages are endless") else rows[start:]
+        if self.has("titles are numbers"):
+            page = [row | {"title": 1} for row in page]
         body = {"books": page, "nextCursor": str(following) if following < len(rows) else None}
         return JSONResponse(body)
 

@@ -90,11 +90,11 @@ def refuse_a_third_of_everything(runs: Runs) -> None:
 
 
 def lose_the_token(runs: Runs) -> None:
-    runs.stateful.statuses[SHOW, 401] += runs.stateful.requests // 8
+    runs.stateful.with_token.update({200: 800, 401: 100})
 
 
 def refuse_the_peers(runs: Runs) -> None:
-    runs.peers.statuses[SHOW, 401] += runs.peers.requests * 4
+    runs.peers.with_token.update({200: 100, 401: 400})
 
 
 def probe_something(runs: Runs) -> None:
@@ -123,8 +123,8 @@ def never_see_a_refusal(runs: Runs) -> None:
         (end_with_an_exit_code, "exit code 2"),
         (refuse_one_operation, f"{SHOW} accepted only 49%"),
         (refuse_a_third_of_everything, "only 69% of valid requests"),
-        (lose_the_token, "stateful: 11% of all answers were 401"),
-        (refuse_the_peers, "peers: 80% of all answers were 401"),
+        (lose_the_token, "stateful: 11% of all tokens were refused"),
+        (refuse_the_peers, "peers: 80% of all tokens were refused"),
         (probe_something, f"{SHOW} answered HTML"),
         (leave_a_declared_link, f"{LINK} was never followed"),
         (never_see_a_status, "PATCH /books/{bookId} never answered 412"),

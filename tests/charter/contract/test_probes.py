@@ -71,6 +71,8 @@ FLAWS = {
     "stale changes are kept": "PATCH /books/{bookId} accepted a stale entity tag",
     "changes need no tag": "PATCH /books/{bookId} accepted a change without If-Match",
     "changes are lost": "PATCH /books/{bookId} did not keep",
+    "titles are numbers": "GET /books answered 200: the body /books/0/title",
+    "a status is not declared": "GET /books/{bookId} answered 418, which it doesn't declare",
     "books are never gone": "DELETE /books/{bookId} left the object where it was",
 }
 
