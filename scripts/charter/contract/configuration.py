@@ -29,10 +29,11 @@ ACCEPTED = ("2xx", "3xx", "401", "403", "404")
 REFUSED = ("400", "401", "403", "404", "415", "422")
 WARNINGS = (
     "missing_auth", "missing_test_data", "validation_mismatch", "low_valid_rate",
-    "method_not_allowed", "missing_deserializer", "unused_openapi_auth", "unsupported_regex",
+    "method_not_allowed", "unused_openapi_auth", "unsupported_regex",
     "unmatched_filter", "unresolvable_reference", "rate_limited", "dictionary_mismatch",
     "base_url_mismatch", "constants_extraction", "timeout_units",
 )  # fmt: skip
+"""All that Schemathesis has but `missing_deserializer`: an image is no fault of the service's."""
 STATEFUL_CHECKS = ("use_after_free", "ensure_resource_availability")
 COMMON: Mapping[str, Any] = {
     "continue-on-failure": True,

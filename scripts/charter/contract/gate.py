@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from charter.contract.api import IF_NONE_MATCH, Api, label, refusals
+from charter.contract.configuration import WARNINGS
 from charter.contract.probes import Probed
 from charter.contract.settings import FuzzSettings
 from charter.runtime import Operation
@@ -85,7 +86,7 @@ class Run:
         for error in self.summary["errors"]:
             yield f"{self.name}: error: {error}"
         for warning, places in self.summary["warnings"].items():
-            if places and self.name != PEERS:
+            if places and warning in WARNINGS and self.name != PEERS:
                 yield f"{self.name}: warning {warning} at {', '.join(map(str, places))}"
         if self.exit_code != 0:
             yield f"{self.name}: Schemathesis ended with exit code {self.exit_code}"

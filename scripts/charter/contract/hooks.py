@@ -128,19 +128,12 @@ def before_call(context: Any, case: Any, arguments: Any) -> None:
 
 
 def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
-    """Valid data is made such that it does not collide with what is there.
-
-    One in four keeps its collisions, so that conflicts are seen, too; but in the stateful phase,
-    where an answer that differs from one replay to the next would end the phase.
-    """
+    """Valid data is made such that it does not collide with what is there; conflicts are probed."""
     if isinstance(case.body, dict):
         make_passwords_fit(operation, case.body)
+        make_addresses_new(operation, case.body, phase)
     if operation.method == "DELETE" and phase == "fuzzing":
         retarget(case, operation)
-    if phase != "stateful" and under_test.random.randrange(4) == 0:
-        return
-    if isinstance(case.body, dict):
-        make_addresses_new(operation, case.body)
     if api.is_conditional(operation):
         match = named_header(case, IF_MATCH)
         is_linked = phase == "stateful" and match is not None
@@ -148,7 +141,13 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
             case.headers[match or "If-Match"] = ANY
 
 
-def make_addresses_new(operation: Operation, body: dict[str, Any]) -> None:
+def make_addresses_new(operation: Operation, body: dict[str, Any], phase: str) -> None:
+    """One address in four stays as it is, so that conflicts are seen with all kinds of bodies.
+
+    Not in the stateful phase, which an answer that differs from one replay to the next would end.
+    """
+    if phase != "stateful" and under_test.random.randrange(4) == 0:
+        return
     for name in api.unique_emails(operation):
         if isinstance(body.get(name), str):
             body[name] = under_test.unused_address(body[name])

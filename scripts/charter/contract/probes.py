@@ -31,6 +31,8 @@ from charter.errors import Misconfigured
 from charter.mock.memory import Resource, identifier_of
 from charter.mock.samples import Impossible
 from charter.runtime import Operation
+from charter.runtime.parameters import JSON
+from charter.runtime.parts import essence
 
 Subjected = TypeVar("Subjected")
 MOCK_HEADER = "charter-mock"
@@ -105,6 +107,9 @@ class Probes:
                 self.refuses_too_few_scopes,
                 self.refuses_ordinary_callers,
                 self.refuses_what_is_undeclared,
+                self.refuses_what_is_malformed,
+                self.refuses_what_is_taken,
+                self.refuses_other_passwords,
             ):
                 yield from self.attempt(each, operation)
         for operation in self.api.operations:
@@ -267,6 +272,41 @@ class Probes:
         answer = self.send(operation, self.caller_of(operation), query={UNDECLARED: "1"})
         if answer.status_code < 400 and operation.refusal_status in operation.promises:
             yield f"answered {answer.status_code} to a query parameter that it doesn't declare"
+
+    def refuses_what_is_malformed(self, operation: Operation) -> Iterator[str]:
+        """A body that is no JSON, and one of a media type that isn't declared."""
+        media_type, _ = self.subject.body_example(operation)
+        if media_type is None:
+            return
+        token = self.caller_of(operation)
+        attempts = {"application/x-undeclared": b"?"}
+        if JSON.fullmatch(essence(media_type)):
+            attempts[media_type] = b"{"
+        for kind, content in attempts.items():
+            answer = self.send(operation, token, raw=(kind, content))
+            declares_any = any("*" in name for name in (self.api.body(operation) or {})["content"])
+            if answer.status_code < 400 and not declares_any:
+                yield f"answered {answer.status_code} to a malformed body of {kind}"
+
+    def refuses_what_is_taken(self, operation: Operation) -> Iterator[str]:
+        """An address that must be nobody else's, for the second time."""
+        if not self.api.unique_emails(operation):
+            return
+        body = self.subject.body_example(operation)[1]
+        answers = [self.send(operation, self.caller, body=body).status_code for _ in range(2)]
+        if label(operation) not in self.probed.mocked and answers[0] < 300 and answers[1] < 300:
+            yield "took the same address twice"
+
+    def refuses_other_passwords(self, operation: Operation) -> Iterator[str]:
+        if operation != self.subject.login:
+            return
+        form = self.subject.form(self.stranger_name)
+        guess = {
+            name: f"not {text}" if text == self.subject.plan.accounts.password else text
+            for name, text in form.items()
+        }
+        if guess != form and self.send(operation, None, body=guess).status_code < 400:
+            yield "accepted a wrong password"
 
     def readable(self) -> list[Operation]:
         """Operations that show how a token is judged, and change nothing."""
@@ -654,10 +694,16 @@ class Made:
         if changed.headers.get("etag", second.headers.get("etag")) != second.headers.get("etag"):
             yield f"{place} answered another entity tag than the next read"
         yield from self.is_revalidated(second.headers.get("etag"), tag)
-        stale = self.request(change, self.token, match=tag)
-        if stale.status_code < 300:
+        for operation in filter(None, map(self.operation, ("PATCH", "PUT", "DELETE"))):
+            if self.probes.api.is_conditional(operation):
+                yield from self.refuses_stale(operation, tag)
+
+    def refuses_stale(self, change: Operation, tag: str) -> Iterator[str]:
+        """A change for a version of before changes nothing, nor does one that names no version."""
+        place, before = label(change), self.get()
+        if self.request(change, self.token, match=tag).status_code < 300:
             yield f"{place} accepted a stale entity tag"
-        elif self.get().content != second.content:
+        elif self.get().content != before.content:
             yield f"{place} refused a stale entity tag, and changed the object all the same"
         if 428 in change.promises and self.request(change, self.token).status_code < 300:
             yield f"{place} accepted a change without If-Match"

@@ -73,6 +73,9 @@ FLAWS = {
     "changes are lost": "PATCH /books/{bookId} did not keep",
     "titles are numbers": "GET /books answered 200: the body /books/0/title",
     "a status is not declared": "GET /books/{bookId} answered 418, which it doesn't declare",
+    "any body will do": "POST /readers answered 201 to a malformed body",
+    "addresses may be taken twice": "POST /readers took the same address twice",
+    "any password will do": "POST /login accepted a wrong password",
     "books are never gone": "DELETE /books/{bookId} left the object where it was",
 }
 
