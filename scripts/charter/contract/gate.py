@@ -42,7 +42,8 @@ class Run:
     summary: Mapping[str, Any]
     statuses: Counter[tuple[Label, int]] = field(default_factory=Counter)
     with_token: Counter[int] = field(default_factory=Counter)
-    """The statuses of the requests that showed a token."""
+    """The statuses of the requests that showed a token, but for those that checks have made:
+    they try whether a wrong one is refused."""
     links_followed: set[str] = field(default_factory=set)
     links_counted: tuple[int, int] = (0, 0)
     """How many of how many, inferred ones too."""
@@ -71,7 +72,9 @@ class Run:
             if response:
                 where = f"{case['value']['method']} {case['value']['path']}"
                 self.statuses[where, response["status_code"]] += 1
-                if "Authorization" in interactions[name]["request"].get("headers", {}):
+                is_by_check = case.get("parent_id") and not case.get("transition")
+                headers = interactions[name]["request"].get("headers", {})
+                if "Authorization" in headers and not is_by_check:
                     self.with_token[response["status_code"]] += 1
                 if case.get("transition"):
                     self.links_followed.add(case["transition"]["id"])

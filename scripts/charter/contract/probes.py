@@ -345,7 +345,8 @@ class Probes:
                 continue
             caller, token = self.passing()
             body = self.link_body(operation, caller)
-            answer = self.send(operation, token, **body)
+            path, query = self.existing(operation, token), self.several_pages(operation, token)
+            answer = self.send(operation, token, path=path, query=query, **body)
             if not name.startswith(f"[{answer.status_code}]"):
                 continue
             followed = Link(target, link, answer, body.get("body"))
@@ -356,6 +357,22 @@ class Probes:
             self.probed.links.add(f"{label(operation)} -> {name}")
             if found.status_code in GONE and target.method == "GET":
                 yield f"{label(operation)} -> {name} leads to nothing"
+
+    def several_pages(self, operation: Operation, token: str | None) -> dict[str, Any]:
+        """The query for the first of several pages, where the operation lists something."""
+        listing = self.api.listing(operation)
+        if listing is None or listing.limit is None:
+            return {}
+        self.fill(listing, token, 2)
+        return {listing.limit.name: 1}
+
+    def existing(self, operation: Operation, token: str | None) -> dict[str, Any]:
+        """The path parameters that name a new object, where the operation is about one."""
+        resource = self.api.resources.get(operation.path)
+        if resource is None or operation.path != resource.member:
+            return {}
+        made = Made.of(self, resource, token)
+        return {} if made is None else {resource.parameter.name: made.identity}
 
     def link_body(self, operation: Operation, name: str) -> dict[str, Any]:
         """A body that is known, for links tell of what was sent."""
@@ -460,7 +477,7 @@ class Probes:
 
     def pages(self, listing: Listing) -> Iterator[str]:
         """Small pages are the large one in pieces; orders and filters hold over all of them."""
-        self.fill(listing)
+        self.fill(listing, self.caller, OBJECTS)
         whole = self.page(listing, self.whole(listing))
         if whole is None:
             return
@@ -508,18 +525,18 @@ class Probes:
         if any(row in listing.rows(theirs) for row in listing.rows(mine)):
             yield f"{label(listing.operation)} shows the rows of somebody else"
 
-    def fill(self, listing: Listing) -> None:
+    def fill(self, listing: Listing, token: str | None, number: int) -> None:
         """Make objects for a list to show, of all kinds that its filters tell apart."""
         create = self.api.at("POST", listing.operation.path)
         if create is None or label(create) in self.probed.mocked:
             return
-        for number in range(OBJECTS):
+        for index in range(number):
             body = self.subject.another_body(create)
             for name in listing.filters:
                 kinds = values_of(self.api.body_shape(create).member(name))
                 if kinds and isinstance(body, dict):
-                    body[name] = kinds[number % len(kinds)]
-            self.send(create, self.caller, body=body)
+                    body[name] = kinds[index % len(kinds)]
+            self.send(create, token, body=body)
 
     def whole(self, listing: Listing) -> dict[str, Any]:
         """The query for as large a page as there is."""
