@@ -93,7 +93,7 @@ class UsersOperations(Protocol):
         raise NotImplementedError
 
     async def delete_me(self, principal: Principal) -> None:
-        """Delete your account, with all its items and sessions."""
+        """Delete your account and all that belongs to it."""
         raise NotImplementedError
 
     async def change_password(
@@ -111,7 +111,7 @@ class UsersOperations(Protocol):
         raise NotImplementedError
 
     async def delete_user(self, principal: Principal, *, user_id: UUID) -> None:
-        """Delete a user, with all items and sessions."""
+        """Delete a user and all that belongs to the account."""
         raise NotImplementedError
 
 

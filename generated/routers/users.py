@@ -65,7 +65,7 @@ def build(
         inputs: Annotated[Inputs, Depends(contract.inputs("deleteMe", UsersOperations.delete_me))],
         service: Service,
     ) -> Response:
-        """Delete your account, with all its items and sessions."""
+        """Delete your account and all that belongs to it."""
         await service.delete_me(principal, **inputs)
         return contract.reply("deleteMe", None)
 
@@ -119,7 +119,7 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Delete a user, with all items and sessions."""
+        """Delete a user and all that belongs to the account."""
         await service.delete_user(principal, **inputs)
         return contract.reply("deleteUser", None)
 

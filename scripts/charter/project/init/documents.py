@@ -1,5 +1,6 @@
 """Puts a part into somebody's document, with every comment and line of theirs left as it is."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,10 @@ from charter.document.source import load
 
 Json = Any
 Block = yaml.CollectionNode
+
+NAME = re.compile(r"[\w:-]+")
+SHORT = 60
+"""Characters of a list that stands on one line."""
 
 
 def joined(document: Document, part: Mapping[str, Any]) -> dict[str, str]:
@@ -40,7 +45,7 @@ def with_part(content: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, 
 
 
 class Readable(yaml.SafeDumper):
-    """Texts of several lines as such, no anchors, lists below their keys."""
+    """Texts of several lines as such, no anchors, references and short lists on one line."""
 
     def ignore_aliases(self, data: Json) -> bool:
         return True
@@ -54,7 +59,21 @@ def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
+def mapping(dumper: yaml.SafeDumper, value: dict[str, Json]) -> yaml.MappingNode:
+    is_reference = value.keys() == {"$ref"}
+    return dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=is_reference)
+
+
+def sequence(dumper: yaml.SafeDumper, value: list[Json]) -> yaml.SequenceNode:
+    are_names = sum(len(str(element)) for element in value) < SHORT and all(
+        isinstance(element, str) and NAME.fullmatch(element) for element in value
+    )
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=are_names)
+
+
 Readable.add_representer(str, text)
+Readable.add_representer(dict, mapping)
+Readable.add_representer(list, sequence)
 
 
 def dumped(node: Json) -> str:
