@@ -5,24 +5,22 @@ import hmac
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from charter.runtime import Contract, ResponseViolation
+from charter.runtime import Contract, ResponseViolation, docs
+from charter.runtime.layers import Methods, PathPrefix, RateLimits, SecurityHeaders, TrustedProxies
 from generated import DOCUMENT
-from impl import dependencies, docs
+from impl import dependencies
 from impl.core import config, problems, telemetry
-from impl.core.config import Settings
+from impl.core.config import Environment, Settings
 from impl.core.http import (
     CrossOrigin,
     Deadline,
-    Methods,
-    PathPrefix,
-    RateLimits,
     SafeErrors,
-    SecurityHeaders,
 )
 from impl.core.passwords import Passwords
 from impl.core.problems import (
@@ -32,7 +30,6 @@ from impl.core.problems import (
     Unauthenticated,
     UnfitValue,
 )
-from impl.core.proxies import TrustedProxies
 from impl.core.telemetry import RequestLog
 from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db.outage import (
@@ -46,6 +43,7 @@ from impl.db.session import Database
 from impl.models import Base, User
 from impl.services.purge import Purge
 
+OPENAPI = Path(__file__).parents[1] / "openapi" / "openapi.yaml"
 EXPOSED_HEADERS = (
     "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
     "X-Request-ID",
@@ -96,15 +94,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(DatabaseUnreachable, on_database_error)
     app.include_router(dependencies.router(contract))
     if settings.serves_openapi:
-        app.include_router(docs.router(settings))
+        app.include_router(published(settings))
     app.add_route("/metrics", metrics)
     add_middleware(app, settings, contract)
     return app
 
 
+def published(settings: Settings) -> APIRouter:
+    """The document, and its pages where the settings ask for them."""
+    live = settings.environment is Environment.DEVELOPMENT
+    return docs.router(OPENAPI, DOCUMENT, pages=settings.serves_docs, live=live)
+
+
 def add_middleware(app: FastAPI, settings: Settings, contract: Contract) -> None:
     """The layers around every request; the last one added is the outermost."""
-    app.add_middleware(Methods, allowed_methods=contract.allowed_methods)
+    app.add_middleware(Methods, allowed_methods=contract.allowed_methods, problem=problems.response)
     app.add_middleware(
         Deadline,
         seconds=settings.request_timeout_seconds,

@@ -12,6 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from charter.runtime import Contract
+from charter.runtime.layers import RATE_LIMITS
 from generated import api
 from generated.operations import (
     AuthOperations,
@@ -21,7 +22,6 @@ from generated.operations import (
 )
 from impl.authentication import access_tokens, authenticate
 from impl.core.config import Settings
-from impl.core.http import RATE_LIMITS
 from impl.core.passwords import Passwords
 from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db.session import Database, Session, database

@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from charter.runtime.layers import ANY, ProxyHeader
+
 KNOWN_SECRETS = (
     "changeme", "change-me", "change_me", "secret", "password", "jwt_secret", "your-", "qwerty",
 )  # fmt: skip
@@ -34,17 +36,8 @@ class ConfigurationError(Exception):
     """The environment can't be served with; the message names the variable and the remedy."""
 
 
-ANY = "*"
-
 ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]+)?|https?://\[[0-9a-f:.]+\](:[0-9]+)?")
 """How a browser writes an origin (RFC 6454 section 6.2); `null` is everybody's."""
-
-
-class ProxyHeader(StrEnum):
-    """By which header a proxy says where a request comes from."""
-
-    X_FORWARDED_FOR = "x-forwarded-for"
-    FORWARDED = "forwarded"  # RFC 7239
 
 
 class Environment(StrEnum):

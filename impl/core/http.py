@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -12,12 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from impl.core import problems
 from impl.core.problems import ServiceUnavailable
-
-RATE_LIMITS = "charter.rate_limits"
-"""The member of the scope that holds the rate limit fields of the answer."""
-
-AllowedMethods = Callable[[str], Sequence[str]]
-"""The methods that the document lists for a path; none for a path that it does not know."""
 
 log = logging.getLogger(__name__)
 
@@ -101,137 +94,6 @@ class Deadline:
             await problems.response(problem.status, problem.detail, headers=problem.headers)(
                 scope, receive, send
             )
-
-
-class SecurityHeaders:
-    """What browsers and caches are told about every response, errors too."""
-
-    def __init__(self, app: ASGIApp, hsts_seconds: int) -> None:
-        self.app = app
-        self.defaults = {
-            "cache-control": "no-store",
-            "pragma": "no-cache",  # RFC 6749 section 5.1 wants both
-            "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-            "referrer-policy": "no-referrer",
-            "x-content-type-options": "nosniff",
-        }
-        if hsts_seconds:
-            self.defaults["strict-transport-security"] = f"max-age={hsts_seconds}"
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.defaults.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, guarded)
-
-
-class PathPrefix:
-    """Lets the service stand below a path: it serves without the prefix, and answers with it.
-
-    A proxy may pass the prefix on or take it away; the references that clients get have it.
-    """
-
-    def __init__(self, app: ASGIApp, prefix: str) -> None:
-        self.app = app
-        self.prefix = prefix
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        prefix = scope.get("root_path", "") + self.prefix
-        if scope["type"] != "http" or not prefix:
-            await self.app(scope, receive, send)
-            return
-
-        async def prefixed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("location", "").startswith("/"):
-                    headers["location"] = prefix + headers["location"]
-                if "link" in headers:
-                    headers["link"] = headers["link"].replace("</", f"<{prefix}/")
-            await send(message)
-
-        path = scope["path"]
-        if path.startswith(f"{prefix}/"):
-            path = path.removeprefix(prefix)
-        inner = {**scope, "root_path": "", "path": path}
-        await self.app(inner, receive, prefixed)
-
-
-class RateLimits:
-    """Says what is left of the budgets that a request spent, whatever its answer is.
-
-    The fields of draft-ietf-httpapi-ratelimit-headers-11, as Structured Fields (RFC 9651).
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        fields: dict[str, str] = {}
-        scope = {**scope, RATE_LIMITS: fields}
-
-        async def limited(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(fields)
-            await send(message)
-
-        await self.app(scope, receive, limited)
-
-
-class Methods:
-    """Answers for the methods that need no operation: HEAD, OPTIONS, and all that are not there.
-
-    Starlette would name in `Allow` the methods of the first route that matches, and let
-    `/users/{user_id}` answer for what `/users/me` does not have. RFC 9110 section
-    15.5.6.
-    """
-
-    def __init__(self, app: ASGIApp, allowed_methods: AllowedMethods) -> None:
-        self.app = app
-        self.allowed_methods = allowed_methods
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        declared = self.allowed_methods(scope["path"])
-        method = scope["method"]
-        if not declared or method in declared:
-            await self.app(scope, receive, send)
-        elif method == "HEAD" and "GET" in declared:
-            await self.app({**scope, "method": "GET"}, receive, without_body(send))
-        else:
-            await refusal(method, declared)(scope, receive, send)
-
-
-def refusal(method: str, declared: Sequence[str]) -> Response:
-    head = ["HEAD"] if "GET" in declared else []
-    allow = {"Allow": ", ".join(sorted([*declared, *head, "OPTIONS"]))}
-    if method == "OPTIONS":
-        return Response(status_code=204, headers=allow)
-    return problems.response(405, "This path does not have that method.", headers=allow)
-
-
-def without_body(send: Send) -> Send:
-    """Send the headers of a GET and nothing else (RFC 9110 section 9.3.2)."""
-
-    async def headers_only(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        await send(message)
-
-    return headers_only
 
 
 class CrossOrigin(CORSMiddleware):

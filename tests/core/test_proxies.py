@@ -4,8 +4,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 
-from impl.core.config import ProxyHeader
-from impl.core.proxies import TrustedProxies
+from charter.runtime.layers import ProxyHeader, TrustedProxies
 
 PROXY = "10.1.2.3"
 

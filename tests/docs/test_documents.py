@@ -6,19 +6,19 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from impl import docs
+from charter.runtime import docs
+from impl.app import published
 from impl.core import config
 from impl.core.config import Environment, Settings
+from tests.data import DOCUMENT, GENERATED
 from tests.people import changed
-
-PROJECT = Path(__file__).parents[2]
 
 PAGES = ("/docs", "/redoc")
 DOCUMENTS = {
-    "/openapi.json": (PROJECT / "generated" / "openapi.json", "application/json"),
-    "/openapi.yaml": (PROJECT / "openapi" / "openapi.yaml", "application/yaml"),
+    "/openapi.json": (GENERATED / "openapi.json", "application/json"),
+    "/openapi.yaml": (DOCUMENT, "application/yaml"),
 }
 ASSETS = (
     "/docs/swagger-ui-bundle.js",
@@ -47,9 +47,13 @@ async def reader(given: Settings) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def client_of(settings: Settings, document: Path = docs.YAML) -> httpx.AsyncClient:
+def client_of(settings: Settings) -> httpx.AsyncClient:
+    return client_of_router(published(settings))
+
+
+def client_of_router(router: APIRouter) -> httpx.AsyncClient:
     app = FastAPI(openapi_url=None)
-    app.include_router(docs.router(settings, document))
+    app.include_router(router)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
@@ -88,7 +92,7 @@ async def test_head_answers_like_get_without_the_body(path: str, reader: httpx.A
 async def test_an_etag_is_strong_and_names_the_content(given: Settings, tmp_path: Path) -> None:
     document = tmp_path / "openapi.yaml"
     document.write_text("openapi: 3.1.0\n")
-    async with client_of(given, document) as client:
+    async with client_of_router(docs.router(document, GENERATED / "openapi.json")) as client:
         first = await client.get("/openapi.yaml")
         document.write_text("openapi: 3.1.1\n# longer\n")
         second = await client.get("/openapi.yaml")

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,19 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+import impl.app
 from charter.document import Document
 from charter.document.model import Model
-from impl import docs
+from charter.runtime import docs
+from charter.runtime.layers import SecurityHeaders
 from impl.app import create_app
 from impl.core.config import Environment, Settings
-from impl.core.http import SecurityHeaders
+from tests.data import DOCUMENT, GENERATED
 from tests.docs import browser
 from tests.docs.browser import Page
 from tests.people import PASSWORD, changed
 
-OPERATIONS = Model(Document(docs.YAML)).operations
+OPERATIONS = Model(Document(DOCUMENT)).operations
 
 chromium = browser.installed()
 
@@ -202,14 +203,14 @@ def test_a_login_outlives_the_page_and_its_access_token(
 @pytest.fixture
 def document(tmp_path: Path) -> Path:
     """A document that somebody edits."""
-    return Path(shutil.copy(docs.YAML, tmp_path))
+    return Path(shutil.copy(DOCUMENT, tmp_path))
 
 
 @pytest.fixture
 def edited_address(in_development: Settings, document: Path) -> Iterator[str]:
     """Only the pages, of that document."""
     app = FastAPI(openapi_url=None)
-    app.include_router(docs.router(in_development, document))
+    app.include_router(docs.router(document, GENERATED / "openapi.json", live=True))
     app.add_middleware(SecurityHeaders, hsts_seconds=0)
     with serving(app) as address:
         yield address
@@ -268,7 +269,7 @@ def abroad(
 ) -> Iterator[str]:
     """The whole service, whose document names servers elsewhere."""
     servers_elsewhere(document)
-    monkeypatch.setattr(docs, "router", partial(docs.router, document=document))
+    monkeypatch.setattr(impl.app, "OPENAPI", document)
     with serving(create_app(in_development)) as address:
         yield address
 

@@ -1,6 +1,6 @@
 """Puts a part into somebody's document, with every comment and line of theirs left as it is."""
 
-import re
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,9 +12,8 @@ from charter.document.source import load
 Json = Any
 Block = yaml.CollectionNode
 
-NAME = re.compile(r"[\w:-]+")
-SHORT = 60
-"""Characters of a list that stands on one line."""
+SHORT = 100
+"""Characters of JSON in a list or an object that stands on one line."""
 
 
 def joined(document: Document, part: Mapping[str, Any]) -> dict[str, str]:
@@ -45,7 +44,7 @@ def with_part(content: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, 
 
 
 class Readable(yaml.SafeDumper):
-    """Texts of several lines as such, no anchors, references and short lists on one line."""
+    """Texts of several lines as such, no anchors, and what is short on one line."""
 
     def ignore_aliases(self, data: Json) -> bool:
         return True
@@ -60,15 +59,17 @@ def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 def mapping(dumper: yaml.SafeDumper, value: dict[str, Json]) -> yaml.MappingNode:
-    is_reference = value.keys() == {"$ref"}
-    return dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=is_reference)
+    return dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=is_short(value))
 
 
 def sequence(dumper: yaml.SafeDumper, value: list[Json]) -> yaml.SequenceNode:
-    are_names = sum(len(str(element)) for element in value) < SHORT and all(
-        isinstance(element, str) and NAME.fullmatch(element) for element in value
-    )
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=are_names)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=is_short(value))
+
+
+def is_short(value: Json) -> bool:
+    """Whether it fits on a line with its name."""
+    written = json.dumps(value, ensure_ascii=False)
+    return len(written) <= SHORT and "\\n" not in written
 
 
 Readable.add_representer(str, text)

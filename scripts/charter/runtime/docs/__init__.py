@@ -15,12 +15,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from impl.core.config import Environment, Settings
-
-PROJECT = Path(__file__).parents[1]
-YAML = PROJECT / "openapi" / "openapi.yaml"
-JSON = PROJECT / "generated" / "openapi.json"
-PAGES = Path(__file__).parent / "static" / "docs"
+PAGES = Path(__file__).parent / "static"
 
 HTML = "text/html; charset=utf-8"
 CSS = "text/css; charset=utf-8"
@@ -52,18 +47,20 @@ ENTITY_TAG = re.compile(r'"[^"]*"')
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def router(settings: Settings, document: Path = YAML) -> APIRouter:
-    """`/openapi.json` and `/openapi.yaml` always, the pages where the settings ask for them."""
+def router(document: Path, bundle: Path, *, pages: bool = True, live: bool = False) -> APIRouter:
+    """`/openapi.yaml` is the hand-written document, `/openapi.json` the generated copy of it.
+
+    `pages` adds /docs and /redoc, which follow the document while it is edited if they are `live`.
+    """
     published = APIRouter()
-    add(published, "/openapi.json", StaticFile(JSON, "application/json"))
+    add(published, "/openapi.json", StaticFile(bundle, "application/json"))
     add(published, "/openapi.yaml", StaticFile(document, "application/yaml"))  # RFC 9512
-    if settings.serves_docs:
-        add_pages(published, live=settings.environment is Environment.DEVELOPMENT)
+    if pages:
+        add_pages(published, live=live)
     return published
 
 
 def add_pages(published: APIRouter, *, live: bool) -> None:
-    """A live page follows the document while somebody edits it."""
     mode = "live" if live else "still"
     swagger = page("swagger.html", STRICT)
     redoc = page("redoc.html", FOR_REDOC)

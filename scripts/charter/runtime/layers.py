@@ -1,0 +1,239 @@
+"""Layers around every request that know nothing of the service: pure ASGI, one class per duty."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+RATE_LIMITS = "charter.rate_limits"
+"""The member of the scope that holds the rate limit fields of the answer."""
+
+AllowedMethods = Callable[[str], Sequence[str]]
+"""The methods that the document lists for a path; none for a path that it does not know."""
+
+Problem = Callable[..., Response]
+"""Makes a problem document of a status, a sentence, and `headers`."""
+
+ANY = "*"
+
+
+class ProxyHeader(StrEnum):
+    """By which header a proxy says where a request comes from."""
+
+    X_FORWARDED_FOR = "x-forwarded-for"
+    FORWARDED = "forwarded"  # RFC 7239
+
+
+WITH_PORT = re.compile(r"\[(?P<six>[^]]*)\](:\d+)?|(?P<four>[^:]*)(:\d+)?")
+QUOTED_OR_PLAIN = r'"(?:[^"\\]|\\.)*"|[^;,"]*'
+PARAMETER = re.compile(rf"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=({QUOTED_OR_PLAIN})\s*(?:;|$)")
+ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+
+
+class TrustedProxies:
+    """Takes the caller's address from the header of a trusted proxy, and from nobody else's.
+
+    Each proxy appends where its own request came from, so the header is read from its end: the
+    first address that is no trusted proxy's is the caller's. What stands before it was sent by the
+    caller, and may be anything.
+    """
+
+    def __init__(self, app: ASGIApp, trusted: Sequence[str], header: ProxyHeader) -> None:
+        self.app = app
+        self.trusts_any = ANY in trusted
+        self.networks = [ip_network(name, strict=False) for name in trusted if name != ANY]
+        self.header = header
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope.get("client"):
+            address, port = scope["client"]
+            caller = self.caller(address, Headers(scope=scope))
+            scope = {**scope, "client": (caller, port if caller == address else 0)}
+        await self.app(scope, receive, send)
+
+    def caller(self, address: str, headers: Headers) -> str:
+        hops = self.hops(headers)
+        while self.is_trusted(address) and (hop := next(hops, None)) is not None:
+            address = str(hop)
+        return address
+
+    def is_trusted(self, address: str) -> bool:
+        if self.trusts_any:
+            return True
+        parsed = parse_address(address)
+        return parsed is not None and any(parsed in network for network in self.networks)
+
+    def hops(self, headers: Headers) -> Iterator[IPv4Address | IPv6Address]:
+        """The addresses from the last one on, up to the first text that is none."""
+        elements = ",".join(headers.getlist(self.header))
+        if self.header is ProxyHeader.FORWARDED:
+            nodes = [forwarded_for(element) for element in ELEMENT.findall(elements)]
+        else:
+            nodes = elements.split(",")
+        for node in reversed(nodes):
+            hop = parse_address(node.strip())
+            if hop is None:
+                return
+            yield hop
+
+
+def forwarded_for(element: str) -> str:
+    """The `for` of an element (RFC 7239 section 4); empty where it has none."""
+    for name, value in PARAMETER.findall(element):
+        if name.lower() == "for":
+            return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+    return ""
+
+
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, with or without brackets and port. `unknown` and whatever else is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        match = WITH_PORT.fullmatch(text)
+        if match is None:
+            return None
+        try:
+            address = ip_address(match["six"] or match["four"] or "")
+        except ValueError:
+            return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:  # any text may stand there
+            return None
+        return address.ipv4_mapped or address
+    return address
+
+
+class SecurityHeaders:
+    """What browsers and caches are told about every response, errors too."""
+
+    def __init__(self, app: ASGIApp, hsts_seconds: int) -> None:
+        self.app = app
+        self.defaults = {
+            "cache-control": "no-store",
+            "pragma": "no-cache",  # RFC 6749 section 5.1 wants both
+            "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+            "referrer-policy": "no-referrer",
+            "x-content-type-options": "nosniff",
+        }
+        if hsts_seconds:
+            self.defaults["strict-transport-security"] = f"max-age={hsts_seconds}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.defaults.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, guarded)
+
+
+class PathPrefix:
+    """Lets the service stand below a path: it serves without the prefix, and answers with it.
+
+    A proxy may pass the prefix on or take it away; the references that clients get have it.
+    """
+
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
+        self.app = app
+        self.prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        prefix = scope.get("root_path", "") + self.prefix
+        if scope["type"] != "http" or not prefix:
+            await self.app(scope, receive, send)
+            return
+
+        async def prefixed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("location", "").startswith("/"):
+                    headers["location"] = prefix + headers["location"]
+                if "link" in headers:
+                    headers["link"] = headers["link"].replace("</", f"<{prefix}/")
+            await send(message)
+
+        path = scope["path"]
+        if path.startswith(f"{prefix}/"):
+            path = path.removeprefix(prefix)
+        inner = {**scope, "root_path": "", "path": path}
+        await self.app(inner, receive, prefixed)
+
+
+class RateLimits:
+    """Says what is left of the budgets that a request spent, whatever its answer is.
+
+    The fields of draft-ietf-httpapi-ratelimit-headers-11, as Structured Fields (RFC 9651).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        fields: dict[str, str] = {}
+        scope = {**scope, RATE_LIMITS: fields}
+
+        async def limited(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(fields)
+            await send(message)
+
+        await self.app(scope, receive, limited)
+
+
+class Methods:
+    """Answers for the methods that need no operation: HEAD, OPTIONS, and all that are not there.
+
+    Starlette would name in `Allow` the methods of the first route that matches, and let
+    `/users/{user_id}` answer for what `/users/me` does not have. RFC 9110 section
+    15.5.6.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_methods: AllowedMethods, problem: Problem) -> None:
+        self.app = app
+        self.allowed_methods = allowed_methods
+        self.problem = problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = self.allowed_methods(scope["path"])
+        method = scope["method"]
+        if not declared or method in declared:
+            await self.app(scope, receive, send)
+        elif method == "HEAD" and "GET" in declared:
+            await self.app({**scope, "method": "GET"}, receive, without_body(send))
+        else:
+            await self.refusal(method, declared)(scope, receive, send)
+
+    def refusal(self, method: str, declared: Sequence[str]) -> Response:
+        head = ["HEAD"] if "GET" in declared else []
+        allow = {"Allow": ", ".join(sorted([*declared, *head, "OPTIONS"]))}
+        if method == "OPTIONS":
+            return Response(status_code=204, headers=allow)
+        return self.problem(405, "This path does not have that method.", headers=allow)
+
+
+def without_body(send: Send) -> Send:
+    """Send the headers of a GET and nothing else (RFC 9110 section 9.3.2)."""
+
+    async def headers_only(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return headers_only
