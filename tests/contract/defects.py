@@ -19,13 +19,14 @@ from starlette.responses import Response
 
 from charter.runtime import replies
 from charter.runtime.bodies import Body
+from charter.runtime.layers import Methods
 from charter.runtime.parameters import ParameterReader
 from generated import schemas
 from generated.responses import CreateItem201, GetItem200
 from generated.security import Principal, Scope
 from impl import app as application
 from impl import authentication, dependencies
-from impl.core import http, problems, tokens
+from impl.core import problems, tokens
 from impl.core.tokens import AccessClaims, AccessTokens
 from impl.db.pages import Order, Page
 from impl.models import Item, Session
@@ -469,16 +470,16 @@ def valid_data_is_refused() -> None:
 
 @defect
 def an_undeclared_method_is_answered() -> None:
-    original = http.refusal
-    http.refusal = lambda method, declared: (
-        Response(status_code=200) if method == "PUT" else original(method, declared)
+    original = Methods.refusal
+    Methods.refusal = lambda self, method, declared: (
+        Response(status_code=200) if method == "PUT" else original(self, method, declared)
     )
 
 
 @defect
 def a_method_is_missing_from_allow() -> None:
-    original = http.refusal
-    http.refusal = lambda method, declared: original(method, declared[:1])
+    original = Methods.refusal
+    Methods.refusal = lambda self, method, declared: original(self, method, declared[:1])
 
 
 def check_no_responses() -> None:
