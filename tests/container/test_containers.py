@@ -191,6 +191,7 @@ def test_no_setting_has_another_default_in_the_container(configuration: dict[str
         "DB_USER": Settings.model_fields["db_user"].default,
         "DB_NAME": Settings.model_fields["db_name"].default,
         "DB_SSLMODE": "disable",
+        "DB_PLAINTEXT_HOSTS": "db",
     }
 
 

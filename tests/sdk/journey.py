@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Generator
 from uuid import uuid4
 
-import httpx2 as httpx
+import httpx  # which the generated client is made of
 from charter_client import AuthenticatedClient, Client
 from charter_client.api.items import create_item, get_item, list_items, update_item
 from charter_client.api.users import create_user, get_me

@@ -233,11 +233,13 @@ class Attempt:
             PLAN: str(directory / "plan.json"),
             "PYTHONPATH": str(self.project.root),
         }
-        with (directory / "schemathesis.log").open("w") as log:
-            process = subprocess.Popen(
+        with (
+            (directory / "schemathesis.log").open("w") as log,
+            subprocess.Popen(
                 command, cwd=self.project.root, env=environment, stdout=log,
                 stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
+            ) as process,
+        ):  # fmt: skip
             try:
                 assert process.stderr is not None  # it is a pipe
                 for line in process.stderr:
@@ -248,4 +250,3 @@ class Attempt:
                 return process.wait()
             finally:
                 process.kill()
-                process.wait()

@@ -9,6 +9,7 @@ import math
 import re
 from binascii import a2b_qp
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any, NoReturn
 
 INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
@@ -100,13 +101,13 @@ def check_size(content: bytes) -> None:
     if is_beyond_doubt(content):
         return
     bare, strings = STRING.subn(b"", content, 2 * MOST_VALUES)
-    if strings == 2 * MOST_VALUES or sum(map(bare.count, (b",", b"[", b"{"))) >= MOST_VALUES:
-        raise TooManyValues
     depth = 0
-    for bracket in re.findall(rb"[\[\]{}]", bare):
-        depth += 1 if bracket in b"[{" else -1
+    for bracket in islice(re.finditer(rb"[\[\]{}]", bare), 2 * MOST_VALUES):
+        depth += 1 if bracket[0] in b"[{" else -1
         if depth > DEEPEST:
             raise RecursionError
+    if strings == 2 * MOST_VALUES or sum(map(bare.count, (b",", b"[", b"{"))) >= MOST_VALUES:
+        raise TooManyValues
 
 
 def is_beyond_doubt(content: bytes) -> bool:
