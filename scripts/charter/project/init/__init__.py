@@ -121,6 +121,7 @@ def answers(document: Document, part: Accounts, name: str) -> Answers:
         operations=part.operations,
         schemas=part.schemas,
         tags=part.tags,
+        components=part.components,
         scopes={scope: found for scope, found in names.scopes.items() if found != constant(scope)},
         unwritten={
             module: names.protocols[tag] for tag, module in names.modules.items() if tag not in own

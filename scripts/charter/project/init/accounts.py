@@ -8,6 +8,7 @@ from itertools import chain, count
 from typing import Any
 
 from charter.generate.names import class_name, pascal, snake
+from charter.project.template import Answers
 from charter.runtime.normal import METHODS, normal
 
 TAGS = ("auth", "users", "health")
@@ -32,17 +33,59 @@ class Accounts:
     operations: Mapping[str, str]
     schemas: Mapping[str, str]
     tags: Mapping[str, str]
+    components: Mapping[str, str]
+    """Those that are no schemas, each with its kind: `headers/Location`."""
 
 
 def accounts(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Accounts:
     """What is put into their document: under other names where it has some of the same."""
-    part = kept(ours)
-    if theirs["openapi"].startswith("3.0"):
-        part = lowered(part, part["components"]["schemas"])
+    part = worded(ours, theirs["openapi"])
     taken = set(called(normal(theirs)))
+    moves = any(kind == "path" and name.startswith(PATHS) for kind, name in taken)
     words = chain([WORD], (f"{WORD}{number}" for number in count(2)))
-    ways = (Renaming(taken, word).accounts(part) for word in words)
+    ways = (Renaming(taken, word, f"/{word}" if moves else "").accounts(part) for word in words)
     return next(way for way in ways if taken.isdisjoint(called(way.part)))
+
+
+def accounts_again(
+    ours: Mapping[str, Any], openapi: str, answers: Answers, taken: Iterable[Name]
+) -> Accounts:
+    """What a project was made with, as this version has it, under the names that are recorded.
+
+    Names that this version adds get the same word where they are among the taken.
+    """
+    recorded = set(answers_names(answers))
+    return Renaming({*taken, *recorded}, answers_word(answers), answers.prefix).accounts(
+        worded(ours, openapi)
+    )
+
+
+def answers_names(answers: Answers) -> Iterator[Name]:
+    """What the accounts are called in Charter's own document, of all that got another name."""
+    yield from (("operation", pascal(name)) for name in answers.operations)
+    yield from (("schemas", class_name(name)) for name in answers.schemas)
+    yield from (("tag", snake(name)) for name in answers.tags)
+    for place in answers.components:
+        kind, _, name = place.partition("/")
+        yield kind, class_name(name)
+
+
+def answers_word(answers: Answers) -> str:
+    """The word that was put before them."""
+    renamings = (answers.operations, answers.schemas, answers.tags, answers.components)
+    names = [answers.prefix.strip("/"), *chain(*(names.values() for names in renamings))]
+    found = next(
+        filter(None, (re.match(rf"{WORD}\d*", name, re.IGNORECASE) for name in names)), None
+    )
+    return found[0].lower() if found else WORD
+
+
+def worded(ours: Mapping[str, Any], openapi: str) -> dict[str, Any]:
+    """The part of our document, in the words of a version of OpenAPI."""
+    part = kept(ours)
+    if openapi.startswith("3.0"):
+        part = lowered(part, part["components"]["schemas"])
+    return part
 
 
 # -- what is kept ---------------------------------------------------------------------------------
@@ -169,11 +212,10 @@ def called(document: Mapping[str, Any]) -> Iterator[Name]:
 class Renaming:
     """Puts a word before every name that is taken; the paths of a section move together."""
 
-    def __init__(self, taken: set[Name], word: str) -> None:
+    def __init__(self, taken: set[Name], word: str, prefix: str) -> None:
         self.taken = taken
         self.word = word
-        moves = any(kind == "path" and name.startswith(PATHS) for kind, name in taken)
-        self.prefix = f"/{word}" if moves else ""
+        self.prefix = prefix
 
     def accounts(self, part: Mapping[str, Any]) -> Accounts:
         ids = [node["operationId"] for node in all_operations(part)]
@@ -184,6 +226,12 @@ class Renaming:
             renamed(ids, self.operation),
             renamed(schemas, lambda name: self.component("schemas", name)),
             renamed(TAGS, self.tag),
+            {
+                f"{kind}/{name}": self.component(kind, name)
+                for kind, members in part["components"].items()
+                for name in members
+                if kind != "schemas" and self.component(kind, name) != name
+            },
         )
 
     def component(self, kind: str, name: str) -> str:

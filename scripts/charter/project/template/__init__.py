@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Generic, Self, TypeVar
@@ -50,6 +50,8 @@ class Answers:
     """What those of the accounts are called that are not called as in Charter's document."""
     schemas: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    components: Mapping[str, str] = field(default_factory=dict)
+    """Those that are no schemas, each with its kind: `headers/Location`."""
     scopes: Mapping[str, str] = field(default_factory=dict)
     unwritten: Mapping[str, str] = field(default_factory=dict)
     """The Protocol of each tag of the team's, by the tag's name in Python."""
@@ -60,8 +62,9 @@ class Answers:
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Self:
-        """The answers in `[tool.charter.project]`."""
-        return cls(**{name: value for name, value in table.items() if name != "version"})
+        """The answers in `[tool.charter.project]`, as far as this version asks for them."""
+        known = {asked.name for asked in fields(cls)}
+        return cls(**{name: value for name, value in table.items() if name in known})
 
     def table(self) -> str:
         """The TOML of `[tool.charter.project]`; what has its default is left out."""
