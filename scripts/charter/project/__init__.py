@@ -27,6 +27,13 @@ class Project:
     table: dict[str, Any]
     """The whole of `[tool.charter]`."""
 
+    @property
+    def pin(self) -> str | None:
+        """The version of Charter that the project is made with; None where none is recorded."""
+        recorded = self.table.get("project")
+        version = recorded.get("version") if isinstance(recorded, dict) else None
+        return version if isinstance(version, str) else None
+
     @classmethod
     def find(cls, start: Path | None = None) -> "Project":
         """The project around a folder. Raises Misconfigured where there is none."""
