@@ -341,7 +341,7 @@ def generate(
 @app.command(rich_help_panel=BUILD)
 @in_project
 def scaffold(
-    tag: Annotated[str | None, typer.Argument(help="A tag of the document.")] = None,
+    tags: Annotated[list[str] | None, typer.Argument(help="Tags of the document.")] = None,
     rename: Annotated[
         str | None,
         typer.Option(metavar="OLD=NEW", help="Call a method as its operation is called now."),
@@ -350,7 +350,7 @@ def scaffold(
         bool, typer.Option("--check", help="Write nothing; exit 1 if a service lacks something.")
     ] = False,
 ) -> int:
-    """Write a tag's first service, or what it lacks.
+    """Write the first service of a tag, or what it lacks.
 
     Where the document shows a plain resource, its table, queries and migration, too. What is
     written by hand stays as it is.
@@ -359,9 +359,9 @@ def scaffold(
 
     if check:
         return scaffolding.check()
-    if tag is None:
+    if not tags:
         raise Misconfigured("Name a tag of the document, for example `charter scaffold items`.")
-    return scaffolding.run(tag, rename)
+    return scaffolding.run(tags, rename)
 
 
 # -- running --------------------------------------------------------------------------------------

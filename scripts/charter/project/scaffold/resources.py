@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from charter.document import Document
 from charter.generate.names import Names, pascal, snake
@@ -51,14 +52,9 @@ NAMED = frozenset(sql.partition("(")[0] for _, sql in SCALARS.values()) | {
 }  # fmt: skip
 """What the modules of a resource import."""
 
-LIMITS = ("limit", "per_page", "page_size", "size", "take")
-OFFSETS = ("offset", "skip")
-COUNTS = re.compile(r"count|total(_?(items|count|results|elements|records))?|(items|num)_count")
 KINDS: frozenset[Kind] = frozenset(
     {("POST", False), ("GET", False)} | {(m, True) for m in ("GET", "PUT", "PATCH", "DELETE")}
 )
-
-
 OWNED = re.compile(r'user_id: Mapped\[UUID\] = mapped_column\(\s*ForeignKey\("([^"]+)"')
 """How the table of sessions refers to the accounts."""
 
@@ -145,6 +141,20 @@ class Resource:
         return singular(self.module)
 
     @property
+    def words(self) -> str:
+        return self.noun.replace("_", " ")
+
+    @property
+    def one(self) -> str:
+        """One row, as a variable."""
+        return self.noun if self.noun not in (self.module, "body") else f"one_{self.noun}"
+
+    @property
+    def rows(self) -> str:
+        """The repository, as an attribute of the service."""
+        return f"self.{self.module}"
+
+    @property
     def row(self) -> str:
         """The class of the table."""
         row = pascal(self.noun)
@@ -156,68 +166,63 @@ class Resource:
         return f"{self.row}Repository"
 
 
+class Description:
+    """What the document and `generated/` say of the whole API."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.contract = Contract.load(project.generated / "openapi.json")
+        self.names = Names.of(self.contract.judge.document)
+        self.sources = Sources(project.generated)
+
+    @cached_property
+    def document(self) -> Document:
+        return Document(self.project.document)
+
+    def place(self, operation: Operation) -> str:
+        """Where an operation stands in the document."""
+        place = self.document.place(("paths", operation.key, operation.method.lower()))
+        file, root = place.file, self.project.root
+        return f"{file.relative_to(root) if file.is_relative_to(root) else file}:{place.line}"
+
+
 class Reading:
     """Looks for the resource of a tag."""
 
-    def __init__(self, project: Project, module: str, promises: Promises) -> None:
-        self.project = project
+    def __init__(self, api: Description, module: str, promises: Promises) -> None:
+        self.api = api
+        self.sources = api.sources
         self.module = module
         self.promises = promises
-        self.contract = Contract.load(project.generated / "openapi.json")
-        self.names = Names.of(self.contract.judge.document)
-        self.document = Document(project.document)
-        self.sources = Sources(project.generated)
 
     @cached_property
     def own(self) -> list[Call]:
         """The operations of the tag."""
+        names = self.api.names
         return [
-            Call(operation, self.promises.methods[name], self.place(operation))
-            for operation in self.contract.operations.values()
-            if self.names.protocols[operation.tags[0]] == self.promises.name
-            and (name := self.names.methods[operation.id]) in self.promises.methods
+            Call(operation, self.promises.methods[name], self.api.place(operation))
+            for operation in self.api.contract.operations.values()
+            if names.protocols[operation.tags[0]] == self.promises.name
+            and (name := names.methods[operation.id]) in self.promises.methods
         ]
 
-    def place(self, operation: Operation, *tokens: str) -> str:
-        return self.at("paths", operation.key, operation.method.lower(), *tokens)
+    def collections(self) -> list[str]:
+        """The paths of what may be a resource."""
+        operations = [call.operation for call in self.own]
+        return [one.path for one in operations if one.method == "POST" and "{" not in one.path]
 
-    def at(self, *tokens: str) -> str:
-        """Where something stands in the document, as the caller would write it."""
-        place = self.document.place(tokens)
-        file = place.file
-        if file.is_relative_to(self.project.root):
-            file = file.relative_to(self.project.root)
-        return f"{file}:{place.line}"
-
-    def resource(self) -> tuple[Resource | None, list[str]]:
-        """The tag's resource, if it has one; and why others are none."""
-        reasons: list[str] = []
-        for call in self.own:
-            if call.operation.method == "POST" and "{" not in call.operation.path:
-                try:
-                    return self.plain(call.operation.path), reasons
-                except NotPlain as reason:
-                    reasons.append(
-                        f"{call.operation.path} is left to the mock as a whole: {reason}."
-                    )
-        return None, reasons
-
-    def plain(self, collection: str) -> Resource:
+    def resource(self, collection: str) -> Resource:
         """Raises NotPlain."""
         calls = self.calls(collection)
-        called = [call.method for call in calls.values()]
         if ("GET", True) not in calls:
             raise NotPlain(
                 f"{calls['POST', False].place}: what is POSTed is never read, there is no"
                 f" GET {collection}/{{id}}"
             )
         get, post = calls["GET", True], calls["POST", False]
-        shown = self.body_of(get)
-        said = self.taken(post)
         parameter = snake(path_names(get.operation.path)[-1])
-        identity = self.identity(parameter, shown, get)
-        owners = self.owners(called, said)
-        columns, remarks = self.columns(get, post, shown, said, identity, owners)
+        owners = self.owners([call.method for call in calls.values()], self.taken(post))
+        columns, remarks = self.columns(get, post, self.identity(parameter, get), owners)
         nulls = self.nulls(get)
         found = Resource(self.module, collection, columns, calls, parameter, owners, nulls, remarks)
         self.remark(found)
@@ -265,19 +270,29 @@ class Reading:
             raise NotPlain(f"{call.words} may come without a body")
         return hint.text
 
-    def identity(self, parameter: str, shown: str, call: Call) -> str:
-        members = self.sources.members(shown)
+    def said(self, call: Call) -> dict[str, Field]:
+        """What the body of an operation says; a `readOnly` member is the service's to say."""
+        parts = self.parts(self.schema_of(call, request=True))
+        hidden = {
+            name
+            for part in parts
+            for name, child in part.get("properties", {}).items()
+            if any(one.get("readOnly") is True for one in (*self.parts(child), child))
+        }
+        members = self.sources.members(self.taken(call))
+        return {name: one for name, one in members.items() if one.wire_name not in hidden}
+
+    def identity(self, parameter: str, call: Call) -> str:
+        members = self.sources.members(self.body_of(call))
         for name in (parameter, parameter.rpartition("_")[2], "id"):
             if name in members:
                 return name
         raise NotPlain(f"{call.words} shows no member that is called as {parameter} in its path")
 
     def columns(
-        self, get: Call, post: Call, shown: str, said: str, identity: str, owners: str | None
+        self, get: Call, post: Call, identity: str, owners: str | None
     ) -> tuple[list[Column], list[str]]:
-        members, given = self.sources.members(shown), self.sources.members(said)
-        hidden = self.marked(post, "readOnly", request=True)
-        given = {name: one for name, one in given.items() if one.wire_name not in hidden}
+        members, given = self.sources.members(self.body_of(get)), self.said(post)
         if more := [one.wire_name for name, one in given.items() if name not in members]:
             raise NotPlain(f"{post.words} takes {', '.join(more)}, which {get.operation.path} does"
                            " not show")  # fmt: skip
@@ -321,20 +336,19 @@ class Reading:
         enum = self.sources.is_text_enum(hint)
         return Column(name, hint, not always, is_text_enum=enum)
 
-    def schema_of(self, call: Call, *, request: bool) -> Mapping[str, object]:
+    def schema_of(self, call: Call, *, request: bool) -> object:
         """The schema of the JSON that an operation takes or answers."""
-        judge = self.contract.judge
-        node = judge.at(call.operation.place)["requestBody"] if request else judge.at(
-            call.operation.success.place
+        judge, operation = self.api.contract.judge, call.operation
+        node = judge.at(operation.place)["requestBody"] if request else judge.at(
+            operation.success.place
         )  # fmt: skip
         content = judge.resolve(node).get("content", {})
         name = next((one for one in content if "json" in one), next(iter(content), None))
-        schema = judge.resolve(content[name]).get("schema", {}) if name else {}
-        return schema if isinstance(schema, Mapping) else {}
+        return judge.resolve(content[name]).get("schema", {}) if name else {}
 
-    def parts(self, schema: object) -> Iterator[Mapping[str, object]]:
+    def parts(self, schema: object) -> Iterator[Mapping[str, Any]]:
         """A schema and all that it consists of."""
-        resolved = self.contract.judge.resolve(schema)
+        resolved = self.api.contract.judge.resolve(schema)
         if isinstance(resolved, Mapping):
             yield resolved
             for part in resolved.get("allOf", ()):
@@ -342,16 +356,7 @@ class Reading:
 
     def required(self, call: Call) -> frozenset[str]:
         parts = self.parts(self.schema_of(call, request=False))
-        return frozenset(name for part in parts for name in part.get("required", ()))  # type: ignore[attr-defined] # JSON
-
-    def marked(self, call: Call, mark: str, *, request: bool) -> frozenset[str]:
-        """The members that bear a mark, anywhere in what the schema consists of."""
-        return frozenset(
-            name
-            for part in self.parts(self.schema_of(call, request=request))
-            for name, child in part.get("properties", {}).items()  # type: ignore[attr-defined] # JSON
-            if any(one.get(mark) is True for one in (*self.parts(child), child))
-        )
+        return frozenset(name for part in parts for name in part.get("required", ()))
 
     def nulls(self, call: Call) -> frozenset[str]:
         """The members that are always there, as a null where they have no value."""
@@ -370,7 +375,7 @@ class Reading:
             return None
         if "owner_id" in self.sources.members(said):
             return None
-        sessions = self.project.root / "impl" / "models" / "sessions.py"
+        sessions = self.api.project.root / "impl" / "models" / "sessions.py"
         text = sessions.read_text() if sessions.exists() else ""
         found = OWNED.search(text)
         return found[1] if found else None

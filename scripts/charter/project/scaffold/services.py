@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charter.project.scaffold import edits
 from charter.project.scaffold.sources import Method, Promises
-from charter.project.scaffold.writing import written
+from charter.project.scaffold.writing import Writing
 
 
 @dataclass(frozen=True)
@@ -65,29 +65,63 @@ def signature(method: Method) -> tuple[str, ...]:
     return tuple(ast.unparse(method.args).replace("schemas.", "").split(", "))
 
 
-def find(folder: Path, promises: Promises) -> Service | None:
+def find(root: Path, promises: Promises) -> Service | None:
     """The service that keeps a Protocol."""
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted((root / "impl" / "services").glob("*.py")):
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and promises.name in map(last_name, node.bases):
+            bases = map(ast.unparse, node.bases) if isinstance(node, ast.ClassDef) else ()
+            if promises.name in (base.rpartition(".")[2] for base in bases):
+                assert isinstance(node, ast.ClassDef)
                 return Service(path, promises, node)
     return None
 
 
-def last_name(base: ast.expr) -> str:
-    return ast.unparse(base).rpartition(".")[2]
-
-
-def extend(service: Service) -> None:
-    """Add the methods that the class lacks behind its last one, and what they import."""
-    text = service.path.read_text()
-    lines: list[str] = []
-    for method in service.missing:
-        lines += ["", *written(service.promises, method)]
-    text = edits.inserted(text, int(service.node.end_lineno or 0), ["", *edits.members(lines)])
-    service.path.write_text(
-        edits.with_imports(text, service.promises.import_lines(service.missing))
+def extend(service: Service, methods: list[Method]) -> None:
+    """Add methods behind the last one of the class, and what they import."""
+    before = service.path.read_text()
+    body = "\n".join(
+        f"\n    {service.promises.signature(method)}\n        raise NotImplementedError"
+        for method in methods
     )
+    lines = edits.formatted(f"class _:\n{body}\n").splitlines()[1:]
+    text = edits.inserted(before, int(service.node.end_lineno or 0), ["", *lines])
+    text = edits.with_imports(text, service.promises.import_lines(methods))
+    service.path.write_text(edits.tidied(before, text))
+
+
+def grow(service: Service, old: Writing, new: Writing) -> list[str]:
+    """Write anew what stands there as scaffold wrote it; the names of what the team has changed."""
+    name = service.node.name
+    then, now = (writing.service(service.promises, name) for writing in (old, new))
+    was, there = pieces(then), pieces(before := service.path.read_text())
+    text, changed = before, []
+    for key, piece in pieces(now).items():
+        if key not in was:
+            lines = ["", "", *piece.splitlines()]
+            text = edits.inserted(text, int(service.node.end_lineno or 0), lines)
+    for key, piece in pieces(now).items():
+        if key in was and piece != was[key]:
+            if there.get(key) == was[key]:
+                text = text.replace(was[key], piece, 1)
+            else:
+                changed.append(key)
+    imports = (f"from {module} import {name}"
+               for name, module in edits.imported(ast.parse(now)).items())  # fmt: skip
+    known = edits.imported(ast.parse(then))
+    text = edits.with_imports(text, (line for line in imports if line.split()[-1] not in known))
+    service.path.write_text(edits.tidied(before, text))
+    return changed
+
+
+def pieces(text: str) -> dict[str, str]:
+    """The source of each function, method and value of a module, by its name."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
+            found[node.name] = edits.source(text, node)
+        elif isinstance(node, ast.AnnAssign) and node.col_offset == 0:
+            found[ast.unparse(node.target)] = edits.source(text, node)
+    return found
 
 
 def rename(service: Service, old: str, new: str) -> None:
