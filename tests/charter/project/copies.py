@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from charter.document import Document
-from tests.charter.command_line import charter_in
+from charter.generate import command
 from tests.data import ROOT
 
 COPIED = ("openapi", "generated", "impl", "alembic", "pyproject.toml")
@@ -23,8 +23,9 @@ SETTINGS = (
     ),
     ('mypy_path = ["scripts"]\n', ""),
 )
-OF_THE_TOOL = '[[tool.importlinter.contracts]]\nname = "Imports run downwards in the tool"'
 """What a project has in its pyproject.toml otherwise, which holds no copy of the tool."""
+OF_THE_TOOL = '[[tool.importlinter.contracts]]\nname = "Imports run downwards in the tool"'
+"""Where its pyproject.toml begins to speak of the tool."""
 
 
 def copied(folder: Path) -> Path:
@@ -40,27 +41,29 @@ def copied(folder: Path) -> Path:
     for ours, theirs in SETTINGS:
         assert ours in text
         text = text.replace(ours, theirs)
-    linted = text.index(
-        '[[tool.importlinter.contracts]]\nname = "Imports run downwards in the tool'
-    )
-    settings.write_text(text[:linted])
+    settings.write_text(text[: text.index(OF_THE_TOOL)])
     return folder
 
 
 def add(folder: Path, *parts: Mapping[str, Any]) -> None:
     """Add paths, components and tags to the copy's document, and generate."""
-    file = folder / "openapi" / "openapi.yaml"
-    content = Document(file).content
+    content = Document(folder / "openapi" / "openapi.yaml").content
     for part in parts:
         content["paths"] |= part.get("paths", {})
         for kind, members in part.get("components", {}).items():
             content["components"][kind] = members | content["components"].get(kind, {})
         names = {tag["name"] for tag in content["tags"]}
         content["tags"] += [tag for tag in part.get("tags", ()) if tag["name"] not in names]
-    file.write_text(yaml.dump(content, sort_keys=False, allow_unicode=True, width=100))
+    rewrite(folder, content)
+
+
+def rewrite(folder: Path, content: Any) -> None:
+    """Another content of the document, and what is generated from it."""
+    text = yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
+    (folder / "openapi" / "openapi.yaml").write_text(text)
     generate(folder)
 
 
 def generate(folder: Path) -> None:
-    done = charter_in(folder, "generate")
-    assert done.returncode == 0, done.stderr
+    document, out = folder / "openapi" / "openapi.yaml", folder / "generated"
+    assert command.run(document=document, out=out) == 0

@@ -16,7 +16,7 @@ from tests.charter.command_line import PROGRAM, naming
 from tests.charter.project.copies import copied, generate
 from tests.conftest import JWT_SECRET
 
-PATIENCE = 40.0  # seconds
+PATIENCE = 120.0  # seconds, of a machine that does much else
 STARTED = re.compile(r"Started server process \[(\d+)\]")
 
 
@@ -41,9 +41,12 @@ class Reloading:
         for line in self.process.stdout:
             self.said += line
 
+    def count(self, pattern: re.Pattern[str]) -> int:
+        return len(pattern.findall(self.said))
+
     def wait_for(self, pattern: re.Pattern[str], times: int) -> None:
         deadline = time.monotonic() + PATIENCE
-        while len(pattern.findall(self.said)) < times:
+        while self.count(pattern) < times:
             assert self.process.poll() is None, self.said
             assert time.monotonic() < deadline, self.said
             time.sleep(0.05)
@@ -69,12 +72,12 @@ def running(folder: Path, *arguments: str, **environment: str) -> Iterator[Reloa
         program.end()
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return copied(tmp_path)
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(tmp_path_factory.mktemp("reload"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serving(project: Path, server: Address) -> Iterator[Reloading]:
     with (
         databases.scratch(server) as database,
@@ -84,25 +87,27 @@ def serving(project: Path, server: Address) -> Iterator[Reloading]:
         yield service
 
 
-def change(project: Path, number: int) -> None:
+def change(project: Path, word: str) -> None:
     file = project / "openapi" / "openapi.yaml"
-    text, found = re.subn(r"summary: Who (am|was) I.*", f"summary: Who was I {number}?",
+    text, found = re.subn(r"summary: Who (am|was) I.*", f"summary: Who was I {word}?",
                           file.read_text())  # fmt: skip
     assert found == 1
     file.write_text(text)
 
 
-def test_three_generates_are_three_reloads(project: Path, serving: Reloading) -> None:
-    for number in (1, 2, 3):
-        change(project, number)
+def test_each_generate_is_a_reload(project: Path, serving: Reloading) -> None:
+    starts = serving.count(STARTED)
+    for number in (1, 2):  # a watcher that is left on a replaced folder misses the second
+        change(project, f"once more, {number}")
         generate(project)
-        serving.wait_for(STARTED, number + 1)
+        serving.wait_for(STARTED, starts + number)
 
 
 def test_a_watching_generate_is_taken_up_as_well(project: Path, serving: Reloading) -> None:
+    starts = serving.count(STARTED)
     with running(project, "generate", "--watch") as watching:
         watching.wait_for(re.compile("Watching"), 1)
-        for number in (1, 2, 3):
-            change(project, number)
+        for number in (1, 2):
+            change(project, f"while watched, {number}")
             watching.wait_for(re.compile(r"\+ generated/manifest.json"), number)
-            serving.wait_for(STARTED, number + 1)
+            serving.wait_for(STARTED, starts + number)

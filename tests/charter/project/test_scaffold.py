@@ -1,23 +1,31 @@
-"""`charter scaffold`: a resource is written whole, keeps what it is told, and passes the checks."""
+"""`charter scaffold`: a resource is written whole, keeps what it is told, and passes the checks.
+
+The command is called in this process. One project holds every case. Its copy, whose document has
+grown since, is what is served, once: a service that has learned of new members does all that the
+first version of it did.
+"""
 
 import contextlib
+import functools
+import io
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-import yaml
 
 from charter.document import Document
 from charter.postgres import Address, databases
+from charter.project import scaffold as scaffolding
 from tests.charter.command_line import charter_in, naming
-from tests.charter.project.copies import UNWANTED, add, copied, generate
-from tests.charter.project.test_reload import Reloading
+from tests.charter.project.copies import UNWANTED, add, copied, rewrite
+from tests.charter.project.test_reload import running
 from tests.conftest import JWT_SECRET
 from tests.data import DATA
 from tests.people import PASSWORD
@@ -25,6 +33,7 @@ from tests.people import PASSWORD
 PETS = Path(__file__).with_name("pets.yaml")
 BOOKINGS = DATA / "cases" / "bookings.yaml"
 MUSEUM = DATA / "specs" / "museum.yaml"
+TAGS = ("pets", "bookings", "payments", "stations", "trips", "operations", "events", "tickets")
 
 PET = {
     "name": "Rex",
@@ -38,71 +47,134 @@ PET = {
 DEFAULTS = {"color": "red", "tags": ["wild"]}
 
 
-def scaffold(project: Path, server: Address, *arguments: str) -> str:
-    done = charter_in(project, "scaffold", *arguments, **naming(server))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def called(project: Path, command: Callable[[], int], server: Address) -> tuple[int, str]:
+    """What a command of charter answers and says in a project."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.chdir(project)
+        for name, value in naming(server).items():
+            patch.setenv(name, value)
+        return command(), said.getvalue()
 
 
-def findings(project: Path) -> subprocess.CompletedProcess[str]:
-    return charter_in(project, "scaffold", "--check")
+@dataclass(frozen=True)
+class Team:
+    """A project, and what its team does with it."""
 
+    project: Path
+    server: Address
 
-def mypy(project: Path) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "mypy"], cwd=project, capture_output=True, text=True, check=False
-    ).stdout
+    def scaffold(self, *tags: str, rename: str | None = None) -> str:
+        work = functools.partial(scaffolding.run, tags, rename)
+        code, said = called(self.project, work, self.server)
+        assert code == 0
+        return said
 
+    def findings(self) -> tuple[int, str]:
+        return called(self.project, scaffolding.check, self.server)
 
-def ruff(project: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "ruff", *arguments, "."]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else done.stdout
+    def run(self, *command: str) -> str:
+        """What a program of the environment says, with its exit code where that isn't 0."""
+        done = subprocess.run(
+            [Path(sys.executable).with_name(command[0]), *command[1:]],
+            cwd=self.project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout + (f"exit code {done.returncode}" if done.returncode else "")
+
+    def mypy(self) -> str:
+        return self.run("mypy")
+
+    def is_tidy(self) -> bool:
+        checked = self.run("ruff", "check", "--no-fix", "--quiet", ".")
+        return checked + self.run("ruff", "format", "--quiet", "--check", ".") == ""
+
+    def edit(self, change: Callable[[Any], None]) -> None:
+        """Change the document as data, and generate."""
+        content = Document(self.project / "openapi" / "openapi.yaml").content
+        change(content)
+        rewrite(self.project, content)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[httpx.Client]:
+        address = re.compile(r"the API +(http://127\.0\.0\.1:\d+)")
+        with (
+            databases.scratch(self.server) as database,
+            running(self.project, "serve", JWT_SECRET=JWT_SECRET, **naming(database)) as service,
+        ):
+            service.wait_for(address, 1)
+            with httpx.Client(base_url=address.findall(service.said)[0]) as client:
+                yield client
 
 
 @pytest.fixture(scope="module")
-def said() -> dict[str, str]:
-    """What scaffold said, by tag."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def scaffolded(
-    tmp_path_factory: pytest.TempPathFactory, server: Address, said: dict[str, str]
-) -> Path:
-    """A project in which every tag of three documents has been scaffolded."""
+def scaffolded(tmp_path_factory: pytest.TempPathFactory, server: Address) -> Team:
+    """A project with the paths of three documents, in which every tag has been scaffolded."""
     project = copied(tmp_path_factory.mktemp("scaffolded"))
     add(project, *(Document(file).content for file in (PETS, BOOKINGS, MUSEUM)))
-    for tag in ("pets", "bookings", "payments", "stations", "trips", "operations", "events",
-                "tickets"):  # fmt: skip
-        said[tag] = scaffold(project, server, tag)
-    return project
+    team = Team(project, server)
+    (project / "said").write_text(team.scaffold(*TAGS))
+    return team
+
+
+@pytest.fixture(scope="module")
+def said(scaffolded: Team) -> str:
+    """What scaffold said of all of them."""
+    return (scaffolded.project / "said").read_text()
 
 
 @pytest.fixture
-def project(scaffolded: Path, tmp_path: Path) -> Path:
+def team(scaffolded: Team, tmp_path: Path) -> Team:
     """The same for a test that changes it."""
-    return shutil.copytree(scaffolded, tmp_path / "project", ignore=UNWANTED)
+    return copy_of(scaffolded, tmp_path)
 
 
-@contextlib.contextmanager
-def serving(project: Path, server: Address) -> Iterator[httpx.Client]:
-    with databases.scratch(server) as database:
-        service = Reloading(project, "serve", JWT_SECRET=JWT_SECRET, **naming(database))
-        try:
-            address = r"the API +(http://127\.0\.0\.1:\d+)"
-            service.wait_for(re.compile(address), 1)
-            found = re.search(address, service.said)
-            assert found is not None
-            with httpx.Client(base_url=found[1]) as client:
-                yield client
-        finally:
-            service.end()
+def copy_of(team: Team, folder: Path) -> Team:
+    project = shutil.copytree(team.project, folder / "project", ignore=UNWANTED)
+    return Team(project, team.server)
+
+
+def grow(content: Any) -> None:
+    """A required member and an optional object more."""
+    schemas = content["components"]["schemas"]
+    schemas["Booking"]["properties"]["seats"] = {"type": "integer"}
+    schemas["Booking"]["required"] = [*schemas["Booking"].get("required", []), "seats"]
+    schemas["NewPet"]["properties"]["vet"] = {
+        "type": "object", "required": ["name"], "properties": {"name": {"type": "string"}},
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A project whose document has grown, and what was said before and while scaffold ran again."""
+
+    team: Team
+    typed: str
+    findings: tuple[int, str]
+    told: str
 
 
 @pytest.fixture(scope="module")
-def client(scaffolded: Path, server: Address) -> Iterator[httpx.Client]:
-    with serving(scaffolded, server) as client:
+def grown(scaffolded: Team, tmp_path_factory: pytest.TempPathFactory) -> Grown:
+    team = copy_of(scaffolded, tmp_path_factory.mktemp("grown"))
+    team.edit(grow)
+    return Grown(team, team.mypy(), team.findings(), team.scaffold("bookings", "pets"))
+
+
+@pytest.fixture(scope="module")
+def migration(grown: Grown) -> str:
+    """What the grown tables lack in the database."""
+    team = grown.team
+    new = charter_in(team.project, "migrate", "--new", "grow", **naming(team.server))
+    assert new.returncode == 0, new.stderr
+    return next(team.project.glob("alembic/versions/*_grow.py")).read_text()
+
+
+@pytest.fixture(scope="module")
+def client(grown: Grown, migration: str) -> Iterator[httpx.Client]:
+    with grown.team.serving() as client:
         yield client
 
 
@@ -126,16 +198,11 @@ def grace(client: httpx.Client) -> dict[str, str]:
 # -- what is written ------------------------------------------------------------------------------
 
 
-def test_what_is_written_passes_every_check(scaffolded: Path, server: Address) -> None:
-    assert ruff(scaffolded, "check", "--no-fix") == ""
-    assert ruff(scaffolded, "format", "--check") == ""
-    assert "Success" in mypy(scaffolded)
-    linted = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports")], cwd=scaffolded, capture_output=True
-    )
-    assert linted.returncode == 0, linted.stdout
-    assert charter_in(scaffolded, "migrate", "--compare", **naming(server)).returncode == 0
-    assert findings(scaffolded).returncode == 0
+def test_what_is_written_passes_every_check(scaffolded: Team) -> None:
+    assert scaffolded.is_tidy()
+    assert "Success" in scaffolded.mypy()
+    assert "0 broken" in scaffolded.run("lint-imports")
+    assert scaffolded.findings()[0] == 0
 
 
 def made(client: httpx.Client, caller: dict[str, str], **members: Any) -> dict[str, Any]:
@@ -196,21 +263,22 @@ def test_rows_of_a_secured_resource_belong_to_their_caller(
 
 
 def test_another_media_type_is_refused_and_named_with_its_line(
-    client: httpx.Client, ada: dict[str, str], said: dict[str, str], scaffolded: Path
+    client: httpx.Client, ada: dict[str, str], said: str, scaffolded: Team
 ) -> None:
     xml = ada | {"Content-Type": "application/xml"}
 
     assert client.post("/pets", content="<pet/>", headers=xml).status_code == 415
-    place = re.search(r"openapi/openapi\.yaml:(\d+): POST /pets takes .*JSON", said["pets"])
+    place = re.search(r"openapi/openapi\.yaml:(\d+): POST /pets takes .*JSON", said)
     assert place is not None
-    lines = (scaffolded / "openapi" / "openapi.yaml").read_text().splitlines()
+    lines = (scaffolded.project / "openapi" / "openapi.yaml").read_text().splitlines()
     assert lines[int(place[1]) - 1].strip() in ("post:", "operationId: addPet")
 
 
 def test_a_page_whose_data_stands_in_a_branch_of_an_all_of_is_filled(
     client: httpx.Client, ada: dict[str, str]
 ) -> None:
-    booking = {"trip_id": "4f4e4e1d-c824-4d63-b37a-d8d698862f1d", "passenger_name": "Ada"}
+    trip = {"trip_id": "4f4e4e1d-c824-4d63-b37a-d8d698862f1d"}
+    booking = trip | {"passenger_name": "Ada", "seats": 3}
 
     created = client.post("/bookings", json=booking, headers=ada)
 
@@ -221,135 +289,112 @@ def test_a_page_whose_data_stands_in_a_branch_of_an_all_of_is_filled(
 
 
 def test_a_resource_that_is_not_understood_is_left_whole_with_the_reason(
-    said: dict[str, str], scaffolded: Path
+    said: str, scaffolded: Team
 ) -> None:
     place = r"openapi/openapi\.yaml:\d+"
     assert re.search(
         rf"/special-events is left to the mock as a whole: {place}: GET /special-events takes"
         " endDate, startDate",
-        said["events"],
+        said,
     )
-    service = (scaffolded / "impl" / "services" / "events.py").read_text()
+    service = (scaffolded.project / "impl" / "services" / "events.py").read_text()
     assert service.count("raise NotImplementedError") == service.count("async def") == 5
-    assert "unwritten, answered by the mock: create_special_event, " in said["events"]
-    assert not (scaffolded / "impl" / "models" / "events.py").exists()
+    assert "unwritten, answered by the mock: create_special_event, " in said
+    assert not (scaffolded.project / "impl" / "models" / "events.py").exists()
 
 
 # -- what changes later ---------------------------------------------------------------------------
 
 
-def edit(project: Path, change: Any) -> None:
-    """Change the document as data, and generate."""
-    file = project / "openapi" / "openapi.yaml"
-    content = yaml.safe_load(file.read_text())
-    change(content)
-    file.write_text(yaml.dump(content, sort_keys=False, width=100))
-    generate(project)
+def test_a_new_member_is_named_by_mypy_and_by_check(grown: Grown) -> None:
+    assert 'Missing named argument "seats"' in grown.typed
+    code, words = grown.findings
+    assert code == 1
+    assert "the document shows seats, which the table bookings has not" in words
+    assert "the document shows vet, which the table pets has not" in words
 
 
-def require_seats(content: Any) -> None:
-    schema = content["components"]["schemas"]["Booking"]
-    schema["properties"]["seats"] = {"type": "integer"}
-    schema["required"] = [*schema.get("required", []), "seats"]
+def test_a_new_member_is_added_as_the_checks_want_it(grown: Grown) -> None:
+    assert 'charter migrate --new "add seats to bookings"' in grown.told
+    assert "Success" in grown.team.mypy()
+    assert grown.team.is_tidy()
+    assert grown.team.findings()[0] == 0
 
 
-def test_a_new_required_member_is_named_and_added(project: Path, server: Address) -> None:
-    edit(project, require_seats)
+def test_the_migrations_are_all_that_the_tables_need(migration: str) -> None:
+    upgrade = migration[: migration.index("def downgrade")]
 
-    assert 'Missing named argument "seats"' in mypy(project)
-    checked = findings(project)
-    assert checked.returncode == 1
-    assert "the document shows seats, which the table bookings has not" in checked.stdout
-    told = scaffold(project, server, "bookings")
+    changed = re.findall(r"op\.(\w+)\(\s*['\"](\w+)['\"],\s*sa\.Column\(['\"](\w+)", upgrade)
 
-    assert 'charter migrate --new "add seats to bookings"' in told
-    assert "Success" in mypy(project)
-    assert ruff(project, "check", "--no-fix") == ruff(project, "format", "--check") == ""
-    assert findings(project).returncode == 0
-    assert charter_in(project, "migrate", "--compare", **naming(server)).returncode == 1
-    new = charter_in(project, "migrate", "--new", "add seats", **naming(server))
-    assert new.returncode == 0, new.stderr
-    with serving(project, server) as client:
-        caller = logged_in(client, "ada@example.com")
-        created = client.post("/bookings", json={"seats": 3}, headers=caller)
-        assert created.json()["seats"] == 3
-        assert client.get("/bookings", headers=caller).json()["data"] == [created.json()]
+    assert sorted(changed) == [("add_column", "bookings", "seats"), ("add_column", "pets", "vet")]
+    assert upgrade.count("op.") == len(changed)
 
 
-def test_a_new_optional_object_is_kept_shown_and_changed(project: Path, server: Address) -> None:
-    vet = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+def test_a_new_optional_object_is_kept_shown_and_changed(
+    client: httpx.Client, ada: dict[str, str]
+) -> None:
+    pet = made(client, ada, vet={"name": "Dr. Who"})
 
-    def visit_a_vet(content: Any) -> None:
-        content["components"]["schemas"]["NewPet"]["properties"]["vet"] = vet
-
-    edit(project, visit_a_vet)
-    scaffold(project, server, "pets")
-
-    assert "Success" in mypy(project)
-    assert ruff(project, "check", "--no-fix") == ""
-    charter_in(project, "migrate", "--new", "add vet", **naming(server))
-    with serving(project, server) as client:
-        caller = logged_in(client, "ada@example.com")
-        pet = made(client, caller, vet={"name": "Dr. Who"})
-        assert pet["vet"] == {"name": "Dr. Who"}
+    def put(**vet: Any) -> Any:
         where = f"/pets/{pet['id']}"
-        put = client.put(where, json={"name": "Rex", "vet": {"name": "Strange"}}, headers=caller)
-        assert put.json()["vet"] == {"name": "Strange"}
-        assert "vet" not in client.put(where, json={"name": "Rex"}, headers=caller).json()
+        return client.put(where, json={"name": "Rex"} | vet, headers=ada).json()
+
+    assert pet["vet"] == {"name": "Dr. Who"}
+    assert put(vet={"name": "Strange"})["vet"] == {"name": "Strange"}
+    assert "vet" not in put()
 
 
-def test_a_renamed_operation_is_offered_as_a_rename(project: Path, server: Address) -> None:
+def test_a_renamed_operation_is_offered_as_a_rename(team: Team) -> None:
     def rename(content: Any) -> None:
         content["paths"]["/pets"]["get"]["operationId"] = "findPets"
 
-    edit(project, rename)
-
-    checked = findings(project)
-    assert checked.returncode == 1
-    assert re.search(r"impl/services/pets\.py:\d+: list_pets keeps no operation", checked.stdout)
-    assert "`charter scaffold pets --rename list_pets=find_pets`" in checked.stdout
-    before = (project / "impl" / "services" / "pets.py").read_text()
-    assert "--rename list_pets=find_pets" in scaffold(project, server, "pets")
-    assert (project / "impl" / "services" / "pets.py").read_text() == before
-
-    scaffold(project, server, "pets", "--rename", "list_pets=find_pets")
-
-    after = (project / "impl" / "services" / "pets.py").read_text()
-    assert after == before.replace("async def list_pets", "async def find_pets")
-    assert findings(project).returncode == 0
-
-
-def test_a_service_that_was_deleted_is_said_and_written_anew(
-    project: Path, server: Address
-) -> None:
-    service = project / "impl" / "services" / "bookings.py"
+    team.edit(rename)
+    service = team.project / "impl" / "services" / "pets.py"
     before = service.read_text()
+
+    code, words = team.findings()
+    assert code == 1
+    assert re.search(r"impl/services/pets\.py:\d+: list_pets keeps no operation", words)
+    assert "`charter scaffold pets --rename list_pets=find_pets`" in words
+    assert "--rename list_pets=find_pets" in team.scaffold("pets")
+    assert service.read_text() == before
+
+    team.scaffold("pets", rename="list_pets=find_pets")
+
+    after = before.replace("async def list_pets", "async def find_pets")
+    assert service.read_text() == after
+    assert team.findings()[0] == 0
+
+
+def test_a_service_that_was_deleted_is_said_and_written_anew(team: Team) -> None:
+    service = team.project / "impl" / "services" / "bookings.py"
+    dependencies = team.project / "impl" / "dependencies.py"
+    before = service.read_text(), dependencies.read_text()
     service.unlink()
 
-    checked = findings(project)
-    assert checked.returncode == 1
-    assert "BookingService is not in impl.services.bookings" in checked.stdout
-    scaffold(project, server, "bookings")
+    code, words = team.findings()
+    assert code == 1
+    assert "BookingService is not in impl.services.bookings" in words
+    team.scaffold("bookings")
 
-    assert service.read_text() == before
-    assert findings(project).returncode == 0
-    assert "Success" in mypy(project)
-
-
-def test_what_is_unwritten_is_said(project: Path, server: Address) -> None:
-    assert "unwritten, answered by the mock: get_stations" in scaffold(project, server, "stations")
-    assert re.search(r"^\d+ operations are unwritten", findings(project).stdout, re.MULTILINE)
+    assert (service.read_text(), dependencies.read_text()) == before
+    assert team.findings()[0] == 0
 
 
-def test_no_line_of_yours_is_changed(project: Path, server: Address) -> None:
-    file = project / "impl" / "services" / "pets.py"
+def test_what_is_unwritten_is_said(scaffolded: Team) -> None:
+    assert "unwritten, answered by the mock: get_stations" in scaffolded.scaffold("stations")
+    assert re.search(r"^\d+ operations are unwritten", scaffolded.findings()[1], re.MULTILINE)
+
+
+def test_no_line_of_yours_is_changed(team: Team) -> None:
+    file = team.project / "impl" / "services" / "pets.py"
     odd = file.read_text().replace("self.pets = pets", "self.pets   =   pets  # as I like it")
     head, _, tail = odd.partition("    async def patch_pet(")
     odd = head + "    async def delete_pet(" + tail.partition("    async def delete_pet(")[2]
     file.write_text(odd + "\n\nX = {  'a':1,\n   'b' : 2 }\n")
     before = file.read_text().splitlines()
 
-    scaffold(project, server, "pets")
+    team.scaffold("pets")
 
     after = file.read_text().splitlines()
     added = [line for line in after if line not in before]
@@ -359,8 +404,8 @@ def test_no_line_of_yours_is_changed(project: Path, server: Address) -> None:
     assert all(line in rest for line in before)  # in this order, each as it was
 
 
-def test_a_rename_of_what_is_not_there_is_refused(project: Path, server: Address) -> None:
-    done = charter_in(project, "scaffold", "pets", "--rename", "no=body", **naming(server))
+def test_a_rename_of_what_is_not_there_is_refused(scaffolded: Team) -> None:
+    done = charter_in(scaffolded.project, "scaffold", "pets", "--rename", "no=body")
 
     assert done.returncode == 1
     assert "--rename no=body: write OLD=NEW" in done.stderr
