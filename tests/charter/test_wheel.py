@@ -16,6 +16,7 @@ from zipfile import ZipFile
 import pytest
 
 import charter
+from charter.project.template import VERBATIM_IN_WHEEL, verbatim
 from tests.data import ROOT, SPECS
 
 NOBODY = 65534
@@ -42,8 +43,9 @@ def test_two_builds_give_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
     """Of one source, in another folder, at another time, and with other rights."""
     copy = tmp_path / "elsewhere"
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "scripts", copy / "scripts", ignore=ignored, copy_function=shutil.copy)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("scripts", "alembic", "impl", "openapi", "requirements", "tests"):
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored, copy_function=shutil.copy)
+    for name in ("pyproject.toml", "README.md", ".env.example", ".gitignore"):
         shutil.copy(ROOT / name, copy)
     for path in copy.rglob("*.py"):
         path.chmod(0o600)
@@ -61,7 +63,10 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
         for path in (ROOT / "scripts" / "charter").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert {name for name in names if name.startswith("charter/")} == sources
+    template = {VERBATIM_IN_WHEEL + path for path, _ in verbatim()}
+    derived = {name for name in names if name.startswith("charter/project/template/sources/")}
+    assert {name for name in names if name.startswith("charter/")} == sources | template | derived
+    assert len(derived) == 5  # the document, the settings, and three locks
     assert "charter/py.typed" in names
 
 
