@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from charter.runtime import Contract, ResponseViolation, docs
+from charter.runtime.dispatch import Dispatch
 from charter.runtime.layers import Methods, PathPrefix, RateLimits, SecurityHeaders, TrustedProxies
 from generated import DOCUMENT
 from impl import dependencies
@@ -92,11 +93,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_exception_handler(SQLAlchemyError, on_database_error)
     app.add_exception_handler(DatabaseUnreachable, on_database_error)
-    app.include_router(dependencies.router(contract))
+    operations = dependencies.router(contract)
+    app.include_router(operations)
     if settings.serves_openapi:
         app.include_router(published(settings))
     app.add_route("/metrics", metrics)
-    add_middleware(app, settings, contract)
+    add_middleware(app, settings, contract, operations)
     return app
 
 
@@ -106,8 +108,11 @@ def published(settings: Settings) -> APIRouter:
     return docs.router(OPENAPI, DOCUMENT, pages=settings.serves_docs, live=live)
 
 
-def add_middleware(app: FastAPI, settings: Settings, contract: Contract) -> None:
+def add_middleware(
+    app: FastAPI, settings: Settings, contract: Contract, operations: APIRouter
+) -> None:
     """The layers around every request; the last one added is the outermost."""
+    app.add_middleware(Dispatch, routes=operations.routes)
     app.add_middleware(Methods, allowed_methods=contract.allowed_methods, problem=problems.response)
     app.add_middleware(
         Deadline,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from charter.runtime import Contract, Inputs
+from charter.runtime.dispatch import OperationRoute
 from fastapi import APIRouter, Depends, Response, Security
 
 from ..operations import AuthOperations
@@ -17,7 +18,7 @@ def build(
     provide: Callable[..., Awaitable[AuthOperations]],
     authenticate: Authenticate,
 ) -> APIRouter:
-    router = APIRouter(tags=["auth"])
+    router = APIRouter(tags=["auth"], route_class=OperationRoute)
     Service = Annotated[AuthOperations, Depends(provide)]
 
     @router.post(

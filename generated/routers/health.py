@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from charter.runtime import Contract, Inputs
+from charter.runtime.dispatch import OperationRoute
 from fastapi import APIRouter, Depends, Response
 
 from ..operations import HealthOperations
 
 
 def build(contract: Contract, provide: Callable[..., Awaitable[HealthOperations]]) -> APIRouter:
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], route_class=OperationRoute)
     Service = Annotated[HealthOperations, Depends(provide)]
 
     @router.get("/livez", operation_id="getLiveness", status_code=200, response_class=Response)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from charter.runtime import Contract, Inputs
+from charter.runtime.dispatch import OperationRoute
 from fastapi import APIRouter, Depends, Response, Security
 
 from ..operations import ItemsOperations
@@ -17,7 +18,7 @@ def build(
     provide: Callable[..., Awaitable[ItemsOperations]],
     authenticate: Authenticate,
 ) -> APIRouter:
-    router = APIRouter(tags=["items"])
+    router = APIRouter(tags=["items"], route_class=OperationRoute)
     Service = Annotated[ItemsOperations, Depends(provide)]
 
     @router.post("/items", operation_id="createItem", status_code=201, response_class=Response)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from charter.runtime import Contract, Inputs
+from charter.runtime.dispatch import OperationRoute
 from fastapi import APIRouter, Depends, Response, Security
 
 from ..operations import UsersOperations
@@ -17,7 +18,7 @@ def build(
     provide: Callable[..., Awaitable[UsersOperations]],
     authenticate: Authenticate,
 ) -> APIRouter:
-    router = APIRouter(tags=["users"])
+    router = APIRouter(tags=["users"], route_class=OperationRoute)
     Service = Annotated[UsersOperations, Depends(provide)]
 
     @router.post("/users", operation_id="createUser", status_code=201, response_class=Response)

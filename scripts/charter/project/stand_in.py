@@ -17,6 +17,7 @@ from charter.document import Document
 from charter.mock.app import Mock
 from charter.mock.memory import Memory
 from charter.project import Project
+from charter.runtime.dispatch import Dispatch
 from charter.runtime.routing import UNWRITTEN
 
 HEADER = "Charter-Mock"
@@ -30,10 +31,12 @@ def application(app: Any = None, *, document: Path | None = None, remembers: boo
     project = Project.find()
     app = app or load(project.application)()
     if not app.state.settings.production:
-        # the innermost: the layers around every request are around the mock's answers, too
         memory = Memory() if remembers else None
         mock = Mock(Document(document or project.document).content, memory=memory)
-        app.user_middleware.append(Middleware(StandIn, mock=mock))
+        # around what dispatches, inside all else: the layers are around the mock's answers, too
+        layers = app.user_middleware
+        inmost = [index for index, layer in enumerate(layers) if layer.cls is Dispatch]
+        layers.insert(min(inmost, default=len(layers)), Middleware(StandIn, mock=mock))
     return app
 
 
