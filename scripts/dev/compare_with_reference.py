@@ -45,7 +45,7 @@ SECONDS = 180
 TOKEN = {"Authorization": "Bearer token"}
 
 EXPLANATIONS: Mapping[str, str] = {
-    "only Charter refuses: is not known to the document": (
+    "only Charter refuses: is not an allowed parameter": (
         "query parameters that the document doesn't list; the oracle passes over them"
     ),
     "only Charter refuses: minimum": "int32 and int64 are bounds; for the oracle they are names",
