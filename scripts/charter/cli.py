@@ -429,9 +429,13 @@ def migrate(
 
 
 ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True}
+PROGRAM = ANYTHING | {"allow_interspersed_args": False}
+"""Every option after the program is the program's own, `--help` included."""
 
 
-@app.command(rich_help_panel=RUN, context_settings=ANYTHING)
+@app.command(
+    rich_help_panel=RUN, context_settings=PROGRAM, options_metavar="PROGRAM [ARGUMENTS]..."
+)
 @in_project
 def run(context: typer.Context) -> int:
     """Run a program with the project's database and settings.

@@ -72,6 +72,13 @@ def test_a_mistake_in_the_arguments_exits_with_2(arguments: tuple[str, ...]) -> 
     assert "Traceback" not in done.stderr
 
 
+def test_options_of_a_program_that_is_run_are_its_own(server: Address) -> None:
+    done = charter("run", "python", "-m", "impl", "create-admin", "--help", **naming(server))
+
+    assert done.returncode == 0
+    assert "--password-stdin" in done.stdout
+
+
 # -- serve ----------------------------------------------------------------------------------------
 
 
