@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import sys
+import warnings
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -45,8 +46,17 @@ def run(email: str, *, existing: bool = False, from_stdin: bool = False) -> int:
 
 
 def asked() -> str:
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != password:
+    """Raises ConfigurationError where no terminal hides what is typed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            password = getpass.getpass("Password: ")
+            again = getpass.getpass("Once more: ")
+        except (getpass.GetPassWarning, EOFError) as error:
+            raise ConfigurationError(
+                "There is no terminal to ask for the password: pipe it in with --password-stdin."
+            ) from error
+    if again != password:
         raise Refused("The two passwords differ: type the same one twice.")
     return password
 

@@ -15,9 +15,14 @@ CHOSEN = "engines-weave-algebra"
 async def create_admin(
     settings: Settings, *arguments: str, password: str = CHOSEN
 ) -> tuple[int, str]:
-    """The exit code and what was said."""
+    """The exit code and what was said to an operator who pipes the password in."""
+    return await piped(settings, "--password-stdin", *arguments, password=password)
+
+
+async def piped(settings: Settings, *arguments: str, password: str = CHOSEN) -> tuple[int, str]:
+    """The exit code and what was said, where there is no terminal."""
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "impl", "create-admin", "--password-stdin", *arguments),
+        *(sys.executable, "-m", "impl", "create-admin", *arguments),
         env=os.environ
         | {
             "DB_HOST": settings.db_host,
@@ -30,6 +35,7 @@ async def create_admin(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
     said, _ = await program.communicate(f"{password}\n".encode())
     assert program.returncode is not None
@@ -90,3 +96,12 @@ async def test_what_a_registration_would_refuse_is_a_mistake_in_the_arguments(
     malformed = await create_admin(settings, "root", password=PASSWORD)
 
     assert (common[0], malformed[0]) == (2, 2)
+
+
+async def test_without_a_terminal_the_remedy_is_named(settings: Settings) -> None:
+    code, said = await piped(settings, "root@example.com")
+
+    assert code == 2
+    assert said == (
+        "charter: There is no terminal to ask for the password: pipe it in with --password-stdin.\n"
+    )
