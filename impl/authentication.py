@@ -68,7 +68,7 @@ async def without_token(request: Request, security: Security) -> Never:
     """
     try:
         await security(request)
-    except runtime.Unauthenticated as error:
+    except runtime.MissingCredentials as error:
         if security.by_bearer:
             raise Unauthenticated("This operation needs an access token.") from error
         raise Unauthenticated(error.detail, error.challenges) from error

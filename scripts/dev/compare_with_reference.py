@@ -37,7 +37,7 @@ from charter.document import Document, DocumentError
 from charter.mock.app import Mock
 from charter.runtime import Fault, Operation
 from dev.bench.peers import PEERS
-from dev.fuzz_documents import SPECS, found, in_force, running
+from dev.fuzz_documents import SPECS, in_force, path_of, running
 
 REFUSALS = frozenset({400, 404, 405, 406, 413, 415, 422})
 UNAUTHENTICATED = frozenset({401, 403})
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("documents", nargs="*", help="files, or names in tests/data/specs")
     parser.add_argument("--max-examples", type=int, default=20, help="of each kind, per operation")
     chosen = parser.parse_args(arguments)
-    files = [found(name) for name in chosen.documents] or sorted(SPECS.glob("*.[jy]*"))
+    files = [path_of(name) for name in chosen.documents] or sorted(SPECS.glob("*.[jy]*"))
     compared = [compare(file, chosen.max_examples) for file in files]
     causes = sum((each.causes for each in compared if each), Counter[str]())
     print()
@@ -221,8 +221,10 @@ def causes(witness: Witness, mine: httpx.Response, other: httpx.Response) -> Ite
         yield f"only Charter refuses: {reasons[0]}"
         return
     try:
-        found = other.json()["detail"]
-        kinds = {error["type"] for error in found} if isinstance(found, list) else {str(found)[:60]}
+        detail = other.json()["detail"]
+        kinds = (
+            {error["type"] for error in detail} if isinstance(detail, list) else {str(detail)[:60]}
+        )
     except (ValueError, KeyError, TypeError):
         kinds = {f"status {other.status_code}"}
     yield f"only the oracle refuses: {min(kinds)}"
@@ -251,7 +253,7 @@ def cases(
 
 def drawn(strategy: SearchStrategy[Any], examples: int) -> list[Any]:
     """Some of what a strategy makes; nothing where it can make nothing."""
-    found: list[Any] = []
+    made: list[Any] = []
 
     @settings(
         max_examples=examples,
@@ -263,11 +265,11 @@ def drawn(strategy: SearchStrategy[Any], examples: int) -> list[Any]:
     )
     @given(strategy)
     def keep(case: Any) -> None:
-        found.append(case)
+        made.append(case)
 
     with suppress(Unsatisfiable, SkipTest):
         keep()
-    return found
+    return made
 
 
 def httpx_request(asked: requests.PreparedRequest) -> httpx.Request:

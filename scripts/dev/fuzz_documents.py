@@ -60,14 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--max-examples", type=int, help="for each operation, instead of seconds")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
-    files = [found(name) for name in chosen.documents] or sorted(SPECS.glob("*.[jy]*"))
+    files = [path_of(name) for name in chosen.documents] or sorted(SPECS.glob("*.[jy]*"))
     limit = ("--max-time", str(chosen.seconds))
     if chosen.max_examples is not None:
         limit = ("--max-examples", str(chosen.max_examples))
     return 1 if sum([prove(file, *limit, "--seed", str(chosen.seed)) for file in files]) else 0
 
 
-def found(name: str) -> Path:
+def path_of(name: str) -> Path:
     return Path(name) if Path(name).exists() else SPECS / name
 
 
@@ -235,9 +235,7 @@ def explanation(contract: Contract, label: str, called: set[str]) -> str | None:
     """Why a finding is the document's own."""
     method, _, path = label.partition(" ")
     operation = next(
-        found
-        for found in contract.operations.values()
-        if (found.method, found.path) == (method, path)
+        one for one in contract.operations.values() if (one.method, one.path) == (method, path)
     )
     for codes, reason, applies in EXPLANATIONS:
         if codes & called and applies(contract, operation):
@@ -250,13 +248,8 @@ def asks_for_credentials(contract: Contract, operation: Operation) -> bool:
 
 
 def has_no_success(contract: Contract, operation: Operation) -> bool:
-    return not any(
-        200 <= status < 400 for status in operation.promises
-    ) and not operation.ranges.keys() & {
-        "2XX",
-        "3XX",
-        "default",
-    }
+    has_status = any(200 <= status < 400 for status in operation.response_specs)
+    return not has_status and operation.ranges.keys().isdisjoint({"2XX", "3XX", "default"})
 
 
 def hands_over_bytes(contract: Contract, operation: Operation) -> bool:
@@ -343,9 +336,9 @@ def reachable(judge: Judge, node: Json) -> Iterator[dict[str, Any]]:
     """The objects in a node, and in what they refer to."""
     waiting, seen = [node], set[str]()
     while waiting:
-        for found in nodes(waiting.pop()):
-            yield found
-            reference = found.get("$ref")
+        for child in nodes(waiting.pop()):
+            yield child
+            reference = child.get("$ref")
             if isinstance(reference, str) and reference not in seen:
                 seen.add(reference)
                 waiting.append(judge.at(place_of(reference)))
@@ -354,19 +347,19 @@ def reachable(judge: Judge, node: Json) -> Iterator[dict[str, Any]]:
 def answers_without_end(contract: Contract, operation: Operation) -> bool:
     """Whether one of its answers has to hold itself."""
     judge = contract.judge
-    promises = (*operation.promises.values(), *operation.ranges.values())
+    response_specs = (*operation.response_specs.values(), *operation.ranges.values())
     return any(
         content.schema_place is not None and is_endless(judge, judge.at(content.schema_place))
-        for promise in promises
-        for content in promise.contents.values()
+        for spec in response_specs
+        for content in spec.contents.values()
     )
 
 
 def answers_with_nothing(contract: Contract, operation: Operation) -> bool:
     """Whether one of its answers is to be one of several alternatives that are the same."""
     judge = contract.judge
-    promises = (*operation.promises.values(), *operation.ranges.values())
-    places = [content.schema_place for promise in promises for content in promise.contents.values()]
+    response_specs = (*operation.response_specs.values(), *operation.ranges.values())
+    places = [content.schema_place for spec in response_specs for content in spec.contents.values()]
     schemas = [judge.resolve(judge.at(place)) for place in places if place is not None]
     alternatives = [schema.get("oneOf", ()) for schema in schemas if isinstance(schema, Mapping)]
     return any(are_the_same(map(judge.resolve, several)) for several in alternatives)

@@ -62,11 +62,11 @@ def notice(name: str, seed: int, *, probes_alone: bool = False) -> tuple[str, st
     )
     for run_name, start in runs[: 1 if probes_alone else None]:
         try:
-            found = next(iter(start()), "")
+            finding = next(iter(start()), "")
         except Misconfigured as error:
             return run_name, str(error)
-        if found:
-            return run_name, found.removeprefix(f"{run_name}: ")
+        if finding:
+            return run_name, finding.removeprefix(f"{run_name}: ")
     return "", ""
 
 

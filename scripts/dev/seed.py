@@ -72,10 +72,10 @@ async def person(
     values = {"id": uuid4(), "email": email, "full_name": name, "password_hash": password_hash}
     statement = insert(User).values(values).on_conflict_do_nothing(index_elements=["email"])
     await session.execute(statement)
-    found = await session.scalar(select(User.id).where(User.email == email))
-    if found is None:
+    user_id = await session.scalar(select(User.id).where(User.email == email))
+    if user_id is None:
         raise RuntimeError(f"{email} is gone again")
-    return found
+    return user_id
 
 
 def thing(owner_id: UUID, chance: random.Random) -> dict[str, object]:

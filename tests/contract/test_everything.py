@@ -656,7 +656,7 @@ def combinations() -> Iterator[str]:
     for operation in operations():
         yield from map(triple, operation.parameters)
         yield from (f"responses.{name}" for name in operation.ranges)
-        yield from ("responses.exact" for _ in operation.promises)
+        yield from ("responses.exact" for _ in operation.response_specs)
         yield from ways_in(operation.security)
     for scheme in DOCUMENT.content["components"]["securitySchemes"].values():
         details = (scheme.get(name) for name in ("type", "in", "scheme"))

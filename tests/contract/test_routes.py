@@ -177,7 +177,7 @@ def test_a_method_answers_with_the_successes_of_its_operation(
 
 
 def successes(operation: Operation) -> set[int]:
-    return {status for status in operation.promises if status < 400}
+    return {status for status in operation.response_specs if status < 400}
 
 
 def test_every_method_of_every_protocol_is_routed(app: FastAPI) -> None:

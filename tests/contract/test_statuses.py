@@ -145,7 +145,7 @@ WAYS: Mapping[int, Callable[[Operation, World], Awaitable[httpx.Response]]] = {
 PROVOKED = [
     (operation, status)
     for operation in OPERATIONS
-    for status in operation.promises
+    for status in operation.response_specs
     if status in WAYS and (status != 409 or f"{operation.id} {status}" in REASONS)
 ]
 
@@ -175,7 +175,7 @@ def test_nothing_falls_between_the_fuzzer_and_the_tests() -> None:
     left = {
         (operation.id, status)
         for operation in OPERATIONS
-        for status in operation.promises
+        for status in operation.response_specs
         if status in UNPROVOKED
         or f"{operation.id} {status}" in REASONS
         or not provokes(Api(contract()), operation, status)
@@ -187,12 +187,12 @@ def test_nothing_falls_between_the_fuzzer_and_the_tests() -> None:
 
 def test_every_operation_that_takes_a_body_says_how_it_refuses_one() -> None:
     for operation in filter(takes_a_body, OPERATIONS):
-        assert {400, 413, 415} <= operation.promises.keys(), operation.id
+        assert {400, 413, 415} <= operation.response_specs.keys(), operation.id
 
 
 def test_every_operation_says_how_it_refuses_a_parameter() -> None:
     for operation in OPERATIONS:
-        assert operation.refusal_status in operation.promises, operation.id
+        assert operation.refusal_status in operation.response_specs, operation.id
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda found: found.id)

@@ -191,18 +191,18 @@ class Api:
     @once
     def unique_emails(self, operation: Operation) -> tuple[str, ...]:
         """Addresses that may be taken: those that a POST takes which declares a conflict."""
-        if operation.method != "POST" or 409 not in operation.promises:
+        if operation.method != "POST" or 409 not in operation.response_specs:
             return ()
         return self.members(operation, "email")
 
     def is_conditional(self, operation: Operation) -> bool:
         """Whether a change is refused that is meant for another version (RFC 9110 13.1.1)."""
-        return self.header(operation, IF_MATCH) is not None and 412 in operation.promises
+        return self.header(operation, IF_MATCH) is not None and 412 in operation.response_specs
 
     def extra_statuses(self, operation: Operation) -> tuple[int, ...]:
         """How a request is refused that the schemas admit."""
         conditional = (409, 412, 428) if self.is_conditional(operation) else ()
-        return tuple(status for status in conditional if status in operation.promises)
+        return tuple(status for status in conditional if status in operation.response_specs)
 
     def is_merge_patch(self, operation: Operation) -> bool:
         """Whether what the body leaves out stays as it is (RFC 7396)."""
@@ -267,7 +267,7 @@ class Api:
     def links(self, operation: Operation) -> dict[str, Mapping[str, Any]]:
         """The links of all successes, by their names."""
         found = {}
-        for status in operation.promises:
+        for status in operation.response_specs:
             place = self.judge.locate(f"{operation.place}/responses/{status}")
             for name, link in self.judge.at(place).get("links", {}).items():
                 found[f"[{status}] {name}"] = self.judge.resolve(link)
@@ -389,7 +389,7 @@ def fuzzed(contract: Contract) -> dict[str, Any]:
     for operation in contract.operations.values():
         node = document["paths"][operation.key][operation.method.lower()]
         for status in refusals(contract, operation):
-            if operation.promise(status) is None:
+            if operation.response_spec(status) is None:
                 node["responses"][str(status)] = {"description": "Refused by the runtime."}
     document["paths"] = {
         path: item for path, item in document["paths"].items() if not set(path) & set("#?")

@@ -163,7 +163,7 @@ class Gate:
         """Declared statuses that no request was answered with, although one could have been."""
         seen = set(self.probed.statuses).union(*(run.statuses for run in runs))
         for operation in self.api.operations:
-            for status in operation.promises:
+            for status in operation.response_specs:
                 if (label(operation), status) not in seen and self.can_see(operation, status):
                     yield f"{label(operation)} never answered {status}"
 
@@ -177,7 +177,7 @@ class Gate:
 
     def is_given_by_mocks(self, operation: Operation, status: int) -> bool:
         """Whether the status is the first success, or a refusal that generated code makes."""
-        successes = sorted(one for one in operation.promises if 200 <= one < 400)
+        successes = sorted(one for one in operation.response_specs if 200 <= one < 400)
         refused = status in refusals(self.api.contract, operation)
         return status in successes[:1] or (refused and status != 403)
 

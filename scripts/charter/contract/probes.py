@@ -270,7 +270,7 @@ class Probes:
         if any(one.style.shape.is_object for one in query):
             return  # its members may be called anything
         answer = self.send(operation, self.caller_of(operation), query={UNDECLARED: "1"})
-        if answer.status_code < 400 and operation.refusal_status in operation.promises:
+        if answer.status_code < 400 and operation.refusal_status in operation.response_specs:
             yield f"answered {answer.status_code} to a query parameter that it doesn't declare"
 
     def refuses_what_is_malformed(self, operation: Operation) -> Iterator[str]:
@@ -722,13 +722,13 @@ class Made:
             yield f"{place} accepted a stale entity tag"
         elif self.get().content != before.content:
             yield f"{place} refused a stale entity tag, and changed the object all the same"
-        if 428 in change.promises and self.request(change, self.token).status_code < 300:
+        if 428 in change.response_specs and self.request(change, self.token).status_code < 300:
             yield f"{place} accepted a change without If-Match"
 
     def is_revalidated(self, current: str | None, stale: str) -> Iterator[str]:
         """`If-None-Match` is 304 exactly while nothing has changed."""
         read = self.operation("GET")
-        if read is None or current in (None, stale) or 304 not in read.promises:
+        if read is None or current in (None, stale) or 304 not in read.response_specs:
             return
         if self.request(read, self.token, match=current, name=IF_NONE_MATCH).status_code != 304:
             yield f"{label(read)} did not answer 304 to the current entity tag"
@@ -742,28 +742,28 @@ class Made:
         if self.get().status_code not in GONE:
             yield f"{label(delete)} left the object where it was"
         again = self.request(delete, self.token, match="*")
-        if again.status_code < 300 and 404 in delete.promises:
+        if again.status_code < 300 and 404 in delete.response_specs:
             yield f"{label(delete)} deleted the same object twice"
 
 
 def violations(operation: Operation, answer: requests.Response) -> list[str]:
     """What of an answer the document doesn't declare."""
-    promise = operation.promise(answer.status_code)
+    spec = operation.response_spec(answer.status_code)
     where = f"{label(operation)} answered {answer.status_code}"
-    if promise is None:
+    if spec is None:
         return [f"{where}, which it doesn't declare"]
-    if answer.status_code >= 400 and not promise.contents:
+    if answer.status_code >= 400 and not spec.contents:
         return []  # a refusal may say why all the same
     response = Response(answer.content, answer.status_code, dict(answer.headers))
     return [
         f"{where}: the {fault.place} {fault.pointer} {fault.detail}".replace("  ", " ")
-        for fault in promise.faults(response)
+        for fault in spec.faults(response)
     ]
 
 
 def declares_html(operation: Operation, status: int) -> bool:
-    promise = operation.promise(status)
-    return promise is not None and any(name.startswith("text/html") for name in promise.contents)
+    spec = operation.response_spec(status)
+    return spec is not None and any(name.startswith("text/html") for name in spec.contents)
 
 
 def same_rows(found: list[Any], wanted: list[Any]) -> bool:

@@ -28,7 +28,7 @@ def with_validated_defaults(code: str) -> str:
 def others(module: ast.Module) -> list[ast.expr]:
     """The defaults of members that are not of their member's type."""
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
-    members = [node for found in classes for node in found.body if isinstance(node, ast.AnnAssign)]
+    members = [node for owner in classes for node in owner.body if isinstance(node, ast.AnnAssign)]
     return [node.value for node in members if node.value is not None and is_other(node)]
 
 

@@ -39,8 +39,8 @@ def ascii_of(name: str) -> str:
 
 def method(name: str) -> str:
     """The name of a method, which must not hide what its signature says: `list` as `list_`."""
-    found = snake(name)
-    return f"{found}_" if hasattr(builtins, found) else found
+    made = snake(name)
+    return f"{made}_" if hasattr(builtins, made) else made
 
 
 def pascal(name: str) -> str:
@@ -58,15 +58,15 @@ def unique(
 ) -> dict[str, str]:
     """What each name is called; the second of two that are called the same ends in `_2`."""
     used = set(taken)
-    found: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     for name in names:
-        wanted = found[name] = called(name)
+        wanted = chosen[name] = called(name)
         number = 1
-        while found[name] in used:
+        while chosen[name] in used:
             number += 1
-            found[name] = f"{wanted.rstrip('_')}_{number}"
-        used.add(found[name])
-    return found
+            chosen[name] = f"{wanted.rstrip('_')}_{number}"
+        used.add(chosen[name])
+    return chosen
 
 
 IMPORTED = frozenset(
@@ -82,8 +82,8 @@ CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
 def class_name(name: str) -> str:
-    found = name if CLASS.fullmatch(name) else pascal(name)
-    return f"{found}Model" if found in IMPORTED else found
+    made = name if CLASS.fullmatch(name) else pascal(name)
+    return f"{made}Model" if made in IMPORTED else made
 
 
 @dataclass(frozen=True)

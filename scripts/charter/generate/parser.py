@@ -133,7 +133,7 @@ class RecordingParser(RouteParser):  # type: ignore[misc]  # the base is untyped
 
     def parse_responses(self, name: str, responses: Any, path: list[str]) -> Any:
         types = ModelParser.parse_responses(self, name, responses, path)
-        self.seen[-1].responses = {str(status): found for status, found in types.items()}
+        self.seen[-1].responses = {str(status): hint for status, hint in types.items()}
         return types
 
 

@@ -299,14 +299,14 @@ def inline(document: Any) -> Any:
 
 def elsewhere(document: Any) -> dict[str, Any]:
     """The targets of references that are neither a component nor a class."""
-    found: dict[str, Any] = {}
+    targets: dict[str, Any] = {}
     for reference in references(document):
         if COMPONENT.fullmatch(reference):
             continue
         target = resolve(document, {"$ref": reference})
         if reference.startswith("#/components/") or DECLARED in reference or not is_class(target):
-            found[reference] = target
-    return found
+            targets[reference] = target
+    return targets
 
 
 def references(node: Any) -> Iterator[str]:

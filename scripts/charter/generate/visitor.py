@@ -160,7 +160,7 @@ def visit(parser: RecordingParser, model_path: Path) -> dict[str, object]:
         node = document["paths"][seen.path][seen.method]
         tags[node["tags"][0]].operations.append(views.operation(seen, node))
     for tag in tags.values():
-        tag.operations.sort(key=lambda found: paths.specificity(paths.address(found.path)))
+        tag.operations.sort(key=lambda operation: paths.specificity(paths.address(operation.path)))
     return {
         "tag_views": [tag for tag in tags.values() if tag.operations],
         "tags_by_name": {tag.module: tag for tag in tags.values()},
@@ -232,32 +232,30 @@ class Views:
 
     def arguments(self, seen: Seen, node: Mapping[str, Any]) -> list[Argument]:
         """In the order of the document, the path's parameters first; the body comes last."""
-        found: dict[str, Argument] = {}
+        arguments: dict[str, Argument] = {}
         for parameter in node.get("parameters", []):
             resolved = resolve(self.document, parameter)
             place, wire_name = resolved["in"], resolved["name"]
             hint = self.hints.of(seen.parameters[place, wire_name]).removesuffix(" | None")
             optional = not resolved.get("required") and not self.has_default(resolved)
             name = snake(wire_name)
-            if name in found or name == "body":
+            if name in arguments or name == "body":
                 name = f"{name}_{place}"
-            while name in found:
+            while name in arguments:
                 name += "_"
             plain = hint == "Any" or not optional
-            found[name] = Argument(name, hint if plain else f"{hint} | None")
+            arguments[name] = Argument(name, hint if plain else f"{hint} | None")
         if "requestBody" in node:
             body = resolve(self.document, node["requestBody"])
             hint = self.body(body.get("content", {}), seen.bodies) or "bytes"
             plain = body.get("required") or hint == "Any"
-            found["body"] = Argument("body", hint if plain else f"{hint} | None")
-        return list(found.values())
+            arguments["body"] = Argument("body", hint if plain else f"{hint} | None")
+        return list(arguments.values())
 
     def has_default(self, parameter: Mapping[str, Any]) -> bool:
         schema = parameter.get("schema", {})
         resolved = resolve(self.document, schema)
-        return any(
-            isinstance(found, Mapping) and "default" in found for found in (schema, resolved)
-        )
+        return any(isinstance(node, Mapping) and "default" in node for node in (schema, resolved))
 
     def reply(self, operation_id: str, status: str, response: Any, seen: Seen) -> ResponseView:
         node = resolve(self.document, response)
@@ -291,15 +289,15 @@ class Views:
         return self.hints.of(types[media_type]) if media_type in types else "Any"
 
     def headers(self, node: Mapping[str, Any]) -> list[Header]:
-        found: dict[str, Header] = {}
+        headers: dict[str, Header] = {}
         for wire_name, declared in node.get("headers", {}).items():
             if wire_name.lower() == "content-type":
                 continue  # the specification says to ignore it
             name = snake(wire_name)
-            while name in found or name in REPLY_FIELDS:
+            while name in headers or name in REPLY_FIELDS:
                 name += "_"
-            found[name] = self.header(name, wire_name, resolve(self.document, declared))
-        return sorted(found.values(), key=lambda header: header.default is not None)
+            headers[name] = self.header(name, wire_name, resolve(self.document, declared))
+        return sorted(headers.values(), key=lambda header: header.default is not None)
 
     def header(self, name: str, wire_name: str, node: Mapping[str, Any]) -> Header:
         schema = resolve(self.document, node.get("schema", {}))

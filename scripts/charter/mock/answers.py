@@ -75,17 +75,19 @@ class Answers:
         if prefer.code is None:
             success = final(operation)
             return status_of(success), success
-        promise = operation.promise(prefer.code)
-        if promise is None or prefer.code in INTERIM:
-            declared = ", ".join([*map(str, sorted(operation.promises)), *sorted(operation.ranges)])
+        spec = operation.response_spec(prefer.code)
+        if spec is None or prefer.code in INTERIM:
+            declared = ", ".join(
+                [*map(str, sorted(operation.response_specs)), *sorted(operation.ranges)]
+            )
             raise NotPreferable(f"{operation.id} declares no {prefer.code}, but {declared}.")
-        return prefer.code, promise
+        return prefer.code, spec
 
     def answer(
         self,
         request: Request,
         status: int,
-        promise: ResponseSpec,
+        spec: ResponseSpec,
         prefer: Prefer,
         *,
         body: Any = ABSENT,
@@ -96,10 +98,10 @@ class Answers:
 
         Raises NotAcceptable or NotPreferable.
         """
-        given = dict(self.headers(promise)) | dict(headers or {})
-        if not promise.contents or status in (204, 205, 304):
+        given = dict(self.headers(spec)) | dict(headers or {})
+        if not spec.contents or status in (204, 205, 304):
             return Response(status_code=status, headers=given)
-        media_type, content = self.negotiate(request, promise)
+        media_type, content = self.negotiate(request, spec)
         if body is ABSENT:
             body = self.example(content, prefer)
             if status >= 400 and prefer.example is None:
@@ -107,9 +109,9 @@ class Answers:
             given |= self.note(content, body)
         return Response(written(body, content), status, given, concrete(media_type))
 
-    def negotiate(self, request: Request, promise: ResponseSpec) -> tuple[str, ContentSpec]:
+    def negotiate(self, request: Request, spec: ResponseSpec) -> tuple[str, ContentSpec]:
         """The media type to send. Raises NotAcceptable."""
-        return negotiated(promise, ",".join(request.headers.getlist("accept")))
+        return negotiated(spec, ",".join(request.headers.getlist("accept")))
 
     def example(self, content: ContentSpec, prefer: Prefer) -> Any:
         """The named example, or the first, or one that is made. Raises NotPreferable."""
@@ -194,20 +196,20 @@ class Answers:
         except Impossible as impossible:
             return impossible.nearest
 
-    def headers(self, promise: ResponseSpec) -> Iterator[tuple[str, str]]:
-        for header in promise.headers:
+    def headers(self, spec: ResponseSpec) -> Iterator[tuple[str, str]]:
+        for header in spec.headers:
             if header.name.lower() in SERVERS or not TOKEN.fullmatch(header.name):
                 continue
             with contextlib.suppress(Impossible):
-                yield header.name, one_line(header_text(self.header(promise, header)))
+                yield header.name, one_line(header_text(self.header(spec, header)))
 
-    def header(self, promise: ResponseSpec, header: Parameter) -> Any:
+    def header(self, spec: ResponseSpec, header: Parameter) -> Any:
         """The value of a header: an example, or what such a header usually says.
 
         Raises Impossible.
         """
         judge = self.contract.judge
-        place = judge.locate(f"{promise.place}/headers{pointer(header.name)}")
+        place = judge.locate(f"{spec.place}/headers{pointer(header.name)}")
         for example in self.declared(judge.at(place)):
             return example
         schema = f"{place}/schema"
@@ -225,8 +227,8 @@ def last_page(content: ContentSpec, value: Any, shape: Shape | None) -> Any:
 
     What `shape` has examples for stays.
     """
-    found = last_pages(value, shape) if content.is_json else iter(())
-    return next(filter(content.validator.is_valid, found), value)
+    pages = last_pages(value, shape) if content.is_json else iter(())
+    return next(filter(content.validator.is_valid, pages), value)
 
 
 def shown(example: Mapping[str, Any], otherwise: Any) -> Any:
@@ -249,30 +251,30 @@ def final(operation: Operation) -> ResponseSpec:
     """The declared success that ends the request; interim responses (1xx) don't."""
     if not is_interim(operation.success):
         return operation.success
-    found = [*operation.promises.values(), *operation.ranges.values()]
-    return min(found, key=lambda promise: (is_interim(promise), promise.status))
+    specs = [*operation.response_specs.values(), *operation.ranges.values()]
+    return min(specs, key=lambda spec: (is_interim(spec), spec.status))
 
 
-def is_interim(promise: ResponseSpec) -> bool:
-    return promise.status.startswith("1")
+def is_interim(spec: ResponseSpec) -> bool:
+    return spec.status.startswith("1")
 
 
-def status_of(promise: ResponseSpec) -> int:
-    if is_interim(promise):
+def status_of(spec: ResponseSpec) -> int:
+    if is_interim(spec):
         return 200  # only interim responses are declared: a client would wait forever
-    if promise.status.isdecimal():
-        return int(promise.status)
-    return int(promise.status[0]) * 100 if promise.status != "default" else 200
+    if spec.status.isdecimal():
+        return int(spec.status)
+    return int(spec.status[0]) * 100 if spec.status != "default" else 200
 
 
-def negotiated(promise: ResponseSpec, accept: str) -> tuple[str, ContentSpec]:
+def negotiated(spec: ResponseSpec, accept: str) -> tuple[str, ContentSpec]:
     """The declared media type that the client likes best (RFC 9110 section 12.5.1).
 
     Where it likes several, it is the first JSON among them, which alone can be made and remembered.
     """
     ranges = [weighed(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
     best: tuple[float, bool, str] | None = None
-    for media_type, content in promise.contents.items():
+    for media_type, content in spec.contents.items():
         plain = essence(media_type)
         # the most specific range that covers it counts
         weights = sorted(
@@ -284,8 +286,8 @@ def negotiated(promise: ResponseSpec, accept: str) -> tuple[str, ContentSpec]:
         if weight > 0 and (best is None or (weight, content.is_json) > best[:2]):
             best = (weight, content.is_json, media_type)
     if best is None:
-        raise NotAcceptable(", ".join(promise.contents))
-    return best[2], promise.contents[best[2]]
+        raise NotAcceptable(", ".join(spec.contents))
+    return best[2], spec.contents[best[2]]
 
 
 def weighed(part: str) -> tuple[str, float]:

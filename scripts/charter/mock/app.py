@@ -27,10 +27,10 @@ from charter.mock.memory.remembering import NotRemembered, Recalled, Remembering
 from charter.mock.prefer import NotPreferable, Prefer, parse
 from charter.runtime import (
     Contract,
+    MissingCredentials,
     Operation,
     RequestRefused,
     ResponseViolation,
-    Unauthenticated,
 )
 from charter.runtime import paths as templates
 from charter.runtime.inputs import RequestReader
@@ -139,7 +139,7 @@ class Mock:
         request.scope["path_params"] = matched.groupdict() if matched else {}
         try:
             return await self.answer_of_any(request, operation)
-        except Unauthenticated as refused:
+        except MissingCredentials as refused:
             headers = {"WWW-Authenticate": ", ".join(refused.challenges)}
             request.state.why = str(refused)
             operation = self.contract.operations[refused.operation_id]
@@ -202,10 +202,10 @@ class Mock:
         prefer: Prefer,
         values: Mapping[tuple[str, str], Any],
     ) -> Response:
-        status, promise = self.answers.preferred(operation, prefer)
+        status, spec = self.answers.preferred(operation, prefer)
         is_json = True
-        if promise.contents:  # who gets no answer has changed nothing
-            is_json = self.answers.negotiate(request, promise)[1].is_json
+        if spec.contents:  # who gets no answer has changed nothing
+            is_json = self.answers.negotiate(request, spec)[1].is_json
         recalled = None
         if self.remembering is not None and prefer == Prefer() and status < 400:
             media_type = essence(request.headers.get("content-type", ""))
@@ -218,9 +218,9 @@ class Mock:
             recalled = replace(recalled, body=ABSENT, why="what is remembered is JSON")
         varied = replace(prefer, dynamic=prefer.dynamic or self.dynamic)
         if recalled is None:
-            response = self.answers.answer(request, status, promise, varied)
+            response = self.answers.answer(request, status, spec, varied)
         else:
-            response = self.recalled(request, status, promise, recalled, varied)
+            response = self.recalled(request, status, spec, recalled, varied)
         if NOTE in response.headers:
             request.state.why += f": {response.headers[NOTE]}"
         if prefer.applied:
@@ -231,7 +231,7 @@ class Mock:
         self,
         request: Request,
         status: int,
-        promise: ResponseSpec,
+        spec: ResponseSpec,
         recalled: Recalled,
         prefer: Prefer,
     ) -> Response:
@@ -239,12 +239,12 @@ class Mock:
         response = self.answers.answer(
             request,
             status,
-            promise,
+            spec,
             prefer,
             body=recalled.body,
             headers=recalled.headers,
         )
-        if recalled.is_last_page and not requires_link(promise):
+        if recalled.is_last_page and not requires_link(spec):
             del response.headers["link"]  # of an example: there is no other page
         if recalled.note and response.body:
             response.headers[NOTE] = one_line(recalled.note[:LONGEST_NOTE])
@@ -264,15 +264,13 @@ class Mock:
         declared = declared_refusal(operation, status)
         if declared is None:
             return problem(status, detail, faults, headers)
-        status, promise = declared
+        status, spec = declared
         ours = problem(status, detail, faults, headers)
-        ours.headers.update(dict(self.answers.headers(promise)) | dict(headers or {}))
-        if PROBLEM in promise.contents and not list(promise.faults(ours)):
+        ours.headers.update(dict(self.answers.headers(spec)) | dict(headers or {}))
+        if PROBLEM in spec.contents and not list(spec.faults(ours)):
             return ours
         try:
-            return self.answers.answer(
-                request, status, promise, Prefer(), headers=headers, why=detail
-            )
+            return self.answers.answer(request, status, spec, Prefer(), headers=headers, why=detail)
         except NotAcceptable:
             return ours
 
@@ -281,9 +279,9 @@ def declared_refusal(operation: Operation, status: int) -> tuple[int, ResponseSp
     """The declared response for a refusal: of its status, or of one that says nearly the same."""
     similar = {400: (400, 422), 422: (422, 400), 413: (413, 400), 415: (415, 400)}
     for wanted in similar.get(status, (status,)):
-        promise = operation.promise(wanted)
-        if promise is not None:
-            return wanted, promise
+        spec = operation.response_spec(wanted)
+        if spec is not None:
+            return wanted, spec
     return None
 
 
@@ -304,8 +302,8 @@ def problem(
     return JSONResponse(body, status, headers, PROBLEM)
 
 
-def requires_link(promise: ResponseSpec) -> bool:
-    return any(header.required for header in promise.headers if header.name.lower() == "link")
+def requires_link(spec: ResponseSpec) -> bool:
+    return any(header.required for header in spec.headers if header.name.lower() == "link")
 
 
 def explained(faults: Any) -> str:

@@ -39,17 +39,17 @@ def parse(headers: Iterable[str]) -> Prefer:
 
     Other preferences are ignored. Raises NotPreferable for a code that is not a status.
     """
-    found: dict[str, str] = {}
+    preferences: dict[str, str] = {}
     for header in headers:
         for matched in PREFERENCE.finditer(header):
             quoted = matched["quoted"]
             value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else matched["plain"]
-            found.setdefault(matched["name"].lower(), value or "")
-    code = found.get("code")
+            preferences.setdefault(matched["name"].lower(), value or "")
+    code = preferences.get("code")
     if code is not None and not re.fullmatch(r"[1-5][0-9]{2}", code):
         raise NotPreferable("The preferred code is not a status: write one such as code=404.")
     return Prefer(
         code=int(code) if code is not None else None,
-        example=found.get("example"),
-        dynamic=found.get("dynamic", "false").lower() in ("true", "1", ""),
+        example=preferences.get("example"),
+        dynamic=preferences.get("dynamic", "false").lower() in ("true", "1", ""),
     )

@@ -211,8 +211,8 @@ class EmbeddedPostgres:
 
     def _fitting_binaries(self) -> Binaries:
         """The first that can read the data, if there is some."""
-        found = installed_binaries(copies=self.state if self.account else None)
-        first = next(found, None)
+        installed = installed_binaries(copies=self.state if self.account else None)
+        first = next(installed, None)
         if first is None:
             raise PostgresError(
                 "There is no PostgreSQL for this platform: install one (initdb and pg_ctl on PATH,"
@@ -222,7 +222,7 @@ class EmbeddedPostgres:
             return first
         data = self.state / "data"
         major = int((data / "PG_VERSION").read_text())
-        for binaries in (first, *found):
+        for binaries in (first, *installed):
             if binaries.major == major:
                 return binaries
         raise PostgresError(
@@ -453,8 +453,8 @@ def directory_of_the_system(wanted: Path) -> Path:
     parent = next(Path(place) for place in SYSTEM_STATE if os.access(place, os.W_OK))
     directory = parent / name
     make_directories(directory)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise PostgresError(f"{directory} is not ours: remove it, or set DATA_DIR or DB_HOST.")
     return directory
 

@@ -65,10 +65,10 @@ def candidates(copies: Path | None) -> Iterator[Path]:
 
 def wheel() -> Path | None:
     """The directory of the wheel's package, whose code is never imported."""
-    found = importlib.util.find_spec(WHEEL)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(WHEEL)
+    if spec is None or not spec.submodule_search_locations:
         return None
-    return Path(found.submodule_search_locations[0])
+    return Path(spec.submodule_search_locations[0])
 
 
 def numbers(path: Path) -> list[int]:
@@ -85,8 +85,8 @@ def major_version(directory: Path) -> int | None:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"\(PostgreSQL\) (\d+)", said)
-    return int(found[1]) if found else None
+    version = re.search(r"\(PostgreSQL\) (\d+)", said)
+    return int(version[1]) if version else None
 
 
 def is_reachable(path: Path) -> bool:

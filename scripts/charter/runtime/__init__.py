@@ -6,9 +6,9 @@ from .faults import (
     Fault,
     InvalidRequest,
     MalformedRequest,
+    MissingCredentials,
     RequestRefused,
     ResponseViolation,
-    Unauthenticated,
     UnsupportedMediaType,
 )
 from .inputs import Inputs
@@ -20,9 +20,9 @@ __all__ = [
     "Inputs",
     "InvalidRequest",
     "MalformedRequest",
+    "MissingCredentials",
     "Operation",
     "RequestRefused",
     "ResponseViolation",
-    "Unauthenticated",
     "UnsupportedMediaType",
 ]

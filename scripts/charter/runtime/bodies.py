@@ -48,23 +48,23 @@ class Body:
             for media_type in node.get("content", {})
         }
 
-    async def read(self, request: Request, found: list[Fault]) -> Any:
-        """The judged body; `found` collects what is wrong with it.
+    async def read(self, request: Request, violations: list[Fault]) -> Any:
+        """The judged body; `violations` collects what is wrong with it.
 
         Raises UnsupportedMediaType, ContentTooLarge, or MalformedRequest.
         """
         body = await self._bytes(request)
         if not body and "content-type" not in request.headers:
             if self.required:
-                found.append(Fault("body", "", "is required"))
+                violations.append(Fault("body", "", "is required"))
             return None
         reader = self._content(request)
         try:
             await turn(body)
-            parsed = reader.parse(body, request.headers.get("content-type", ""), found)
+            parsed = reader.parse(body, request.headers.get("content-type", ""), violations)
             await turn(body)
-            if not found:
-                found.extend(reader.faults(parsed.judged))
+            if not violations:
+                violations.extend(reader.faults(parsed.judged))
                 await turn(body)
         except TooManyValues:
             self._too_large(f"The body holds more than {MOST_VALUES} values.")
@@ -104,12 +104,12 @@ class Body:
         announced = request.headers.get("content-type", "")
         message = Message()
         message["content-type"] = announced if len(announced) <= LONGEST_TYPE else "unknown"
-        found = choose(self.contents, message)
+        content = choose(self.contents, message)
         charset = str(message.get_param("charset", "utf-8")).lower()
-        if found is None or (found.is_text and charset not in ("utf-8", "utf8")):
+        if content is None or (content.is_text and charset not in ("utf-8", "utf8")):
             known = " or ".join(self.contents)
             raise UnsupportedMediaType(self.operation_id, f"Send the body as {known}.")
-        return found
+        return content
 
     def _malformed(self, detail: str) -> NoReturn:
         raise MalformedRequest(self.operation_id, detail) from None
@@ -130,13 +130,13 @@ def choose(contents: "Mapping[str, Content]", message: Message) -> "Content | No
     media_type = message.get_content_type()
     if message["content-type"] == "":
         return contents.get("*/*")
-    same = {name: found for name, found in contents.items() if essence(name) == media_type}
-    for name, found in same.items():
+    same = {name: content for name, content in contents.items() if essence(name) == media_type}
+    for name, content in same.items():
         declared = Message()
         declared["content-type"] = name
         wanted = (declared.get_params() or [])[1:]
         if wanted and all(message.get_param(key) == value for key, value in wanted):
-            return found
+            return content
     plain = contents.get(media_type) or next(iter(same.values()), None)
     return plain or contents.get(f"{media_type.partition('/')[0]}/*") or contents.get("*/*")
 
@@ -161,8 +161,8 @@ class Content:
         self.validator: jsonschema_rs.Draft202012Validator = judge.validator(self.schema_place)
         self.shape = Shape(judge, judge.at(schema_place) if self.schema_place else True)
 
-    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
-        """Raises ValueError for what is malformed; `found` collects what is else wrong."""
+    def parse(self, body: bytes, content_type: str, violations: list[Fault]) -> Parsed:
+        """Raises ValueError for what is malformed; `violations` collects what is else wrong."""
         return Parsed(octets(body), body)
 
     def faults(self, value: Any) -> Iterator[Fault]:
@@ -176,7 +176,7 @@ class TextContent(Content):
     kind = "UTF-8 text"
     is_text = True
 
-    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+    def parse(self, body: bytes, content_type: str, violations: list[Fault]) -> Parsed:
         value = self.shape.whole(body.decode("utf-8"))
         return Parsed(value, value)
 
@@ -193,7 +193,7 @@ class JsonContent(Content):
         super().__init__(judge, place)
         self.choice = Choice.declared(judge, self.schema_place)
 
-    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+    def parse(self, body: bytes, content_type: str, violations: list[Fault]) -> Parsed:
         value = parse_json(body)
         return Parsed(value, value)
 
@@ -227,14 +227,14 @@ class FormContent(JsonContent):
     def encoding(self, name: str) -> "Encoding":
         return self.encodings.get(name) or Encoding.of(name, self.shape.member(name))
 
-    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+    def parse(self, body: bytes, content_type: str, violations: list[Fault]) -> Parsed:
         values = grouped(parse_pairs(body))
         form: dict[str, Any] = {}
         for encoding in self._encodings(values):
             try:
                 form |= encoding.read(self._own(encoding, values))
             except ValueError as error:  # RFC 6749 section 3.2, and good sense elsewhere
-                found.append(Fault("body", pointer(encoding.name), str(error), "repeated"))
+                violations.append(Fault("body", pointer(encoding.name), str(error), "repeated"))
         form |= self._empty(form)
         return Parsed(form, form)
 
@@ -264,18 +264,18 @@ class MultipartContent(FormContent):
     kind = "multipart content"
     is_text = False
 
-    def parse(self, body: bytes, content_type: str, found: list[Fault]) -> Parsed:
+    def parse(self, body: bytes, content_type: str, violations: list[Fault]) -> Parsed:
         named: dict[str, list[Part]] = {}
         for part in parse_parts(body, content_type):
             named.setdefault(part.name, []).append(part)
-        judged = self._styled(named, found)
+        judged = self._styled(named, violations)
         given = dict(judged)
         for name, parts in named.items():
             encoding = self.encoding(name)
             try:
                 values = [encoding.part(part) for part in parts]
             except ValueError as error:
-                found.append(Fault("body", pointer(name), str(error)))
+                violations.append(Fault("body", pointer(name), str(error)))
                 continue
             if encoding.style.shape.is_array or (
                 len(values) > 1 and not encoding.style.shape.types
@@ -283,13 +283,13 @@ class MultipartContent(FormContent):
                 judged[name] = [value.judged for value in values]
                 given[name] = [value.given for value in values]
             elif len(values) > 1:
-                found.append(Fault("body", pointer(name), "is repeated", "repeated"))
+                violations.append(Fault("body", pointer(name), "is repeated", "repeated"))
             else:
                 judged[name], given[name] = values[0].judged, values[0].given
         empty = self._empty(named | judged)
         return Parsed(judged | empty, given | empty)
 
-    def _styled(self, named: dict[str, list[Part]], found: list[Fault]) -> dict[str, Any]:
+    def _styled(self, named: dict[str, list[Part]], violations: list[Fault]) -> dict[str, Any]:
         """The members that are written as their style says; takes their parts out of `named`.
 
         A part of another media type than text is what that says (OpenAPI 3.1 "Encoding Object").
@@ -308,7 +308,7 @@ class MultipartContent(FormContent):
                 values = {name: [part.content.decode() for part in texts[name]] for name in own}
                 form |= encoding.read(values)
             except ValueError as error:
-                found.append(Fault("body", pointer(encoding.name), str(error)))
+                violations.append(Fault("body", pointer(encoding.name), str(error)))
         return form
 
 

@@ -1,4 +1,4 @@
-"""The document, compiled: what every operation takes, promises, and may be asked for."""
+"""The document, compiled: what every operation takes and answers."""
 
 import json
 import re
@@ -39,7 +39,7 @@ class Operation:
     tags: Sequence[str]
     security: Sequence[Mapping[str, Sequence[str]]]
     parameters: Sequence[Parameter]
-    promises: Mapping[int, ResponseSpec]
+    response_specs: Mapping[int, ResponseSpec]
     """By status."""
     ranges: Mapping[str, ResponseSpec]
     """Those of `1XX` to `5XX`, and the `default`."""
@@ -50,25 +50,25 @@ class Operation:
         """Whether its path is all that a request can show of it."""
         return self.key == self.path
 
-    def promise(self, status: int) -> ResponseSpec | None:
-        """What is promised of a status: its own response, or its range's, or the default."""
+    def response_spec(self, status: int) -> ResponseSpec | None:
+        """The declared response for a status: its own, else that of its range, else the default."""
         ranges = (self.ranges.get(f"{status // 100}XX"), self.ranges.get("default"))
-        return self.promises.get(status) or next(filter(None, ranges), None)
+        return self.response_specs.get(status) or next(filter(None, ranges), None)
 
     @cached_property
     def success(self) -> ResponseSpec:
-        """What the operation answers where nothing else is said."""
+        """The declared response for a plain result: the lowest success, else any."""
         exact = (
-            promise for status, promise in sorted(self.promises.items()) if 200 <= status < 400
+            spec for status, spec in sorted(self.response_specs.items()) if 200 <= status < 400
         )
         ranges = (self.ranges.get(name) for name in ("2XX", "3XX", "default"))
-        anything = (*self.promises.values(), *self.ranges.values())
-        return next(exact, None) or next(filter(None, ranges), None) or anything[0]
+        declared = (*self.response_specs.values(), *self.ranges.values())
+        return next(exact, None) or next(filter(None, ranges), None) or declared[0]
 
     @property
     def refusal_status(self) -> int:
         """How the operation refuses what breaks its schemas, as its responses declare."""
-        return 400 if 400 in self.promises and 422 not in self.promises else 422
+        return 400 if 400 in self.response_specs and 422 not in self.response_specs else 422
 
 
 def refuse(violation: ResponseViolation) -> None:
@@ -135,10 +135,10 @@ class Contract:
         operation = self.operations[operation_id]
         response = render(result, operation.success)
         if self.check_rate >= 1 or random() < self.check_rate:  # noqa: S311 - a sample
-            promise = operation.promise(response.status_code)
+            spec = operation.response_spec(response.status_code)
             undeclared = [Fault("status", "", "is not declared")]
-            if found := undeclared if promise is None else list(promise.faults(response)):
-                self.on_violation(ResponseViolation(operation_id, response.status_code, found))
+            if violations := undeclared if spec is None else list(spec.faults(response)):
+                self.on_violation(ResponseViolation(operation_id, response.status_code, violations))
         return response
 
     def allowed_methods(self, path: str) -> Sequence[str]:
@@ -157,7 +157,7 @@ def declared_operations(judge: Judge) -> Iterator[Operation]:
 def declared_operation(judge: Judge, path: str, method: str) -> Operation:
     place = "/paths" + pointer(path, method)
     node = judge.at(place)
-    promises = {
+    specs = {
         status if status == "default" else status.upper(): ResponseSpec(
             judge, status, f"{place}/responses/{status}"
         )
@@ -174,8 +174,8 @@ def declared_operation(judge: Judge, path: str, method: str) -> Operation:
             declare(judge, f"{place}/parameters/{index}", keys(address(path)))
             for index in range(len(node.get("parameters", ())))
         ],
-        promises={int(name): found for name, found in promises.items() if name.isdecimal()},
-        ranges={name: found for name, found in promises.items() if not name.isdecimal()},
+        response_specs={int(name): spec for name, spec in specs.items() if name.isdecimal()},
+        ranges={name: spec for name, spec in specs.items() if not name.isdecimal()},
         place=place,
     )
 
@@ -188,12 +188,14 @@ def by_path(operations: Iterable[Operation]) -> list[tuple[re.Pattern[str], Sequ
 
 
 def sharing(judge: Judge, operations: Iterable[Operation]) -> dict[str, tuple[str, ...]]:
-    """The operations that share a method and a path, by each of them, in the order in which they
-    are asked: who asks for more goes first, and of two that ask for as much the plain path."""
-    found: dict[tuple[str, str], list[Operation]] = {}
+    """By operation that shares a method and a path: all that share them, as they are tried.
+
+    The one that requires more is tried first; of two that require as much, the plain path.
+    """
+    by_address: dict[tuple[str, str], list[Operation]] = {}
     for operation in operations:
-        found.setdefault((operation.method, operation.path), []).append(operation)
-    shared = [group for group in found.values() if len(group) > 1]
+        by_address.setdefault((operation.method, operation.path), []).append(operation)
+    shared = [group for group in by_address.values() if len(group) > 1]
     for group in shared:
         group.sort(key=lambda operation: (-demands(judge, operation), not operation.is_plain))
     names = (tuple(operation.id for operation in group) for group in shared)

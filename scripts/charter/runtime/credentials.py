@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from .faults import Unauthenticated
+from .faults import MissingCredentials
 from .judge import Judge
 
 SCHEMES = "/components/securitySchemes"
@@ -72,7 +72,7 @@ class Security:
     async def __call__(self, request: Request) -> Credentials | None:
         """The credentials of the first alternative that the request satisfies; None for nobody.
 
-        Raises Unauthenticated.
+        Raises MissingCredentials.
         """
         shown = {name: take(request) for name, take in self.takes.items()}
         for alternative in sorted(self.alternatives, key=len, reverse=True):
@@ -80,7 +80,7 @@ class Security:
                 return self._credentials(alternative, shown) if alternative else None
         if self.is_public:
             return None
-        raise Unauthenticated(self.operation_id, self.challenges)
+        raise MissingCredentials(self.operation_id, self.challenges)
 
     def _credentials(
         self, alternative: Mapping[str, frozenset[str]], shown: Mapping[str, str | None]

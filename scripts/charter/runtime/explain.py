@@ -45,8 +45,8 @@ def faults(
             yield from faults_of(error, place, prefix, tuple(error.instance_path))
     elif not validator.is_valid(value):
         excerpt = Excerpt(validator, value)
-        found = list(excerpt.faults(place, prefix))
-        yield from found or [Fault(place, prefix + pointer(*excerpt.focus), UNEXPLAINED)]
+        explained = list(excerpt.faults(place, prefix))
+        yield from explained or [Fault(place, prefix + pointer(*excerpt.focus), UNEXPLAINED)]
 
 
 UNEXPLAINED = "does not match the API description and is too large to explain"
@@ -197,11 +197,11 @@ def sentence(message: str) -> str:
     return message.removeprefix(MASK).strip()
 
 
-def first(found: Iterable[Fault]) -> list[Fault]:
+def first(violations: Iterable[Fault]) -> list[Fault]:
     """The faults that an answer tells: at most `MOST_FAULTS`, and no more than it can hold."""
     told: list[Fault] = []
     length = 0
-    for fault in islice(found, MOST_FAULTS):
+    for fault in islice(violations, MOST_FAULTS):
         length += len(json.dumps(fault.as_json()))
         if told and length > LARGEST_ANSWER:
             break

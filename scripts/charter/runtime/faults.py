@@ -1,12 +1,12 @@
 """What can be wrong with a request or a response.
 
 * RequestRefused
-  * Unauthenticated       401  no security requirement is satisfied
+  * MissingCredentials    401  no security requirement is satisfied
   * MalformedRequest      400  the body is not of its syntax
   * ContentTooLarge       413
   * UnsupportedMediaType  415
   * InvalidRequest        422, or 400 where the operation declares that one instead
-* ResponseViolation             the response does not match the API description
+* ResponseViolation         the response does not match the API description
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class RequestRefused(Exception):
         self.faults = faults
 
 
-class Unauthenticated(RequestRefused):
+class MissingCredentials(RequestRefused):
     """The credentials that the operation asks for are missing."""
 
     status = 401
@@ -98,8 +98,8 @@ class ResponseViolation(Exception):
     """The response of the service does not match the API description."""
 
     def __init__(self, operation_id: str, status: int, faults: Sequence[Fault]) -> None:
-        found = "; ".join(f"{fault.place} {fault.pointer} {fault.detail}" for fault in faults)
-        super().__init__(f"{operation_id} {status}: {found}")
+        details = "; ".join(f"{fault.place} {fault.pointer} {fault.detail}" for fault in faults)
+        super().__init__(f"{operation_id} {status}: {details}")
         self.operation_id = operation_id
         self.status = status
         self.faults = faults

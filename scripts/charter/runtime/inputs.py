@@ -43,16 +43,16 @@ class RequestReader:
 
     async def read(self, request: Request) -> list[Any]:
         """One value for each of the places: JSON's own types, and bytes for what is no text."""
-        found: list[Fault] = []
-        values = self.parameters.read(request, found)
+        violations: list[Fault] = []
+        values = self.parameters.read(request, violations)
         if self.body is not None:
-            values.append(await self.body.read(request, found))
-        if found:
-            self.refuse(found)
+            values.append(await self.body.read(request, violations))
+        if violations:
+            self.refuse(violations)
         return values
 
-    def refuse(self, found: list[Fault]) -> NoReturn:
-        raise InvalidRequest(self.operation_id, self.refusal_status, first(found)) from None
+    def refuse(self, violations: list[Fault]) -> NoReturn:
+        raise InvalidRequest(self.operation_id, self.refusal_status, first(violations)) from None
 
 
 class TypedReader:

@@ -190,12 +190,12 @@ def path_item(document: Mapping[str, Any], path: str, item: Mapping[str, Any]) -
 
 def by_place(document: Mapping[str, Any], parameters: list[Any]) -> dict[tuple[str, str], Any]:
     """The last one of each place and name, where the first one stood."""
-    found: dict[tuple[str, str], Any] = {}
+    kept: dict[tuple[str, str], Any] = {}
     for parameter in parameters:
         node = resolve(document, parameter)
         if node["in"] != "header" or node["name"].lower() not in IGNORED_HEADERS:
-            found[node["in"], node["name"]] = parameter
-    return found
+            kept[node["in"], node["name"]] = parameter
+    return kept
 
 
 def with_query(
@@ -220,9 +220,8 @@ def with_query(
 
 
 def complete_operations(document: dict[str, Any]) -> None:
-    found = list(operations(document))
-    taken = {node["operationId"] for _, _, node in found if "operationId" in node}
-    for path, method, node in found:
+    taken = {node["operationId"] for _, _, node in operations(document) if "operationId" in node}
+    for path, method, node in operations(document):
         node["operationId"] = node.get("operationId") or unique(made_up_id(method, path), taken)
         taken.add(node["operationId"])
         node["tags"] = node.get("tags", [])[:1] or [made_up_tag(path)]
@@ -259,11 +258,11 @@ def made_up_tag(path: str) -> str:
 
 
 def unique(name: str, taken: set[str]) -> str:
-    number, found = 1, name
-    while found in taken:
+    number, candidate = 1, name
+    while candidate in taken:
         number += 1
-        found = f"{name}{number}"
-    return found
+        candidate = f"{name}{number}"
+    return candidate
 
 
 def tags(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -101,7 +101,7 @@ def declare(
     style = node.get("style", DEFAULT_STYLES.get(node["in"], "form"))
     explode = media_type is None and node.get("explode", style == "form")
     resolved = judge.resolve(schema)
-    defaults = [found["default"] for found in (schema, resolved) if has_default(found)]
+    defaults = [part["default"] for part in (schema, resolved) if has_default(part)]
     name = node["name"].lower() if node["in"] == "header" else node["name"]
     name = keys.get(name, name) if node["in"] == "path" else name
     return Parameter(
@@ -149,19 +149,19 @@ class ParameterReader:
         """Those that may claim other names than their own."""
         self.places = {item.place for item in parameters} | {"query"}
 
-    def read(self, request: Request, found: list[Fault]) -> list[Any]:
-        """One value for each parameter; `found` collects what is wrong."""
-        parts = {place: PARTS[place](request, found) for place in self.places}
+    def read(self, request: Request, violations: list[Fault]) -> list[Any]:
+        """One value for each parameter; `violations` collects what is wrong."""
+        parts = {place: PARTS[place](request, violations) for place in self.places}
         for name in parts["query"].keys() - self.query_names:
             if not any(item.style.claims(name) for item in self.spread):
-                found.append(Fault("query", pointer(name), "is not an allowed parameter"))
-        return [self._read(item, self._values(item, parts), found) for item in self.parameters]
+                violations.append(Fault("query", pointer(name), "is not an allowed parameter"))
+        return [self._read(item, self._values(item, parts), violations) for item in self.parameters]
 
     def faults(self, request: Request) -> int:
         """How much is wrong with the parameters of a request."""
-        found: list[Fault] = []
-        self.read(request, found)
-        return len(found)
+        violations: list[Fault] = []
+        self.read(request, violations)
+        return len(violations)
 
     def _values(self, parameter: Parameter, parts: Mapping[str, Values]) -> Values:
         """What may be the parameter's: an object beside others takes no name of theirs."""
@@ -179,48 +179,48 @@ class ParameterReader:
         others = (item for item in self.spread if item is not parameter)
         return name in self.query_names or any(item.style.claims(name) for item in others)
 
-    def _read(self, parameter: Parameter, values: Values, found: list[Fault]) -> Any:
+    def _read(self, parameter: Parameter, values: Values, violations: list[Fault]) -> Any:
         try:
             value = parameter.read(values)
         except ValueError as error:
-            found.append(Fault(parameter.place, pointer(parameter.name), str(error)))
+            violations.append(Fault(parameter.place, pointer(parameter.name), str(error)))
             return None
         if value is ABSENT:
             if parameter.required:
                 fault = Fault(parameter.place, pointer(parameter.name), "is required")
-                found.append(fault)
+                violations.append(fault)
             return parameter.default
         if not parameter.validator.is_valid(value):
-            found.extend(self._faults(parameter, value))
+            violations.extend(self._faults(parameter, value))
         return value
 
     def _faults(self, parameter: Parameter, value: Any) -> Iterator[Fault]:
         return faults(parameter.validator, value, parameter.place, pointer(parameter.name))
 
 
-def query_values(request: Request, found: list[Fault]) -> Values:
+def query_values(request: Request, violations: list[Fault]) -> Values:
     content: bytes = request.scope["query_string"]
     if not content:
         return {}
     try:
         return grouped(parse_pairs(content))
     except ValueError:
-        found.append(Fault("query", "", "is not UTF-8, or has more than 1000 parameters"))
+        violations.append(Fault("query", "", "is not UTF-8, or has more than 1000 parameters"))
         return {}
 
 
-def header_values(request: Request, found: list[Fault]) -> Values:
+def header_values(request: Request, violations: list[Fault]) -> Values:
     pairs = [
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
     ]
     return grouped(pairs)
 
 
-def path_values(request: Request, found: list[Fault]) -> Values:
+def path_values(request: Request, violations: list[Fault]) -> Values:
     return {name: [str(value)] for name, value in request.path_params.items()}
 
 
-def cookie_values(request: Request, found: list[Fault]) -> Values:
+def cookie_values(request: Request, violations: list[Fault]) -> Values:
     """Those of one name stay apart: so does an exploded array write them."""
     cookies = [text for sent in request.headers.getlist("cookie") for text in sent.split(";")]
     return grouped([pair for text in cookies for pair in cookie_parser(text).items()])

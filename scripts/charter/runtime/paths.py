@@ -44,14 +44,14 @@ def rank(part: str) -> tuple[int, int]:
 
 def keys(path: str) -> dict[str, str]:
     """What each template name is called in a route, where only Python's names may stand."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for name in names(path):
         key = re.sub(r"\W", "_", name, flags=re.ASCII)
         key = key if re.match(r"[A-Za-z_]", key) else f"p_{key}"
-        while key in found.values():
+        while key in by_name.values():
             key += "_"
-        found[name] = key
-    return found
+        by_name[name] = key
+    return by_name
 
 
 def route(path: str) -> str:

@@ -30,26 +30,26 @@ def strict(pattern: str) -> str:
             tokens, at = characters(pattern, at)
             made.append(strict_class(tokens))
         else:
-            found = token(pattern, at)
-            made.append(f"\\{found[0]}" if found[0] in "{}" else written(found))
-            at = found.end()
+            matched = token(pattern, at)
+            made.append(f"\\{matched[0]}" if matched[0] in "{}" else written(matched))
+            at = matched.end()
     return "".join(made)
 
 
 def characters(pattern: str, at: int) -> tuple[list[re.Match[str]], int]:
     """What stands in a class of characters, with its brackets, and where it ends."""
-    found = []
+    tokens = []
     while at < len(pattern):
-        found.append(token(pattern, at))
-        at = found[-1].end()
-        if found[-1][0] == "]":
+        tokens.append(token(pattern, at))
+        at = tokens[-1].end()
+        if tokens[-1][0] == "]":
             break
-    return found, at
+    return tokens, at
 
 
 def strict_class(tokens: list[re.Match[str]]) -> str:
     """Without a `-` between kinds of characters, of which there are no ranges: `[\\w-.]`."""
-    made = [written(found) for found in tokens]
+    made = [written(matched) for matched in tokens]
     for index in range(2, len(tokens) - 2):
         beside = {tokens[index - 1].lastgroup, tokens[index + 1].lastgroup}
         if tokens[index][0] == "-" and "kind" in beside:
@@ -58,17 +58,17 @@ def strict_class(tokens: list[re.Match[str]]) -> str:
 
 
 def token(pattern: str, at: int) -> re.Match[str]:
-    found = TOKEN.match(pattern, at)
-    assert found is not None  # any character is one
-    return found
+    matched = TOKEN.match(pattern, at)
+    assert matched is not None  # any character is one
+    return matched
 
 
-def written(found: re.Match[str]) -> str:
-    match found.lastgroup:
+def written(matched: re.Match[str]) -> str:
+    match matched.lastgroup:
         case "pair":  # of surrogates
-            high, low = int(found[0][2:6], 16), int(found[0][8:12], 16)
+            high, low = int(matched[0][2:6], 16), int(matched[0][8:12], 16)
             return rf"\u{{{0x10000 + ((high - 0xD800) << 10) + low - 0xDC00:x}}}"
         case "octal":
-            return rf"\x{int(found[0][1:], 8):02x}"
+            return rf"\x{int(matched[0][1:], 8):02x}"
         case _:
-            return found[0]
+            return matched[0]

@@ -1,4 +1,4 @@
-"""Turns what a service returned into the response that the document promises."""
+"""Turns what a service returned into the response that the document declares."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -79,7 +79,7 @@ class ResponseSpec:
         ]
 
     def faults(self, response: Response) -> Iterator[Fault]:
-        """Where a response breaks the promise."""
+        """Yields each violation of the declared content and headers."""
         media_type = response.headers.get("content-type")
         content = None if media_type is None else self.content(media_type)
         if content is not None:
@@ -90,9 +90,9 @@ class ResponseSpec:
             yield from header_faults(header, response.headers.get(header.name))
 
     def content(self, media_type: str) -> "ContentSpec | None":
-        """What is promised of a media type; the most specific range that covers it."""
+        """The declared content for a media type, else for the closest range that covers it."""
         plain = essence(media_type)
-        by_essence = {essence(name): found for name, found in self.contents.items()}
+        by_essence = {essence(name): content for name, content in self.contents.items()}
         main = plain.partition("/")[0]
         candidates = (media_type, plain, f"{main}/*", "*/*")
         return next((by_essence[name] for name in candidates if name in by_essence), None)

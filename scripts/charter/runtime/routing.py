@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from .contract import Contract
-from .faults import ContentTooLarge, RequestRefused, Unauthenticated
+from .faults import ContentTooLarge, MissingCredentials, RequestRefused
 from .paths import specificity
 
 UNWRITTEN = "unwritten"
@@ -65,7 +65,7 @@ class Address:
         for name in await self._candidates(request):
             try:
                 return await attempt(name)
-            except (ContentTooLarge, Unauthenticated):
+            except (ContentTooLarge, MissingCredentials):
                 raise
             except RequestRefused as refused:
                 likeliest = likeliest or refused
@@ -82,7 +82,7 @@ class Address:
     async def _is_shown(self, request: Request, name: str) -> bool:
         try:
             await self.contract.credentials(name)(request)
-        except Unauthenticated:
+        except MissingCredentials:
             return False
         return True
 

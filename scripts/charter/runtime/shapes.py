@@ -28,20 +28,20 @@ class Shape:
 
     def _of(self, schemas: Iterable[Any]) -> "Shape":
         """The shape of schemas that stand in the document."""
-        found = tuple(schema for schema in schemas if isinstance(schema, Mapping))
-        key = tuple(map(id, found))
+        parts = tuple(schema for schema in schemas if isinstance(schema, Mapping))
+        key = tuple(map(id, parts))
         if key not in self.judge.shapes:
-            self.judge.shapes[key] = Shape(self.judge, *found)
+            self.judge.shapes[key] = Shape(self.judge, *parts)
         return self.judge.shapes[key]
 
     @cached_property
     def types(self) -> frozenset[str]:
         """The declared JSON types; those of the values, where only values are declared."""
-        found: set[str] = set()
+        types: set[str] = set()
         for part in self.parts:
             declared = part.get("type", ())
-            found.update([declared] if isinstance(declared, str) else declared)
-        return frozenset(found or self._implied_types())
+            types.update([declared] if isinstance(declared, str) else declared)
+        return frozenset(types or self._implied_types())
 
     def _implied_types(self) -> Iterator[str]:
         for part in self.parts:

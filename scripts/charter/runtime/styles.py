@@ -131,12 +131,12 @@ class Style:
             yield one(values)
 
     def _deep(self, values: Values) -> Iterator[Raw]:
-        found: dict[str, Raw] = {}
+        members: dict[str, Raw] = {}
         for name, texts in values.items():
             if self.claims(name):
-                self._put(found, brackets(name.removeprefix(self.name)), texts)
-        if found:
-            yield found
+                self._put(members, brackets(name.removeprefix(self.name)), texts)
+        if members:
+            yield members
 
     def _put(self, into: dict[str, Raw], path: list[str], texts: list[str]) -> None:
         shape = self.shape
@@ -152,12 +152,12 @@ class Style:
         into[last] = list(texts) if shape.member(last).is_array else one(texts)
 
     def _members(self, values: Values) -> Iterator[Raw]:
-        found: dict[str, Raw] = {}
+        members: dict[str, Raw] = {}
         for name, texts in values.items():
             if name in self.shape.names or (self.shape.is_open and name != self.name):
-                found[name] = list(texts) if self.shape.member(name).is_array else one(texts)
-        if found:
-            yield found
+                members[name] = list(texts) if self.shape.member(name).is_array else one(texts)
+        if members:
+            yield members
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -189,12 +189,12 @@ def assignments(parts: list[str]) -> dict[str, Raw]:
 
 
 def mapping(items: Iterator[tuple[str, Raw]]) -> dict[str, Raw]:
-    found: dict[str, Raw] = {}
+    members: dict[str, Raw] = {}
     for name, value in items:
-        if name in found:
+        if name in members:
             raise StyleError("has a member twice")
-        found[name] = value
-    return found
+        members[name] = value
+    return members
 
 
 def brackets(text: str) -> list[str]:

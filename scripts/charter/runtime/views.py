@@ -81,7 +81,7 @@ class View:
             return frozenset()
         seen.add(id(schema))
         members = schema.get("properties")
-        found = {
+        marked = {
             name
             for name, child in (members.items() if isinstance(members, Mapping) else ())
             if self._is_hidden(child)
@@ -90,8 +90,8 @@ class View:
         for part in [schema, *(parts if isinstance(parts, list) else ())]:
             resolved = self._resolve(part)
             if isinstance(resolved, Mapping):
-                found |= self._marked(resolved, seen)
-        return frozenset(found)
+                marked |= self._marked(resolved, seen)
+        return frozenset(marked)
 
     def _is_hidden(self, schema: Any) -> bool:
         seen: set[int] = set()

@@ -61,12 +61,12 @@ def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> int:
             with exported(address.environment() | SETTINGS | {"BCRYPT_ROUNDS": "4"}):
                 settings = config.without_tokens()
                 migrations.upgrade(settings)
-                found = measure_all(settings, secret, rounds, seconds)
+                measures = measure_all(settings, secret, rounds, seconds)
         finally:
             databases.drop(server, name)
-    print(table(found))
+    print(table(measures))
     report = REPORT / "bench.json"
-    report.write_text(json.dumps({work: apps_as_json(apps) for work, apps in found.items()}))
+    report.write_text(json.dumps({work: apps_as_json(apps) for work, apps in measures.items()}))
     print(f"{rounds} rounds of {seconds:g} s at {CONNECTIONS} connections, medians; {report}")
     return 0
 
@@ -196,11 +196,11 @@ def median(measures: list[Measure]) -> Measure:
     return Measure(*(statistics.median(column) for column in columns))
 
 
-def table(found: Measures) -> str:
+def table(measures: Measures) -> str:
     lines = [
         f"{'work':<22}{'app':<10}{'CPU µs':>9}{'ratio':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}"
     ]
-    for work, apps in found.items():
+    for work, apps in measures.items():
         limit = apps["limit"].cpu_microseconds
         for app, one in apps.items():
             lines.append(

@@ -65,8 +65,8 @@ async def connection(port: int, work: Work, number: int, deadline: float) -> lis
     while (started := time.perf_counter()) < deadline:
         writer.write(work.request(number))
         head = await reader.readuntil(b"\r\n\r\n")
-        found = CONTENT_LENGTH.search(head)
-        body = await reader.readexactly(int(found[1])) if found else b""
+        length = CONTENT_LENGTH.search(head)
+        body = await reader.readexactly(int(length[1])) if length else b""
         if not head.startswith(b"HTTP/1.1 2"):
             raise RuntimeError(f"{head.splitlines()[0].decode()}: {body[:200].decode()}")
         work.note(number, body)

@@ -52,7 +52,7 @@ def runs() -> Runs:
     made = Runs(probed, run("main"), run("stateful"), run("peers"), FuzzSettings())
     gate = Gate(library(), made.settings, probed)
     for one in library().operations:
-        for status in one.promises:
+        for status in one.response_specs:
             if gate.can_see(one, status):
                 made.main.statuses[label(one), status] += 1
     made.stateful.links_followed.add(f"{LINK} -> anywhere")

@@ -32,11 +32,11 @@ def meant(contract: Contract, operation: Operation) -> list[Operation]:
 
 
 def faults(contract: Contract, operation: Operation, answer: httpx.Response) -> list[Fault]:
-    """What is wrong with an answer, by the promise which it keeps best of those that were meant."""
+    """What is wrong with an answer, by the closest response of the operations that were meant."""
     response = Response(answer.content, answer.status_code, dict(answer.headers))
-    promises = [one.promise(answer.status_code) for one in meant(contract, operation)]
+    response_specs = [one.response_spec(answer.status_code) for one in meant(contract, operation)]
     undeclared = [Fault("status", "", "is not declared")]
-    found = [undeclared if one is None else list(one.faults(response)) for one in promises]
+    found = [undeclared if one is None else list(one.faults(response)) for one in response_specs]
     return min(found, key=len)
 
 

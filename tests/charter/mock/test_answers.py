@@ -335,8 +335,8 @@ async def test_text_is_what_its_schema_lets_it_be(schema: Any, answered: str) ->
         answer = await client.get("/")
 
     assert (answer.text, "charter-note" in answer.headers) == (answered, False)
-    promise = next(iter(mock.contract.operations.values())).success
-    assert not [*promise.faults(Response(answer.text, headers=dict(answer.headers)))]
+    spec = next(iter(mock.contract.operations.values())).success
+    assert not [*spec.faults(Response(answer.text, headers=dict(answer.headers)))]
 
 
 ENTRY = {

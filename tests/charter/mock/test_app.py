@@ -72,10 +72,10 @@ def test_every_operation_keeps_its_promises() -> None:
     contract: Contract = mock.contract
     request = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
     for operation in contract.operations.values():
-        for status, promise in operation.promises.items():
-            response = mock.answers.answer(request, status, promise, Prefer())
+        for status, spec in operation.response_specs.items():
+            response = mock.answers.answer(request, status, spec, Prefer())
 
-            assert list(promise.faults(response)) == [], (operation.id, status)
+            assert list(spec.faults(response)) == [], (operation.id, status)
 
 
 # -- other documents ------------------------------------------------------------------------------

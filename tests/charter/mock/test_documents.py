@@ -91,7 +91,7 @@ async def test_what_is_remembered_is_shown_as_promised(file: Path) -> None:
             if operation.id in EXCEPTIONS:
                 continue
             answer = await client.send(requests.of(operation))
-            if answer.status_code == 404 and operation.promise(404) is None:
+            if answer.status_code == 404 and operation.response_spec(404) is None:
                 continue
             if found := faults(mock.contract, operation, answer):
                 wrong[operation.id] = f"{answer.status_code} {found} {answer.text[:300]}"

@@ -527,11 +527,11 @@ def test_every_body_of_a_real_document_has_an_example(name: str) -> None:
     contract = Contract(document.content, body_limit=1, check_rate=1, on_violation=print)
     values, random = Values(contract.judge), Random(1)  # noqa: S311 - the same in every run
     for operation in contract.operations.values():
-        promises = [*operation.promises.values(), *operation.ranges.values()]
+        response_specs = [*operation.response_specs.values(), *operation.ranges.values()]
         places = [
             (content.schema_place, Direction.RESPONSE)
-            for promise in promises
-            for content in promise.contents.values()
+            for spec in response_specs
+            for content in spec.contents.values()
         ]
         if (body := contract.reader(operation.id).body) is not None:
             where = operation.place + "/requestBody"

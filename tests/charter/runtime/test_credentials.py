@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from charter.runtime import Unauthenticated
+from charter.runtime import MissingCredentials
 from charter.runtime.credentials import Credentials
 from tests.charter.generate.requests import contract_of, request
 
@@ -88,7 +88,7 @@ async def test_an_alternative_is_satisfied(security: Any, headers: Any, expected
     ],
 )
 async def test_what_satisfies_none_is_refused(security: Any, headers: Any) -> None:
-    with pytest.raises(Unauthenticated) as refused:
+    with pytest.raises(MissingCredentials) as refused:
         await taken(security, headers)
 
     assert refused.value.status == 401
@@ -101,7 +101,7 @@ async def test_the_challenges_name_each_scheme_once() -> None:
         {"header": []},
         {"oauth2": [], "oidc": []},
     ]
-    with pytest.raises(Unauthenticated) as refused:
+    with pytest.raises(MissingCredentials) as refused:
         await taken(security)
 
     assert sorted(refused.value.challenges) == [

@@ -76,7 +76,7 @@ def resources(contract: Contract) -> dict[str, Resource]:
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in filter(attrgetter("is_plain"), contract.operations.values()):
         by_path.setdefault(operation.path, {})[operation.method] = operation
-    found: dict[str, Resource] = {}
+    known: dict[str, Resource] = {}
     for member in by_path:
         collection, _, last = member.rpartition("/")
         if not re.fullmatch(r"\{[^{}]*\}", last):
@@ -84,8 +84,8 @@ def resources(contract: Contract) -> dict[str, Resource]:
         for path in [collection] if collection in by_path else elsewhere(by_path, collection):
             resource = resource_of(contract.judge, by_path, path, collection, member)
             if resource is not None:
-                found[path] = found[member] = resource
-    return found
+                known[path] = known[member] = resource
+    return known
 
 
 def elsewhere(by_path: Mapping[str, Any], collection: str) -> Iterator[str]:
@@ -122,8 +122,8 @@ def resource_of(
 
 
 def parameter_of(operations: Iterable[Operation], name: str) -> Parameter:
-    found = (item for operation in operations for item in operation.parameters)
-    return next(item for item in found if (item.place, item.name) == ("path", name))
+    parameters = (item for operation in operations for item in operation.parameters)
+    return next(item for item in parameters if (item.place, item.name) == ("path", name))
 
 
 def json_content(operation: Operation) -> ContentSpec | None:
@@ -163,8 +163,8 @@ class Identities:
         """Unused identities: first those that the member's path accepts."""
         member = resource.envelope.shape.member(resource.identifier)
         parts = [*member.parts, *resource.parameter.style.shape.parts]
-        found = self.likely(resource.identifier, Shape(member.judge, *parts), said, taken)
-        return sorted(found, key=lambda identity: not resource.leads_to(identity))
+        identities = self.likely(resource.identifier, Shape(member.judge, *parts), said, taken)
+        return sorted(identities, key=lambda identity: not resource.leads_to(identity))
 
     def likely(
         self, identifier: str, shape: Shape, said: Mapping[str, Any], taken: Stored
@@ -176,11 +176,11 @@ class Identities:
             yield number
         if "slug" in words(identifier) and (slug := slug_of(said)):
             numbered = (f"{slug}-{number}" for number in count(2))
-            yield next(found for found in chain([slug], numbered) if found not in taken)
+            yield next(candidate for candidate in chain([slug], numbered) if candidate not in taken)
         for part in shape.parts:
             if "pattern" in part:
                 matching = islice(texts(part, "", self.random), ATTEMPTS)
-                yield from (found for found in matching if found not in taken)
+                yield from (candidate for candidate in matching if candidate not in taken)
         unique = str(UUID(int=self.random.getrandbits(128), version=4))
         while unique in taken:  # the same seed again, after an edit of the document
             unique = str(UUID(int=self.random.getrandbits(128), version=4))

@@ -79,10 +79,10 @@ def of(schema: Mapping[str, Any], name: str) -> Any:
     if name in properties:
         return properties[name]
     # which patterns a name matches is known when its value is made
-    found = True if "patternProperties" in schema else schema.get("additionalProperties", True)
-    if not isinstance(found, Mapping):
-        return found
-    return {keyword: found[keyword] for keyword in found if keyword not in OWN} or True
+    additional = True if "patternProperties" in schema else schema.get("additionalProperties", True)
+    if not isinstance(additional, Mapping):
+        return additional
+    return {keyword: additional[keyword] for keyword in additional if keyword not in OWN} or True
 
 
 def join(keyword: str, first: Any, second: Any) -> Any:
@@ -122,10 +122,10 @@ def together(first: list[Any], second: list[Any]) -> list[Any]:
 
 
 def common_values(first: list[Any], second: list[Any]) -> list[Any]:
-    found = [value for value in first if any(same(value, other) for other in second)]
-    if not found:
+    common = [value for value in first if any(same(value, other) for other in second)]
+    if not common:
         raise Contradiction
-    return found
+    return common
 
 
 def common_constant(first: Any, second: Any) -> Any:
@@ -133,26 +133,26 @@ def common_constant(first: Any, second: Any) -> Any:
 
 
 def everything(schemas: list[Any]) -> Any:
-    found = [schema for schema in schemas if schema is not True]
-    return found[0] if len(found) == 1 else {"allOf": found} if found else True
+    parts = [schema for schema in schemas if schema is not True]
+    return parts[0] if len(parts) == 1 else {"allOf": parts} if parts else True
 
 
 def common_multiple(first: Any, second: Any) -> int | float:
     one, other = Fraction(str(first)), Fraction(str(second))
     numerator = math.lcm(one.numerator, other.numerator)
-    found = Fraction(numerator, math.gcd(one.denominator, other.denominator))
-    return int(found) if found.denominator == 1 else float(found)
+    multiple = Fraction(numerator, math.gcd(one.denominator, other.denominator))
+    return int(multiple) if multiple.denominator == 1 else float(multiple)
 
 
 def common_types(first: Any, second: Any) -> list[str]:
     one = [first] if isinstance(first, str) else list(first)
     other = [second] if isinstance(second, str) else list(second)
-    found = [name for name in one if name in other or (name == "integer" and "number" in other)]
-    if "number" in one and "integer" in other and "integer" not in found:
-        found.append("integer")
-    if not found:
+    common = [name for name in one if name in other or (name == "integer" and "number" in other)]
+    if "number" in one and "integer" in other and "integer" not in common:
+        common.append("integer")
+    if not common:
         raise Contradiction
-    return found
+    return common
 
 
 def canonical(value: Any) -> str:

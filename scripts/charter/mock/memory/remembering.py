@@ -152,14 +152,14 @@ class Remembering:
             return None
         stored = list(self.stored(resource, collection).values())
         element = envelope.shape.element
-        found = [
+        members = [
             shown_members(element, member)
             for member in page(stored, written.values)[: most_of(envelope.shape)]
         ]
         example = self.answers.example(content, Prefer())
         headers = counts(written.operation.success, len(stored))
         for outer in envelopes.beside(example, len(stored)):
-            body = envelope.around(found, outer)
+            body = envelope.around(members, outer)
             if content.validator.is_valid(body):
                 return Recalled(body, headers, is_last_page=True)
         base = next(iter(objects(envelope.inside(example))), {})
@@ -168,10 +168,10 @@ class Remembering:
             def admits(member: Any, outer: Any = outer) -> bool:
                 return content.validator.is_valid(envelope.around([member], outer))
 
-            made = [settled(member, base, admits, resource.identifier) for member in found]
+            made = [settled(member, base, admits, resource.identifier) for member in members]
             body = envelope.around(made, outer)
             if content.validator.is_valid(body):
-                pairs = zip(found, made, strict=True)
+                pairs = zip(members, made, strict=True)
                 missing = chain.from_iterable(lost(said, shown or {}) for said, shown in pairs)
                 lacking = tuple(dict.fromkeys(missing))
                 return Recalled(body, headers, is_last_page=True, missing=lacking)
@@ -199,10 +199,10 @@ class Remembering:
         if content is None or envelope is None:
             return {}
         view, identifier = self.view_of_member(resource), resource.identifier
-        found = objects(envelope.inside(self.answers.example(content, Prefer())))
+        members = objects(envelope.inside(self.answers.example(content, Prefer())))
         made = [
             member if view.admits(member) else settled(member, view.base, view.admits, identifier)
-            for member in found
+            for member in members
             if identifier in member
         ]
         return {str(member[identifier]): member for member in made if member is not None}
@@ -218,7 +218,7 @@ class Remembering:
         view, shape = self.view_of_member(resource), resource.envelope.shape
         own = self.own_identity(written, resource)
         is_taken = any(str(identity) in stored for identity in own)
-        if is_taken and 409 in written.operation.promises:
+        if is_taken and 409 in written.operation.response_specs:
             raise NotRemembered(409, f"There is {own[0]} already.")
         times = times_of(shape, shape.names - writable(sent.shape))
         said = {**times, **shown_members(shape, body)}
@@ -240,11 +240,11 @@ class Remembering:
         operation, body = written.operation, written.body
         current = self.current(resource, collection, identity)
         creates = operation.method == "PUT" and (
-            404 not in operation.promises or 201 in operation.promises
+            404 not in operation.response_specs or 201 in operation.response_specs
         )
         if current is None and not (creates and body is not None):
             missing = f"There is no {quote(f'{collection}/{identity}')}."
-            if operation.promise(404) is None:
+            if operation.response_spec(404) is None:
                 return Recalled(why=f"no 404 is declared. {missing}")
             raise NotRemembered(404, missing)
         if operation.method == "DELETE":
@@ -312,7 +312,7 @@ class Remembering:
     def shown(self, operation: Operation, resource: Resource, member: Object) -> Recalled:
         view = self.view(operation, resource)
         if view is None:
-            return Recalled()  # the operation promises no member
+            return Recalled()  # the operation declares no member
         said = shown_members(view.envelope.shape, member)
         made: Object | None = said
         if not view.admits(said):
@@ -384,8 +384,8 @@ def over(base: Any, value: Any) -> Any:
     return {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
 
 
-def objects(found: Any) -> list[Object]:
-    return [one for one in (found if isinstance(found, list) else ()) if isinstance(one, dict)]
+def objects(value: Any) -> list[Object]:
+    return [one for one in (value if isinstance(value, list) else ()) if isinstance(one, dict)]
 
 
 def lost(said: Mapping[str, Any], made: Mapping[str, Any]) -> tuple[str, ...]:
@@ -407,22 +407,22 @@ def is_get(operation: Operation) -> bool:
     return operation.method == "GET"
 
 
-def location(promise: ResponseSpec, path: str, address: str) -> dict[str, str]:
+def location(spec: ResponseSpec, path: str, address: str) -> dict[str, str]:
     """As a path, or with the server's address where the header's schema asks for that."""
     return {
         header.name: text
-        for header in promise.headers
+        for header in spec.headers
         if header.name.lower() == "location"
         for text in (address + path, path)
         if not any(header_faults(header, text))
     }
 
 
-def counts(promise: ResponseSpec, total: int) -> dict[str, str]:
+def counts(spec: ResponseSpec, total: int) -> dict[str, str]:
     """`X-Total-Count` and its like, which say how many there are."""
     return {
         header.name: str(total)
-        for header in promise.headers
+        for header in spec.headers
         if envelopes.COUNTS & {*envelopes.words(header.name)}
         if "page" not in envelopes.plain(header.name)
         if not any(header_faults(header, str(total)))
@@ -473,11 +473,11 @@ def most_of(shape: Shape) -> int | None:
 LIMITS = ("limit", "per_page", "perpage", "page_size", "pagesize", "size")
 
 
-def page(found: list[Any], values: Mapping[tuple[str, str], Any]) -> list[Any]:
+def page(members: list[Any], values: Mapping[tuple[str, str], Any]) -> list[Any]:
     """As many as the client asks for, by the usual names."""
     asked = {name.lower(): value for (_, name), value in values.items() if isinstance(value, int)}
     limit = next((asked[name] for name in LIMITS if name in asked), None)
     offset = asked.get("offset", asked.get("skip", 0))
     if "page" in asked and limit:
         offset = max(asked["page"] - 1, 0) * limit
-    return found[offset:] if limit is None else found[offset : offset + limit]
+    return members[offset:] if limit is None else members[offset : offset + limit]

@@ -57,10 +57,10 @@ class Values:
                 self.examples[key] = self._valid(place, direction, None)
             except Impossible as impossible:
                 self.examples[key] = impossible
-        found = self.examples[key]
-        if isinstance(found, Impossible):
-            raise Impossible(found.place, found.reason, copy.deepcopy(found.nearest))
-        return copy.deepcopy(found)
+        known = self.examples[key]
+        if isinstance(known, Impossible):
+            raise Impossible(known.place, known.reason, copy.deepcopy(known.nearest))
+        return copy.deepcopy(known)
 
     def dynamic(self, place: str, direction: Direction, random: Random) -> Any:
         """A random value. Raises Impossible."""

@@ -95,9 +95,9 @@ class Maker:
         preference = self.preference(path)
         deepest = path
         try:
-            for found, deeper in islice(self.parts.flat(schema, within, preference), COMBINATIONS):
+            for flat, deeper in islice(self.parts.flat(schema, within, preference), COMBINATIONS):
                 try:
-                    return self.settled(found, path, deeper, preference)
+                    return self.settled(flat, path, deeper, preference)
                 except Exhausted:
                     raise
                 except Backtrack as backtrack:
@@ -115,9 +115,9 @@ class Maker:
         value = self.made(schema, path, within, preference)
         asked: list[Any] = []
         while more := [
-            found
-            for found in self.conditions(schema, value)
-            if not any(found is known for known in asked)
+            condition
+            for condition in self.conditions(schema, value)
+            if not any(condition is known for known in asked)
         ]:
             asked += more
             both = schema | {"allOf": [*schema.get("allOf", ()), *more]}
@@ -148,15 +148,15 @@ class Maker:
             or self.retries[path]
         ):
             return
-        found = [schema["example"]] if "example" in schema else []
+        examples = [schema["example"]] if "example" in schema else []
         several = schema.get("examples")
-        found += several if isinstance(several, list) else []
+        examples += several if isinstance(several, list) else []
         # an empty default shows nothing
-        found += [schema["default"]] if schema.get("default") not in (None, {}, []) else []
+        examples += [schema["default"]] if schema.get("default") not in (None, {}, []) else []
         if preference.chance is not None:
-            found = preference.chance.sample(found, len(found))
-        for example in found:
-            is_sure = len(found) == 1 and isinstance(example, dict | list)
+            examples = preference.chance.sample(examples, len(examples))
+        for example in examples:
+            is_sure = len(examples) == 1 and isinstance(example, dict | list)
             if is_sure or self.parts.admits(judged(schema), example):
                 yield self.shown(example, schema, within)
 
@@ -302,14 +302,14 @@ class Maker:
     def member(self, schema: Mapping[str, Any], name: str) -> Any:
         """The schema of a member, declared or not."""
         patterns = schema.get("patternProperties", {})
-        found = [
+        schemas = [
             patterns[pattern]
             for pattern in patterns
             if self.parts.admits({"pattern": pattern}, name)
         ]
         if name in schema.get("properties", {}):
-            found.append(schema["properties"][name])
-        return everything(found) if found else additional(schema)
+            schemas.append(schema["properties"][name])
+        return everything(schemas) if schemas else additional(schema)
 
     def fill(
         self, schema: Mapping[str, Any], made: dict[str, Any], path: Path, within: Within
@@ -317,7 +317,7 @@ class Maker:
         """Add undeclared members: as many as `minProperties` asks for, and one to show a map."""
         fewest = int(schema.get("minProperties", 0))
         open_ = [*schema.get("patternProperties", {}).values(), additional(schema)]
-        is_map = not made and any(isinstance(found, Mapping) for found in open_)
+        is_map = not made and any(isinstance(part, Mapping) for part in open_)
         is_shown = is_map and len(path) < DEEPEST and self.size <= LARGEST
         is_shown = is_shown and schema.get("maxProperties", 1) > 0
         for number in range(max(fewest, int(is_shown)) + DISTINCT_ATTEMPTS):
@@ -397,7 +397,7 @@ class Maker:
         """The schema of all other elements, which don't match a `contains` that has a maximum."""
         parts = [schema, *schema.get("allOf", ())]
         counted = [part["contains"] for part in parts if part.keys() >= {"contains", "maxContains"}]
-        return everything([items, *({"not": found} for found in counted)])
+        return everything([items, *({"not": contains} for contains in counted)])
 
     def element(self, child: Any, place: Path, within: Within, known: set[str] | None) -> Any:
         """One more element; with `uniqueItems`, none of the `known` ones. Raises Backtrack."""
@@ -442,8 +442,8 @@ def judged(schema: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def as_list(found: Any) -> list[Any]:
-    return list(found) if isinstance(found, list | tuple) else [found]
+def as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def additional(schema: Mapping[str, Any]) -> Any:

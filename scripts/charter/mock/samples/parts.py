@@ -48,14 +48,14 @@ class Preference:
     chance: Random | None
     """Decides at random; without it, the order of the document does."""
 
-    def ordered(self, found: list[Any]) -> list[Any]:
+    def ordered(self, choices: list[Any]) -> list[Any]:
         """The preferred ones first, and null last."""
         if self.chance is not None:
-            found = self.chance.sample(found, len(found))
-        elif found:
-            turn = max(self.mistakes - 1, 0) % len(found)
-            found = found[turn:] + found[:turn]
-        return sorted(found, key=lambda one: one in (NULL, "null"))
+            choices = self.chance.sample(choices, len(choices))
+        elif choices:
+            turn = max(self.mistakes - 1, 0) % len(choices)
+            choices = choices[turn:] + choices[:turn]
+        return sorted(choices, key=lambda one: one in (NULL, "null"))
 
 
 class Parts:
@@ -84,20 +84,20 @@ class Parts:
         # a lone part is the schema itself with a description, not what it inherits from
         is_part = is_part or "properties" in schema or len(everything) > 1
 
-        def part(found: Any) -> Step:
-            return lambda within: self.flat(found, within, preference, is_part=is_part)
+        def part(child: Any) -> Step:
+            return lambda within: self.flat(child, within, preference, is_part=is_part)
 
         steps: list[Step] = []
         if isinstance(schema.get("$ref"), str):
             steps.append(lambda within: self._target(schema["$ref"], within, preference, is_part))
         steps.append(lambda within: iter([(own, within)]))
-        steps += [part(found) for found in everything]
+        steps += [part(flat) for flat in everything]
         for keyword in ("oneOf", "anyOf"):
             if schema.get(keyword):
                 steps.append(self._alternatives(schema, keyword, preference))
         annotations = {keyword: schema[keyword] for keyword in OWN if keyword in schema}
-        for found, deeper in folded({}, within, steps, ()):
-            yield found | annotations, deeper
+        for flat, deeper in folded({}, within, steps, ()):
+            yield flat | annotations, deeper
 
     def _target(
         self, reference: str, within: Within, preference: Preference, is_part: bool
@@ -111,10 +111,10 @@ class Parts:
         if not is_part and isinstance(target, Mapping):
             for heir in preference.ordered(self._heirs(target, reference)):
                 yield from self.flat({"$ref": heir}, within, preference)
-        for found, deeper in self.flat(target, (*within, reference), preference, is_part=is_part):
+        for flat, deeper in self.flat(target, (*within, reference), preference, is_part=is_part):
             inherits = isinstance(target, Mapping) and "allOf" in target and not is_part
-            chosen = self._discriminator_value(found, reference, found) if inherits else {}
-            yield joined(found, chosen), deeper
+            chosen = self._discriminator_value(flat, reference, flat) if inherits else {}
+            yield joined(flat, chosen), deeper
 
     def _alternatives(
         self, schema: Mapping[str, Any], keyword: str, preference: Preference
@@ -124,8 +124,8 @@ class Parts:
         def step(within: Within) -> Iterator[Flat]:
             for chosen in preference.ordered(alternatives):
                 reference = chosen.get("$ref", "") if isinstance(chosen, Mapping) else ""
-                for found, deeper in self.flat(chosen, within, preference):
-                    made = joined(found, self._discriminator_value(schema, reference, found))
+                for flat, deeper in self.flat(chosen, within, preference):
+                    made = joined(flat, self._discriminator_value(schema, reference, flat))
                     if preference.mistakes and keyword == "oneOf":
                         others = [other for other in alternatives if other is not chosen]
                         made[AVOIDED] = self._required_names(others)
@@ -138,8 +138,8 @@ class Parts:
     def _required_names(self, alternatives: list[Any]) -> list[str]:
         resolved = [self.judge.resolve(alternative) for alternative in alternatives]
         return [
-            name for found in resolved if isinstance(found, Mapping)
-            for name in found.get("required", ())
+            name for schema in resolved if isinstance(schema, Mapping)
+            for name in schema.get("required", ())
         ]  # fmt: skip
 
     def _refused_by(
@@ -150,7 +150,7 @@ class Parts:
         Where nothing is required, `{"bark": true}` is also a valid cat with a surplus member; a
         `bark` of `"text"` is a valid cat, and no valid dog.
         """
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for alternative in alternatives:
             flat = next(self.flat(alternative, within, Preference(0, None)), ({}, within))
             refused = (
@@ -160,8 +160,8 @@ class Parts:
                 for value in PROBES
                 if not self.admits(schema, value)
             )
-            found.update({name: {"const": value} for name, value in islice(refused, 1)})
-        return {"properties": found, "required": list(found)} if found else {}
+            members.update({name: {"const": value} for name, value in islice(refused, 1)})
+        return {"properties": members, "required": list(members)} if members else {}
 
     # -- discriminators ---------------------------------------------------------------------------
 
@@ -187,8 +187,8 @@ class Parts:
         discriminator = target.get("discriminator")
         if not isinstance(discriminator, Mapping) or target.keys() & {"anyOf", "oneOf"}:
             return []
-        found = dict.fromkeys(discriminator.get("mapping", {}).values())
-        return [heir for heir in found if heir != reference and self._inherits(heir, reference)]
+        mapped = dict.fromkeys(discriminator.get("mapping", {}).values())
+        return [heir for heir in mapped if heir != reference and self._inherits(heir, reference)]
 
     def _inherits(self, heir: str, reference: str) -> bool:
         if not heir.startswith("#/") or not self.judge.has(place_of(heir)):
@@ -230,15 +230,19 @@ class Parts:
         return False
 
 
-def folded(found: dict[str, Any], within: Within, steps: list[Step], new: Within) -> Iterator[Flat]:
-    """The parts in one schema; each begins where the whole does: a base that two of them share
-    is no recursion."""
+def folded(
+    merged: dict[str, Any], within: Within, steps: list[Step], new: Within
+) -> Iterator[Flat]:
+    """Merges one variant of each step into one schema, depth first.
+
+    Each step begins with the references of the whole: a base that two parts share is no recursion.
+    """
     if not steps:
-        yield found, within + new
+        yield merged, within + new
         return
     for part, deeper in steps[0](within):
         try:
-            both = joined(found, part)
+            both = joined(merged, part)
         except Contradiction:
             continue
         others = tuple(one for one in deeper[len(within) :] if one not in new)

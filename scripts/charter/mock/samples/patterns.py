@@ -236,17 +236,17 @@ class Reader:
         return self.pattern[self.position - 1]
 
     def until(self, end: str) -> str:
-        found, separator, _ = self.pattern[self.position :].partition(end)
+        text, separator, _ = self.pattern[self.position :].partition(end)
         if not separator:
             raise UnsupportedPattern(self.pattern)
-        self.position += len(found) + len(end)
-        return found
+        self.position += len(text) + len(end)
+        return text
 
     def alternatives(self) -> list[Node]:
-        found = [self.sequence()]
+        branches = [self.sequence()]
         while self.takes("|"):
-            found.append(self.sequence())
-        return found
+            branches.append(self.sequence())
+        return branches
 
     def sequence(self) -> Node:
         parts: list[Node] = []
@@ -279,7 +279,7 @@ class Reader:
             case "^" | "$":
                 return Edge(character)
             case ".":
-                return Characters(lambda found: found not in "\n\r\u2028\u2029")
+                return Characters(lambda one: one not in "\n\r\u2028\u2029")
             case "(":
                 return self.group()
             case "[":
@@ -317,8 +317,8 @@ class Reader:
             return Reference(self.until(">"))
         if self.pattern[self.position : self.position + 1] in tuple("123456789"):
             return Reference(self.take())
-        found = self.escape()
-        return Literal(found) if isinstance(found, str) else Characters(found)
+        meaning = self.escape()
+        return Literal(meaning) if isinstance(meaning, str) else Characters(meaning)
 
     def escape(self) -> str | Admits:
         """The character that is meant, or what tells whether it is one of the class."""
@@ -363,7 +363,7 @@ class Reader:
 
         def admits(character: str) -> bool:
             within = any(first <= character <= last for first, last in ranges)
-            return (within or any(found(character) for found in classes)) != negated
+            return (within or any(is_member(character) for is_member in classes)) != negated
 
         if negated:
             return Characters(admits)
@@ -388,15 +388,15 @@ def few(first: str, last: str) -> str:
 @lru_cache(maxsize=1000)
 def unusual(admits: Admits) -> str:
     """The first characters of a class without usual ones. Raises UnsupportedPattern."""
-    found = ""
+    characters = ""
     for code in range(SEARCHED):
         if admits(chr(code)) and not 0xD800 <= code <= 0xDFFF:
-            found += chr(code)
-            if len(found) >= MOST_CHARACTERS:
+            characters += chr(code)
+            if len(characters) >= MOST_CHARACTERS:
                 break
-    if not found:
+    if not characters:
         raise UnsupportedPattern("no character is of this class")
-    return found
+    return characters
 
 
 def is_word(character: str) -> bool:

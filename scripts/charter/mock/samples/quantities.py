@@ -40,8 +40,8 @@ def numbers(
     usual += [Fraction(1)] if whole else [Fraction(3, 2), Fraction(1)]
     likely = [*usual, *bounds.edges(), Fraction(0), Fraction(-1)]
     chance = random or Random(0)
-    found = (bounds.by_chance(chance) for _ in range(TRIES))
-    for number in chain(found, likely) if random is not None else chain(likely, found):
+    others = (bounds.by_chance(chance) for _ in range(TRIES))
+    for number in chain(others, likely) if random is not None else chain(likely, others):
         stepped = bounds.stepped(number)
         if bounds.admit(stepped):
             yield int(stepped) if whole else written(stepped)
@@ -83,18 +83,18 @@ class Bounds:
             yield from (bound, bound + step, bound - step)
 
     def least(self) -> Fraction | None:
-        found = [bound for bound in (self.low, self.above) if bound is not None]
-        return max(found) if found else None
+        bounds = [bound for bound in (self.low, self.above) if bound is not None]
+        return max(bounds) if bounds else None
 
     def step(self) -> Fraction | None:
         """The least number that all steps divide."""
         if not self.steps:
             return None
-        found = self.steps[0]
+        multiple = self.steps[0]
         for step in self.steps[1:]:
-            numerator = math.lcm(found.numerator, step.numerator)
-            found = Fraction(numerator, math.gcd(found.denominator, step.denominator))
-        return found
+            numerator = math.lcm(multiple.numerator, step.numerator)
+            multiple = Fraction(numerator, math.gcd(multiple.denominator, step.denominator))
+        return multiple
 
     def stepped(self, number: Fraction) -> Fraction:
         """The next one of the steps, from the bound inwards."""
@@ -119,9 +119,9 @@ class Bounds:
         if step is not None:
             first, last = math.ceil(least / step), math.floor(high / step)
             return step * random.randint(first, max(first, last))
-        found = least + (high - least) * random.randint(0, 100_000) / 100_000
-        rounded = Fraction(str(round(float(found), 2)))
-        return rounded if self.admit(rounded) else found
+        number = least + (high - least) * random.randint(0, 100_000) / 100_000
+        rounded = Fraction(str(round(float(number), 2)))
+        return rounded if self.admit(rounded) else number
 
 
 def exact(number: Any) -> Fraction | None:

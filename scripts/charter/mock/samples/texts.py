@@ -123,8 +123,8 @@ def texts(schema: Mapping[str, Any], name: str, random: Random | None) -> Iterat
     if declared is None and schema.get("contentEncoding") in ("base64", "base64url"):
         declared = "byte" if schema["contentEncoding"] == "base64" else "base64url"
     if declared in FORMATS:
-        for found in of_format(declared, shortest, longest, random):
-            yield found if patterns else fitted(found, shortest, longest)
+        for text in of_format(declared, shortest, longest, random):
+            yield text if patterns else fitted(text, shortest, longest)
     if patterns:
         # a name tells what is plausible; the pattern, if it is
         yield from suggested(name, random) if declared not in FORMATS else ()
@@ -147,11 +147,11 @@ def whole(number: float | None) -> int | None:
     return None if number is None else int(number)
 
 
-def fitted(found: str, shortest: int, longest: int | None) -> str:
-    if found and len(found) < shortest:
-        found = (found + " ") * (shortest // len(found) + 1)
-        return found[: shortest - 1].ljust(shortest, "x")
-    return found.ljust(shortest, "x") if longest is None else found.ljust(shortest, "x")[:longest]
+def fitted(text: str, shortest: int, longest: int | None) -> str:
+    if text and len(text) < shortest:
+        text = (text + " ") * (shortest // len(text) + 1)
+        return text[: shortest - 1].ljust(shortest, "x")
+    return text.ljust(shortest, "x") if longest is None else text.ljust(shortest, "x")[:longest]
 
 
 def of_format(
@@ -159,9 +159,9 @@ def of_format(
 ) -> Iterator[str]:
     """Values of a format that are of these lengths, then any of them."""
     known = FORMATS[declared] if random is None else (one_of_format(declared, random),)
-    for found in (*known, *FORMATS[declared], stretched(declared, shortest)):
-        if len(found) >= shortest and (longest is None or len(found) <= longest):
-            yield found
+    for text in (*known, *FORMATS[declared], stretched(declared, shortest)):
+        if len(text) >= shortest and (longest is None or len(text) <= longest):
+            yield text
 
 
 def stretched(declared: str, shortest: int) -> str:
@@ -199,13 +199,13 @@ def one_of_format(declared: str, random: Random) -> str:
 
 def of_name(name: str, random: Random | None) -> str:
     """What the name of the member suggests, by its last word too."""
-    found = suggested(name, random)
-    if found:
-        return found[0]
+    suggestions = suggested(name, random)
+    if suggestions:
+        return suggestions[0]
     return "text" if random is None else f"{random.choice(WORDS)} {random.choice(WORDS)}"
 
 
 def suggested(name: str, random: Random | None) -> tuple[str, ...]:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+", "_", name).lower().strip("_")
-    found = SUGGESTED.get(words) or SUGGESTED.get(words.rpartition("_")[2]) or ()
-    return (random.choice(found),) if found and random is not None else found
+    suggestions = SUGGESTED.get(words) or SUGGESTED.get(words.rpartition("_")[2]) or ()
+    return (random.choice(suggestions),) if suggestions and random is not None else suggestions

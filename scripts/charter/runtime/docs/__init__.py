@@ -80,10 +80,10 @@ def vendor_files() -> Path:
 
     Only its files are used: importing it would bring in pages with inline scripts.
     """
-    found = importlib.util.find_spec("fastapi_offline")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("fastapi_offline")
+    if spec is None or spec.origin is None:
         raise RuntimeError("The package fastapi-offline is missing: install the requirements.")
-    return Path(found.origin).parent / "static"
+    return Path(spec.origin).parent / "static"
 
 
 def media_type(name: str) -> str:
