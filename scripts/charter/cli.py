@@ -323,14 +323,17 @@ def generate(
 ) -> int:
     """Write generated/ from the document. It never touches impl/."""
     from charter.generate import command
-    from charter.project import Project
+    from charter.project import Project, scaffold
 
     project = Project.find()
 
     def work() -> int:
-        return command.run(
+        code = command.run(
             check=check, force=force, document=project.document, out=project.generated
         )
+        if not code and not check:
+            scaffold.remind(project)
+        return code
 
     if watch:
         from charter.project import watching

@@ -310,8 +310,8 @@ def test_a_new_member_is_named_by_mypy_and_by_check(grown: Grown) -> None:
     assert 'Missing named argument "seats"' in grown.typed
     code, words = grown.findings
     assert code == 1
-    assert "the document shows seats, which the table bookings has not" in words
-    assert "the document shows vet, which the table pets has not" in words
+    assert "the document shows seats, which the table bookings lacks" in words
+    assert "the document shows vet, which the table pets lacks" in words
 
 
 def test_a_new_member_is_added_as_the_checks_want_it(grown: Grown) -> None:
@@ -354,7 +354,7 @@ def test_a_renamed_operation_is_offered_as_a_rename(team: Team) -> None:
 
     code, words = team.findings()
     assert code == 1
-    assert re.search(r"impl/services/pets\.py:\d+: list_pets keeps no operation", words)
+    assert re.search(r"impl/services/pets\.py:\d+: list_pets implements no operation", words)
     assert "`charter scaffold pets --rename list_pets=find_pets`" in words
     assert "--rename list_pets=find_pets" in team.scaffold("pets")
     assert service.read_text() == before
@@ -379,6 +379,46 @@ def test_a_service_that_was_deleted_is_said_and_written_anew(team: Team) -> None
 
     assert (service.read_text(), dependencies.read_text()) == before
     assert team.findings()[0] == 0
+
+
+def test_a_tag_that_is_new_or_gone_is_said_since_the_service_does_not_start(team: Team) -> None:
+    dependencies = team.project / "impl" / "dependencies.py"
+    before = dependencies.read_text()
+    dependencies.write_text(before.replace("        pets=pets,\n", "        cats=pets,\n"))
+
+    code, words = team.findings()
+    assert code == 1
+    assert re.search(r"dependencies\.py:\d+: .*`api.build` also takes `pets` now", words)
+    assert "`charter scaffold pets` adds it" in words
+    assert re.search(r"dependencies\.py:\d+: .* takes no `cats` any more", words)
+    assert "takes no `cats`" in charter_in(team.project, "generate").stdout
+
+
+@pytest.mark.parametrize("content", [None, "x = ("], ids=["missing", "not Python"])
+def test_a_module_that_cannot_be_read_is_named_and_nothing_is_written(
+    team: Team, content: str | None
+) -> None:
+    dependencies = team.project / "impl" / "dependencies.py"
+    dependencies.unlink() if content is None else dependencies.write_text(content)
+    service = team.project / "impl" / "services" / "pets.py"
+    service.unlink()
+
+    for arguments in (["scaffold", "pets"], ["scaffold", "--check"]):
+        done = charter_in(team.project, *arguments)
+        assert done.returncode == 1
+        assert re.fullmatch(r"charter: impl/dependencies\.py(:1)?\b.+\n", done.stderr), done.stderr
+    assert not service.exists()
+
+
+def test_without_generated_code_the_remedy_is_named(team: Team) -> None:
+    (team.project / "generated" / "schemas.py").unlink()
+
+    done = charter_in(team.project, "scaffold", "pets")
+
+    assert done.returncode == 1
+    assert (
+        done.stderr == "charter: generated/schemas.py is missing: run `charter generate` first.\n"
+    )
 
 
 def test_what_is_unwritten_is_said(scaffolded: Team) -> None:

@@ -4,6 +4,7 @@ A file of the team's only ever gets new lines; what stands in it stays as it is,
 that is still as scaffold wrote it.
 """
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from charter.errors import Refusal
 from charter.generate.names import snake
 from charter.project import Project
-from charter.project.scaffold import composition, services, tables
+from charter.project.scaffold import composition, edits, services, tables
 from charter.project.scaffold.resources import Column, Description, NotPlain, Reading, Resource
 from charter.project.scaffold.services import Service
 from charter.project.scaffold.sources import Promises
@@ -28,11 +29,13 @@ def run(tags: Iterable[str], rename: str | None = None) -> int:
     """Write what is missing for some tags, and a migration for the new tables; returns 0.
 
     `rename` is `OLD=NEW`: a method of the service is called as its operation is called now.
-    Raises Refusal for a tag that the document doesn't have, and where `generated/` is older than
-    the document.
+    Raises Refusal for a tag that the document doesn't have, where `generated/` is older than the
+    document, and for a module of the project that is missing or isn't Python.
     """
     api = Description(Project.find())
     scaffolds = [Scaffold.of(api, tag) for tag in tags]
+    for file in (composition.DEPENDENCIES, composition.MODELS):  # before anything is written
+        edits.parsed(api.project.root / file)
     for scaffold in scaffolds:
         scaffold.run(rename)
     if new := [scaffold.module for scaffold in scaffolds if scaffold.is_new_table]:
@@ -50,6 +53,7 @@ def check() -> int:
         " writes it anew."
         for name, module in composition.stale(api.project.root).items()
     ]
+    findings += composition.mismatches(api.project)
     count = 0
     for tag, module in api.names.modules.items():
         promises = api.sources.promises(api.names.protocols[tag])
@@ -62,6 +66,12 @@ def check() -> int:
     if count:
         print(f"{count} operations are unwritten: the mock answers them in development.")
     return 1 if findings else 0
+
+
+def remind(project: Project) -> None:
+    """Say after `charter generate` what keeps the service from starting."""
+    with contextlib.suppress(Refusal):  # of modules that can't be read, `charter check` speaks
+        say(composition.mismatches(project))
 
 
 class Scaffold:
@@ -82,7 +92,9 @@ class Scaffold:
         names = api.names
         found = next((known for known in names.modules if tag in (known, snake(known))), None)
         if found is None:
-            raise Refusal(f"The document has no tag {tag!r}, but {', '.join(names.modules)}.")
+            known = ", ".join(names.modules)
+            raise Refusal(f"generated/ has no tag {tag!r}: name one of {known}, or run"
+                          " `charter generate` first where the document has it.")  # fmt: skip
         promises = api.sources.promises(names.protocols[found])
         if promises is None:
             raise Refusal("generated/ is older than the document: run `charter generate` first.")
@@ -187,7 +199,7 @@ class Scaffold:
         names = ", ".join(column.name for column in columns)
         without = frozenset(column.name for column in columns)
         tables.add(table, columns, writing)
-        yield f"+ {table[0].relative_to(self.root)}: {names}, which the table had not"
+        yield f"+ {table[0].relative_to(self.root)}: {names}, which the table lacked"
         before = Writing(self.reading, writing.resource, without)
         for piece in services.grow(service, before, writing):
             yield f"{service.path.name}: {piece} has been changed since: name {names} in it."
@@ -218,7 +230,7 @@ class Scaffold:
         if (lacking := self.lacking(service)) is not None:
             names = ", ".join(column.name for column in lacking[2])
             yield (
-                f"{path}: the document shows {names}, which the table {self.module} has not:"
+                f"{path}: the document shows {names}, which the table {self.module} lacks:"
                 f" `charter scaffold {self.module}` adds it."
             )
 
@@ -226,7 +238,7 @@ class Scaffold:
         renames = dict(service.renames(self.root))
         for name in service.orphans(self.root):
             place = f"{service.path.relative_to(self.root)}:{service.methods[name].lineno}"
-            line = f"{place}: {name} keeps no operation of the document, and nothing calls it"
+            line = f"{place}: {name} implements no operation of the document, and nothing calls it"
             if name in renames:
                 rename = f"{name}={renames[name]}"
                 yield f"{line}. If {renames[name]} is what it is called now: `charter scaffold"\

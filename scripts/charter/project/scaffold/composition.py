@@ -1,29 +1,62 @@
 """Where classes meet their promises: `impl/dependencies.py` and the list of models."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
+from charter.errors import Refusal
+from charter.project import Project
 from charter.project.scaffold import edits
 from charter.project.scaffold.resources import Resource
 from charter.project.scaffold.services import Service
 
 DEPENDENCIES = Path("impl") / "dependencies.py"
 MODELS = Path("impl") / "models" / "__init__.py"
+BY_HAND = frozenset({"contract", "authenticate", "identify"})
+"""What `api.build` takes beside one service for each tag."""
 
 
 def stale(root: Path) -> dict[str, str]:
     """What dependencies.py imports of services and isn't there: the module by its name."""
     return {
         name: module
-        for name, module in edits.imported(ast.parse((root / DEPENDENCIES).read_text())).items()
+        for name, module in edits.imported(edits.parsed(root / DEPENDENCIES)).items()
         if module.startswith("impl.services.")
         and name not in bound(root / f"{module.replace('.', '/')}.py")
     }
 
 
+def mismatches(project: Project) -> Iterator[str]:
+    """Why the service does not start: what `api.build` takes is not what it is given.
+
+    A new tag is a new argument, and a tag that is gone is one argument less.
+    """
+    call = built(edits.parsed(project.root / DEPENDENCIES))
+    if call is None:
+        return
+    taken = arguments(edits.parsed(project.generated / "api.py"))
+    given = {str(keyword.arg): keyword.value.lineno for keyword in call.keywords}
+    for name in taken:
+        if name not in given:
+            remedy = "pass it" if name in BY_HAND else f"`charter scaffold {name}` adds it"
+            yield f"{DEPENDENCIES}:{call.lineno}: the service does not start, because `api.build`"\
+                f" also takes `{name}` now: {remedy}."  # fmt: skip
+    for name, line in given.items():
+        if name not in taken:
+            yield f"{DEPENDENCIES}:{line}: the service does not start, because `api.build` takes"\
+                f" no `{name}` any more: delete this argument."  # fmt: skip
+
+
+def arguments(tree: ast.Module) -> list[str]:
+    """The names that `build` in generated/api.py takes."""
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    build = next(function for function in functions if function.name == "build")
+    return [argument.arg for argument in build.args.kwonlyargs]
+
+
 def bound(file: Path) -> set[str]:
     """The names that a module gives."""
-    tree = ast.parse(file.read_text() if file.exists() else "")
+    tree = edits.parsed(file) if file.exists() else ast.parse("")
     named = {getattr(node, "name", "") for node in tree.body} | edits.imported(tree).keys()
     return named | {
         node.id
@@ -38,9 +71,14 @@ def connect(root: Path, service: Service, module: str, resource: Resource | None
     A provider that is there stays, unless it builds a class that is not.
     """
     file = root / DEPENDENCIES
+    tree = edits.parsed(file)
     before = file.read_text()
-    tree = ast.parse(before)
     call = built(tree)
+    if call is None:
+        raise Refusal(
+            f"{DEPENDENCIES} does not call `api.build`: write that call, or name"
+            f" {service.node.name} by hand where the API is built."
+        )
     keyword = next((one for one in call.keywords if one.arg == module), None)
     providers = {node.name: node for node in tree.body if isinstance(node, ast.AsyncFunctionDef)}
     provider = providers.get(ast.unparse(keyword.value)) if keyword is not None else None
@@ -74,13 +112,10 @@ def connect(root: Path, service: Service, module: str, resource: Resource | None
     return True
 
 
-def built(tree: ast.Module) -> ast.Call:
+def built(tree: ast.Module) -> ast.Call | None:
     """The call that builds the API."""
-    return next(
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "api.build"
-    )
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return next((call for call in calls if ast.unparse(call.func) == "api.build"), None)
 
 
 def provided(provider: str, service: Service, resource: Resource | None) -> list[str]:
@@ -95,10 +130,11 @@ def provided(provider: str, service: Service, resource: Resource | None) -> list
 def export(root: Path, resource: Resource) -> Path:
     """Alembic knows the tables that are imported with the models."""
     file = root / MODELS
+    tree = edits.parsed(file)
     before = file.read_text()
     exported = next(
         node
-        for node in ast.parse(before).body
+        for node in tree.body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
     )
     names = sorted({*ast.literal_eval(exported.value), resource.row})

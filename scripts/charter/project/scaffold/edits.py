@@ -1,16 +1,30 @@
 """New lines in files of the team's: what stands there stays, byte for byte."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from charter.errors import Refusal
 
 FIX = ("check", "--fix-only", "--select", "I,F401")
 """Sorts imports, and leaves out those that nothing uses."""
 FORMAT = ("format",)
 NAME = "impl/services/scaffolded.py"
 """Stands where the settings of the project apply."""
+
+
+def parsed(file: Path) -> ast.Module:
+    """A module of the project. Raises Refusal where it is missing or isn't Python."""
+    name = os.path.relpath(file)
+    try:
+        return ast.parse(file.read_text())
+    except FileNotFoundError:
+        raise Refusal(f"{name} is missing: restore it, as by `git restore {name}`.") from None
+    except SyntaxError as error:
+        raise Refusal(f"{name}:{error.lineno}: {error.msg}: correct this Python first.") from None
 
 
 def formatted(text: str, *, with_imports: bool = False) -> str:

@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from charter.document import Document
+from charter.errors import Refusal
 from charter.generate.names import Names, pascal, snake
 from charter.project import Project
 from charter.project.scaffold.nouns import singular
@@ -167,13 +169,20 @@ class Resource:
 
 
 class Description:
-    """What the document and `generated/` say of the whole API."""
+    """What the document and `generated/` say of the whole API.
+
+    Raises Refusal where a file of `generated/` is missing.
+    """
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.contract = Contract.load(project.generated / "openapi.json")
+        try:
+            self.contract = Contract.load(project.generated / "openapi.json")
+            self.sources = Sources(project.generated)
+        except FileNotFoundError as error:
+            missing = Path(error.filename).relative_to(project.root)
+            raise Refusal(f"{missing} is missing: run `charter generate` first.") from None
         self.names = Names.of(self.contract.judge.document)
-        self.sources = Sources(project.generated)
 
     @cached_property
     def document(self) -> Document:

@@ -68,7 +68,7 @@ def signature(method: Method) -> tuple[str, ...]:
 def find(root: Path, promises: Promises) -> Service | None:
     """The service that keeps a Protocol."""
     for path in sorted((root / "impl" / "services").glob("*.py")):
-        for node in ast.parse(path.read_text()).body:
+        for node in edits.parsed(path).body:
             bases = map(ast.unparse, node.bases) if isinstance(node, ast.ClassDef) else ()
             if promises.name in (base.rpartition(".")[2] for base in bases):
                 assert isinstance(node, ast.ClassDef)

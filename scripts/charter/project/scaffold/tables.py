@@ -13,7 +13,7 @@ Table = tuple[Path, ast.ClassDef]
 
 def find(root: Path, name: str) -> Table | None:
     for path in sorted((root / "impl" / "models").glob("*.py")):
-        for node in ast.parse(path.read_text()).body:
+        for node in edits.parsed(path).body:
             if isinstance(node, ast.ClassDef) and any(
                 isinstance(one, ast.Assign) and ast.unparse(one) == f"__tablename__ = {name!r}"
                 for one in node.body
