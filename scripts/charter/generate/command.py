@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from charter.document import DocumentError
+from charter.errors import Refusal
 from charter.generate.generator import Files, generate, generators
 
 COPY = "openapi.json"
@@ -36,7 +37,10 @@ def run(
 
 
 def write(files: Files, out: Path, force: bool) -> int:
-    """Replace what changed, unless somebody has edited the folder by hand."""
+    """Replace what changed, unless somebody has edited the folder by hand.
+
+    Raises Refusal where the folder can't be written; it is as it was then.
+    """
     current = existing(out)
     edited = edited_by_hand(current, files)
     if edited and not force:
@@ -47,7 +51,13 @@ def write(files: Files, out: Path, force: bool) -> int:
     if current == files:
         print(f"{relative(out)} is up to date.")
         return 0
-    replace(files, out)
+    try:
+        replace(files, out)
+    except OSError as error:
+        raise Refusal(
+            f"{relative(out)} can't be written ({error.strerror or error}), and is as it was:"
+            " correct that, and generate again."
+        ) from error
     changed = sorted(name for name in files if current.get(name) != files[name])
     gone = sorted(current.keys() - files.keys())
     for name in [*changed, *gone]:
@@ -147,7 +157,9 @@ def replace(files: Files, out: Path) -> None:
         try:
             exchange(changed, [name for name in before if name not in files], fresh, out)
         except BaseException:
-            exchange(before, [name for name in changed if name not in before], old, out)
+            there = existing(out)
+            exchanged = [name for name in before if there.get(name) != before[name]]
+            exchange(exchanged, there.keys() - before.keys(), old, out)
             raise
 
 

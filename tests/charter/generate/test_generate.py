@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from charter.errors import Refusal
 from charter.generate import command
 from tests.data import DOCUMENT, GENERATED, ROOT
 
@@ -325,7 +326,24 @@ def test_an_exchange_that_fails_leaves_the_last_good_folder(
         return replace(self, target)
 
     monkeypatch.setattr(Path, "replace", fail_for_the_last_one)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(Refusal, match=r"generated can't be written \(no space left on device\)"):
+        project.generate()
+
+    assert contents(project.generated) == before
+    assert beside(project) == {"generated", "impl", "openapi"}
+
+
+def test_where_nothing_may_be_written_nothing_has_to_be_put_back(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(project.generated)
+    project.change_document("operationId: getNote", "operationId: readNote")
+
+    def deny(self: Path, target: Path) -> Path:
+        raise PermissionError(13, "Permission denied", str(target))
+
+    monkeypatch.setattr(Path, "replace", deny)
+    with pytest.raises(Refusal, match=r"generated can't be written \(Permission denied\)"):
         project.generate()
 
     assert contents(project.generated) == before
