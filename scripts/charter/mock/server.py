@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -17,9 +19,10 @@ from watchfiles import awatch
 from charter.document import Document, DocumentError
 from charter.document.bundling import shown
 from charter.document.checks import check
-from charter.errors import Refusal
+from charter.errors import Misconfigured, Refusal
 from charter.mock.app import Mock
 from charter.mock.memory import Memory
+from charter.runtime import Contract
 
 INTERRUPTED = 130
 
@@ -125,6 +128,10 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
             listener.listen()  # whoever reads the address may ask at once
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+                raise Misconfigured(
+                    f"{host} is no address of this machine: choose another one with --host."
+                ) from error
             raise Refusal(
                 f"Port {port} of {host} can't be opened ({error.strerror}): choose another one with"
                 " --port; 0 takes a free one."
@@ -135,19 +142,49 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
 def announce(mocking: Mocking, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    print(WELCOME.format(base=base, file=mocking.file), flush=True)
+    print(f"\n{mocking.file} is mocked at {base}. Ctrl-C stops it.\n")
+    for label, example in hints(mocking.mock.contract):
+        print(f"  {label:<42}  {example}")
+    print(flush=True)
     if not is_loopback(host):
         tell(f"It listens on {host}: everyone who can reach this machine can use it.")
 
 
-WELCOME = """
-{file} is mocked at {base}. Ctrl-C stops it.
+def hints(contract: Contract) -> Iterator[tuple[str, str]]:
+    """What a caller of the mock can do, with arguments of curl that do it."""
+    label = "any credential of the right kind is taken:"
+    for credential in dict.fromkeys(filter(None, map(sample_credential, used_schemes(contract)))):
+        yield label, credential
+        label = "or:"
+    yield "another answer:", "-H 'Prefer: code=404'"
+    yield "a named example:", "-H 'Prefer: example=NAME'"
+    yield "other values each time:", "-H 'Prefer: dynamic=true'"
 
-  any credential of the right kind is taken:  -H 'Authorization: Bearer token'
-  another answer:                             -H 'Prefer: code=404'
-  a named example:                            -H 'Prefer: example=NAME'
-  other values each time:                     -H 'Prefer: dynamic=true'
-"""
+
+def used_schemes(contract: Contract) -> Iterator[Mapping[str, Any]]:
+    """The security schemes that some operation asks for, in the order of the document."""
+    judge = contract.judge
+    schemes = judge.resolve(judge.document.get("components", {})).get("securitySchemes", {})
+    used = {name for one in contract.operations for name in contract.credentials(one).takes}
+    return (judge.resolve(scheme) for name, scheme in schemes.items() if name in used)
+
+
+def sample_credential(scheme: Mapping[str, Any]) -> str | None:
+    """Arguments of curl that show a credential; None for a certificate, which HTTP can't."""
+    match scheme:
+        case {"type": "apiKey", "in": "header", "name": name}:
+            return f"-H '{name}: key'"
+        case {"type": "apiKey", "in": "cookie", "name": name}:
+            return f"-b '{name}=key'"
+        case {"type": "apiKey", "name": name}:
+            return f"-G -d '{name}=key'"
+        case {"type": "http", "scheme": str(name)} if name.lower() == "basic":
+            return "-u user:password"
+        case {"type": "http", "scheme": name}:
+            return f"-H 'Authorization: {name.capitalize()} token'"
+        case {"type": "oauth2" | "openIdConnect"}:
+            return "-H 'Authorization: Bearer token'"
+    return None
 
 
 def tell(line: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
+from charter.mock.server import Mocking, hints
 from tests.charter.command_line import PROGRAM, charter
 
 DOCUMENT = """\
@@ -115,6 +116,54 @@ def test_a_port_in_use_is_one_sentence(document: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"charter: Port {port} of 127.0.0.1 can't be opened")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_of_another_machine_is_one_sentence(document: Path, host: str) -> None:
+    done = charter("mock", str(document), "--host", host, "--port", "0")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"charter: {host} is no address of this machine: choose another one with --host.\n"
+    )
+
+
+SECURED = """\
+security: [{pass: []}, {cookie: [], query: []}, {token: []}, {login: []}]
+components:
+  securitySchemes:
+    unused: {type: http, scheme: digest}
+    pass: {type: http, scheme: Basic}
+    cookie: {type: apiKey, in: cookie, name: session}
+    query: {type: apiKey, in: query, name: key}
+    token: {type: http, scheme: bearer}
+    login: {type: openIdConnect, openIdConnectUrl: 'https://example.com'}
+"""
+
+
+def test_the_credentials_that_are_shown_are_those_of_the_document(document: Path) -> None:
+    document.write_text(DOCUMENT + SECURED)
+
+    contract = Mocking(document, remembers=False, dynamic=False, seed=None).mock.contract
+
+    credentials = list(hints(contract))[:-3]
+    assert [label for label, _ in credentials[1:]] == ["or:"] * 3
+    assert [example for _, example in credentials] == [
+        "-u user:password",
+        "-b 'session=key'",
+        "-G -d 'key=key'",
+        "-H 'Authorization: Bearer token'",
+    ]
+
+
+def test_without_security_no_credential_is_spoken_of(document: Path) -> None:
+    contract = Mocking(document, remembers=False, dynamic=False, seed=None).mock.contract
+
+    assert [label for label, _ in hints(contract)] == [
+        "another answer:",
+        "a named example:",
+        "other values each time:",
+    ]
 
 
 @pytest.mark.parametrize(
