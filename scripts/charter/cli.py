@@ -45,7 +45,13 @@ app = typer.Typer(
 def main() -> None:
     """What the program `charter` runs."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # of `charter bundle | head`; Python would flush again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Refusal as error:
         print(f"charter: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -171,7 +177,9 @@ Chosen = Annotated[
 ]
 
 
-def chosen(document: Path | None) -> Path:
+def chosen(
+    document: Path | None, request: str = "Name a document, for example `openapi.yaml`."
+) -> Path:
     """The document that is named, or the project's. Raises Misconfigured where there is neither."""
     if document is not None:
         return document
@@ -180,7 +188,7 @@ def chosen(document: Path | None) -> Path:
     try:
         return Project.find().document
     except Misconfigured as error:
-        raise Misconfigured(f"Name a document, for example `openapi.yaml`. {error}") from None
+        raise Misconfigured(f"{request} {error}") from None
 
 
 @app.command(rich_help_panel=DESIGN)
@@ -247,7 +255,8 @@ def diff(
     """
     from charter.document import commands
 
-    return commands.diff(base, chosen(revision), form)
+    request = f"Name the newer document, too: `charter diff {base} openapi.yaml`."
+    return commands.diff(base, chosen(revision, request), form)
 
 
 @app.command(rich_help_panel=DESIGN)

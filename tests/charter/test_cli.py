@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from charter.postgres import Address, databases
-from tests.charter.command_line import PROGRAM, charter, naming
+from tests.charter.command_line import PROGRAM, charter, charter_in, naming
 from tests.conftest import JWT_SECRET
+from tests.data import ROOT
 
 VERBS = (
     "mock", "lint", "diff", "show", "bundle", "generate", "scaffold", "serve", "migrate",
@@ -70,6 +71,24 @@ def test_a_mistake_in_the_arguments_exits_with_2(arguments: tuple[str, ...]) -> 
 
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_diff_asks_for_the_second_document(tmp_path: Path) -> None:
+    done = charter_in(tmp_path, "diff", "old.yaml")
+
+    assert done.returncode == 2
+    assert "Name the newer document, too: `charter diff old.yaml openapi.yaml`." in sentence(done)
+
+
+def test_a_reader_that_closes_the_pipe_gets_no_traceback() -> None:
+    with subprocess.Popen(
+        [*PROGRAM, "bundle"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+
+        assert process.stderr.read() == ""
 
 
 def test_options_of_a_program_that_is_run_are_its_own(server: Address) -> None:
