@@ -28,6 +28,7 @@ from impl.models import Base
 SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
 
 UNDEFINED_TABLE = "42P01"
+NOT_NULL_VIOLATION = "23502"
 
 LOCK = int.from_bytes(b"charter")
 """The advisory lock that lets one migration run at a time."""
@@ -172,7 +173,18 @@ async def run_alone(settings: Settings, work: Callable[[Connection], None]) -> N
             except DBAPIError as error:
                 raise CommandError(
                     f"The migration failed and its changes were undone: {reason(error)}."
+                    f"{remedy(error)}"
                 ) from error
+
+
+def remedy(error: DBAPIError) -> str:
+    """What to do about a failure that a migration written by Alembic often has."""
+    if sqlstate(error) != NOT_NULL_VIOLATION:
+        return ""
+    return (
+        " Give the rows that are there a value: in the migration, add the column with a"
+        " server_default, then remove that by op.alter_column(..., server_default=None)."
+    )
 
 
 async def take_lock(connected: AsyncConnection) -> None:
