@@ -18,11 +18,7 @@ from generated import DOCUMENT
 from impl import dependencies
 from impl.core import config, problems, telemetry
 from impl.core.config import Environment, Settings
-from impl.core.http import (
-    CrossOrigin,
-    Deadline,
-    SafeErrors,
-)
+from impl.core.http import CrossOrigin, Deadline, SafeErrors
 from impl.core.passwords import Passwords
 from impl.core.problems import (
     InvalidToken,
@@ -114,11 +110,7 @@ def add_middleware(
     """The layers around every request; the last one added is the outermost."""
     app.add_middleware(Dispatch, routes=operations.routes)
     app.add_middleware(Methods, allowed_methods=contract.allowed_methods, problem=problems.response)
-    app.add_middleware(
-        Deadline,
-        seconds=settings.request_timeout_seconds,
-        body_seconds=settings.body_timeout_seconds,
-    )
+    app.add_middleware(Deadline, seconds=settings.request_timeout_seconds)
     app.add_middleware(RateLimits)
     app.add_middleware(SafeErrors)
     if settings.cors_origins:

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.supervisors import ChangeReload, Multiprocess
 
 from impl.commands import Refused
+from impl.commands.protocol import BoundedProtocol
 from impl.core import config
 from impl.core.accounts import PREFIX
 from impl.core.config import ConfigurationError, Settings
@@ -133,12 +135,12 @@ def configured(settings: Settings, *, reload: bool = False) -> uvicorn.Config:
         reload_dirs=[str(ROOT / name) for name in WATCHED] if reload else None,
         reload_includes=["*.py", "*.json"] if reload else None,
         loop="uvloop",
-        http="httptools",
+        http=partial(BoundedProtocol, settings=settings),  # type: ignore[arg-type]
         ws="none",
         log_config=None,  # the application's own, in JSON
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # the application's own: impl/core/proxies.py
+        proxy_headers=False,  # the application's own: charter.runtime.layers
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
     )

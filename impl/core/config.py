@@ -123,6 +123,7 @@ class Settings(BaseSettings):
     purge_batch_rows: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
     body_limit_bytes: Annotated[int, Field(ge=1)] = 1_048_576
+    header_timeout_seconds: Annotated[float, Field(gt=0)] = 10
     body_timeout_seconds: Annotated[float, Field(gt=0)] = 30
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 5
     idempotency_key_hours: Annotated[float, Field(gt=0)] = 24

@@ -56,22 +56,19 @@ class SafeErrors:
 class Deadline:
     """Ends what takes too long with a 503, so that no client and no connection waits for ever.
 
-    The body has a bound of its own, because a slow uplink is no fault of the service; one bound
-    for all of it, because who sends a byte now and then would never be done.
+    The clock stops while the body is awaited: a slow uplink is no fault of the service, and the
+    server bounds how long a body may take.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float, body_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app = app
         self.seconds = seconds
-        self.body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = False
-        loop = asyncio.get_running_loop()
-        body_ends = loop.time() + self.seconds + self.body_seconds
 
         async def watched(message: Message) -> None:
             nonlocal started
@@ -79,9 +76,9 @@ class Deadline:
             await send(message)
 
         async def patient() -> Message:
-            timeout.reschedule(body_ends)
+            timeout.reschedule(None)
             message = await receive()
-            timeout.reschedule(loop.time() + self.seconds)
+            timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
             return message
 
         try:

@@ -1,0 +1,177 @@
+"""HTTP/1.1 with bounds on what a connection may send and for how long, and one reading of it.
+
+httptools refuses most messages whose length is ambiguous. This protocol also refuses those of
+unclear host or coding, ignores trailers, and answers whatever it refuses with a problem document.
+"""
+
+import asyncio
+import re
+from enum import Enum
+from typing import Any
+
+import httptools
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from charter.runtime.layers import SecurityHeaders
+from impl.core import problems
+from impl.core.config import Settings
+from impl.core.telemetry import RequestLog
+
+TARGET_BYTES = 8 * 1024
+HEAD_BYTES = 64 * 1024
+"""Of all header fields together; also of trailers and chunk extensions, which are ignored."""
+
+HEAD_TOO_LARGE = f"The header fields are longer than {HEAD_BYTES} bytes."
+
+HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]*)?")
+"""The syntax of RFC 9110 section 7.2, and no empty name (section 4.2.1)."""
+
+
+Phase = Enum("Phase", ["NONE", "HEAD", "BODY"])
+"""Which part of a request the client is sending."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One clock runs from the first byte of a header to its end, and anew for the body."""
+
+    def __init__(self, *given: Any, settings: Settings, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.settings = settings
+        self.url = b""
+        self.phase = Phase.NONE
+        self.clock: asyncio.TimerHandle | None = None
+        self.unparsed = 0
+        """Bytes since the header began, or since the last byte of the body."""
+        self.refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.start_clock(self.settings.header_timeout_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop_clock()
+        super().connection_lost(exc)
+
+    def start_clock(self, seconds: float) -> None:
+        self.stop_clock()
+        self.clock = self.loop.call_later(seconds, self.on_time, seconds)
+
+    def stop_clock(self) -> None:
+        if self.clock is not None:
+            self.clock.cancel()
+            self.clock = None
+
+    def on_time(self, seconds: float) -> None:
+        if self.flow.read_paused or (self.phase is Phase.NONE and self.is_answering()):
+            self.start_clock(seconds)  # it is the client who waits
+        elif self.phase is Phase.NONE:
+            self.transport.close()
+        else:
+            self.refuse(408, "The request took too long to arrive.")
+
+    def is_answering(self) -> bool:
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    def data_received(self, data: bytes) -> None:
+        if self.refused:
+            return
+        self._unset_keepalive_if_required()
+        if self.clock is None:
+            self.start_clock(self.settings.header_timeout_seconds)
+        self.unparsed += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:  # RFC 9110 section 7.8: it may be ignored
+            self.data_received(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            cause = error.__context__  # what a callback raised
+            if isinstance(cause, HTTPException):
+                self.refuse(cause.status_code, cause.detail)
+            else:
+                self.refuse(400, "This is not a valid HTTP/1.1 request.")
+        else:
+            if self.phase is not Phase.NONE and self.unparsed > HEAD_BYTES:
+                self.refuse(431, HEAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.phase = Phase.HEAD
+        self.start_clock(self.settings.header_timeout_seconds)
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > TARGET_BYTES:
+            raise HTTPException(414, f"The request target is longer than {TARGET_BYTES} bytes.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.phase is Phase.HEAD:  # RFC 9110 section 6.5.1: a trailer is no header
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self.check_head()
+        super().on_headers_complete()
+        self.phase = Phase.BODY
+        self.unparsed = 0
+        self.start_clock(self.settings.body_timeout_seconds)
+
+    def check_head(self) -> None:
+        """RFC 9112 sections 3.2 and 6.1, where httptools doesn't. Raises HTTPException."""
+        if sum(len(name + value) + len(b": \r\n") for name, value in self.headers) > HEAD_BYTES:
+            raise HTTPException(431, HEAD_TOO_LARGE)
+        modern = self.parser.get_http_version() == "1.1"
+        hosts = self.values(b"host")
+        if len(hosts) > 1 or (modern and not hosts) or not all(map(HOST.fullmatch, hosts)):
+            raise HTTPException(400, "A request has exactly one valid Host field.")
+        codings = self.values(b"transfer-encoding")
+        if codings and not (modern and [coding.lower() for coding in codings] == [b"chunked"]):
+            raise HTTPException(501, "The only transfer coding is chunked, once, in HTTP/1.1.")
+        if self.parser.should_upgrade() and (codings or self.values(b"content-length")):
+            # httptools would take its content for the next request
+            raise HTTPException(501, "A request with content can't ask for another protocol.")
+
+    def values(self, name: bytes) -> list[bytes]:
+        return [value for known, value in self.headers if known == name]
+
+    def on_body(self, body: bytes) -> None:
+        self.unparsed = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.phase = Phase.NONE
+        self.unparsed = 0
+        self.stop_clock()
+        super().on_message_complete()
+
+    def refuse(self, status: int, detail: str) -> None:
+        """Read no more, and close the connection after one answer and those that are due."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await problems.response(status, detail)(scope, receive, send)
+
+        self.refused = True
+        self.stop_clock()
+        guarded = SecurityHeaders(answer, self.settings.strict_transport_seconds)
+        self.app = RequestLog(guarded)
+        if self.phase is not Phase.BODY:
+            self.answer_unread()
+        elif self.pipeline:  # the request waits for the answers before its own
+            self.pipeline[0] = (self.cycle, self.app)
+        elif self.cycle.response_started:
+            self.transport.close()
+            return
+        else:  # the application has the request, and learns that the client is gone
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self.cycle = None  # type: ignore[assignment]
+            self.answer_unread()
+        self.cycle.keep_alive = False
+
+    def answer_unread(self) -> None:
+        """Have `app` answer a request of which no more is known than perhaps its method."""
+        method = self.parser.get_method().decode() if self.url else ""
+        super().on_message_begin()
+        self.url = b"/"
+        super().on_headers_complete()
+        self.scope["method"], self.scope["path"] = method, ""
