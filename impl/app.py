@@ -11,31 +11,16 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
-from charter.runtime import Contract, ResponseViolation, docs
+from charter.runtime import Contract, ResponseViolation, docs, layers
 from charter.runtime.dispatch import Dispatch
-from charter.runtime.layers import Methods, PathPrefix, RateLimits, SecurityHeaders, TrustedProxies
 from generated import DOCUMENT
 from impl import dependencies
 from impl.core import config, problems, telemetry
 from impl.core.config import Environment, Settings
-from impl.core.http import CrossOrigin, Deadline, SafeErrors
 from impl.core.passwords import Passwords
-from impl.core.problems import (
-    InvalidToken,
-    NotFound,
-    ServiceUnavailable,
-    Unauthenticated,
-    UnfitValue,
-)
 from impl.core.telemetry import RequestLog
 from impl.core.tokens import AccessTokens, RefreshTokens
-from impl.db.outage import (
-    DatabaseUnreachable,
-    is_outage,
-    is_unfit,
-    missing_reference,
-    sqlstate,
-)
+from impl.db import outage
 from impl.db.session import Database
 from impl.models import Base, User
 from impl.services.purge import Purge
@@ -88,7 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.refresh_tokens = RefreshTokens(keys)
     problems.install(app)
     app.add_exception_handler(SQLAlchemyError, on_database_error)
-    app.add_exception_handler(DatabaseUnreachable, on_database_error)
+    app.add_exception_handler(outage.DatabaseUnreachable, on_database_error)
     operations = dependencies.router(contract)
     app.include_router(operations)
     if settings.serves_openapi:
@@ -109,23 +94,30 @@ def add_middleware(
 ) -> None:
     """The layers around every request; the last one added is the outermost."""
     app.add_middleware(Dispatch, routes=operations.routes)
-    app.add_middleware(Methods, allowed_methods=contract.allowed_methods, problem=problems.response)
-    app.add_middleware(Deadline, seconds=settings.request_timeout_seconds)
-    app.add_middleware(RateLimits)
-    app.add_middleware(SafeErrors)
+    app.add_middleware(
+        layers.Methods, allowed_methods=contract.allowed_methods, problem=problems.response
+    )
+    app.add_middleware(
+        layers.Deadline, seconds=settings.request_timeout_seconds, unavailable=problems.unavailable
+    )
+    app.add_middleware(layers.RateLimits)
+    app.add_middleware(
+        layers.SafeErrors, problem=problems.response, unavailable=problems.unavailable
+    )
     if settings.cors_origins:
         app.add_middleware(
-            CrossOrigin,
+            layers.CrossOrigin,
+            problem=problems.response,
             allow_origins=settings.cors_origins,
             allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
             allow_headers=ACCEPTED_HEADERS,
             expose_headers=EXPOSED_HEADERS,
         )
-    app.add_middleware(PathPrefix, prefix=settings.path_prefix)
-    app.add_middleware(SecurityHeaders, hsts_seconds=settings.strict_transport_seconds)
+    app.add_middleware(layers.PathPrefix, prefix=settings.path_prefix)
+    app.add_middleware(layers.SecurityHeaders, hsts_seconds=settings.strict_transport_seconds)
     app.add_middleware(RequestLog)
     app.add_middleware(
-        TrustedProxies, trusted=settings.trusted_proxies, header=settings.proxy_header
+        layers.TrustedProxies, trusted=settings.trusted_proxies, header=settings.proxy_header
     )
 
 
@@ -143,20 +135,20 @@ def refuse_broken(broken: ResponseViolation) -> None:
 
 async def on_database_error(request: Request, error: Exception) -> Response:
     """What the client did can be told from what happened to it; else it is a fault of ours."""
-    if is_unfit(error):
-        log.warning("value refused by the database", extra={"reason": sqlstate(error)})
-        return await problems.on_problem(request, UnfitValue())
+    if outage.is_unfit(error):
+        log.warning("value refused by the database", extra={"reason": outage.sqlstate(error)})
+        return await problems.on_problem(request, problems.UnfitValue())
     if is_orphaned(error):  # the caller's account was deleted beside this request
-        return await problems.on_problem(request, InvalidToken())
-    if not is_outage(error):
+        return await problems.on_problem(request, problems.InvalidToken())
+    if not outage.is_outage(error):
         raise error
     log.warning("database unavailable", extra={"reason": type(error).__name__})
-    return await problems.on_problem(request, ServiceUnavailable())
+    return await problems.on_problem(request, problems.ServiceUnavailable())
 
 
 def is_orphaned(error: Exception) -> bool:
     """Whether a row was to belong to a user who is not there."""
-    name = missing_reference(error)
+    name = outage.missing_reference(error)
     return any(
         key.name == name and key.referred_table is User.__table__
         for table in Base.metadata.tables.values()
@@ -169,10 +161,10 @@ async def metrics(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     if settings.metrics_token is None:
         if settings.production:
-            raise NotFound("There is nothing at this path.")
+            raise problems.NotFound("There is nothing at this path.")
     else:
         expected = f"Bearer {settings.metrics_token.get_secret_value()}"
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), expected.encode()):
-            raise Unauthenticated("The metrics need their own token.")
+            raise problems.Unauthenticated("The metrics need their own token.")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

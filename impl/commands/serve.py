@@ -191,24 +191,17 @@ def follow(parent: BaseProcess) -> None:
 # -- what people read -----------------------------------------------------------------------------
 
 
-EXAMPLE_EMAIL = "ada@example.com"
-EXAMPLE_PASSWORD = "engines-weave-algebra"  # noqa: S105 - for an account that the reader makes
-
 WELCOME = """
 Charter is up. Ctrl-C stops it.
 
   the API     {base}{docs}
 
-Register, then log in (the answer holds the access_token):
+Register, log in, and use the access_token of the answer:
 
   curl -s {base}{prefix}/users -H 'Content-Type: application/json' \\
-      -d '{{"email": "{email}", "password": "{password}"}}'
-
+      -d '{{"email": "ada@example.com", "password": "engines-weave-algebra"}}'
   curl -s {base}{prefix}/auth/token -d grant_type=password \\
-      -d username={email} -d password={password}
-
-Use the token:
-
+      -d username=ada@example.com -d password=engines-weave-algebra
   curl -s {base}{prefix}/users/me -H "Authorization: Bearer $TOKEN"
 """
 
@@ -221,14 +214,7 @@ def announce(settings: Settings, listener: socket.socket) -> None:
         threading.Event().wait(0.05)
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     docs = f"\n  the docs    {base}/docs" if settings.serves_docs else ""
-    words = {
-        "base": base,
-        "prefix": PREFIX,
-        "docs": docs,
-        "email": EXAMPLE_EMAIL,
-        "password": EXAMPLE_PASSWORD,
-    }
-    print(WELCOME.format(**words), flush=True)
+    print(WELCOME.format(base=base, prefix=PREFIX, docs=docs), flush=True)
 
 
 def is_up(host: str, port: int) -> bool:

@@ -1,30 +1,6 @@
 """Errors as clients see them: `application/problem+json` (RFC 9457).
 
 Services raise a `Problem`; the handlers here are the only place that turns one into a response.
-
-* Problem
-  * InvalidRequest          422
-    * UnfitPassword         422
-    * UnfitValue            422
-  * OAuthProblem
-    * InvalidScope          400
-    * InvalidGrant          401
-      * BadCredentials      401
-      * RefusedRefreshToken 401
-  * Unauthenticated         401
-    * InvalidToken          401
-  * Forbidden               403
-    * InsufficientScope     403
-    * WrongPassword         403
-  * NotFound                404
-  * Conflict                409
-    * EmailTaken            409
-    * LastAdministrator     409
-    * KeyReused             409
-  * PreconditionFailed      412
-  * PreconditionRequired    428
-  * TooManyRequests         429
-  * ServiceUnavailable      503
 """
 
 import json
@@ -283,6 +259,11 @@ def response(
     document = {"type": type, "title": title(status), "status": status, "detail": detail}
     content = json.dumps(document | {"request_id": request_id()} | dict(extensions or {}))
     return Response(content, status, dict(headers or {}), MEDIA_TYPE)
+
+
+def unavailable(headers: Mapping[str, str] | None = None) -> Response:
+    problem = ServiceUnavailable()
+    return response(problem.status, problem.detail, headers={**problem.headers, **(headers or {})})
 
 
 async def on_problem(request: Request, problem: Exception) -> Response:

@@ -1,11 +1,15 @@
 """Layers around every request that know nothing of the service: pure ASGI, one class per duty."""
 
+import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +23,8 @@ Problem = Callable[..., Response]
 """Makes a problem document of a status, a sentence, and `headers`."""
 
 ANY = "*"
+
+log = logging.getLogger(__name__)
 
 
 class ProxyHeader(StrEnum):
@@ -237,3 +243,107 @@ def without_body(send: Send) -> Send:
         await send(message)
 
     return headers_only
+
+
+class SafeErrors:
+    """The last net: whatever went wrong inside becomes a problem that tells a stranger nothing."""
+
+    def __init__(self, app: ASGIApp, problem: Problem, unavailable: Problem) -> None:
+        self.app = app
+        self.problem = problem
+        self.unavailable = unavailable
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except asyncio.CancelledError:  # the server ends, and waits no longer for this request
+            if started:
+                raise
+            await self.unavailable(headers={"Connection": "close"})(scope, receive, send)
+        except ClientDisconnect:
+            log.info("the client went away before its request was complete")
+        except Exception:
+            log.exception("unhandled error")
+            if started:
+                raise
+            problem = self.problem(500, "Something went wrong here, not in your request.")
+            await problem(scope, receive, send)
+
+
+class Deadline:
+    """Ends what takes too long with a 503, so that no client and no connection waits for ever.
+
+    The clock stops while the body is awaited: a slow uplink is no fault of the service, and the
+    server bounds how long a body may take.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float, unavailable: Problem) -> None:
+        self.app = app
+        self.seconds = seconds
+        self.unavailable = unavailable
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        async def patient() -> Message:
+            timeout.reschedule(None)
+            message = await receive()
+            timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
+            return message
+
+        try:
+            async with asyncio.timeout(self.seconds) as timeout:
+                await self.app(scope, patient, watched)
+        except TimeoutError:
+            if not timeout.expired() or started:
+                raise
+            await self.unavailable()(scope, receive, send)
+
+
+class CrossOrigin(CORSMiddleware):
+    """Starlette's, with a problem document for a preflight that it refuses."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        problem: Problem,
+        allow_origins: Sequence[str],
+        allow_methods: Sequence[str],
+        allow_headers: Sequence[str],
+        expose_headers: Sequence[str],
+    ) -> None:
+        super().__init__(
+            app,
+            allow_origins=allow_origins,
+            allow_methods=allow_methods,
+            allow_headers=allow_headers,
+            expose_headers=expose_headers,
+        )
+        self.problem = problem
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        headers = {
+            name: value for name, value in answer.headers.items() if not name.startswith("content-")
+        }
+        return self.problem(403, "This origin may not do that.", headers=headers)

@@ -84,7 +84,7 @@ def change(charter: Source) -> None:
     charter.replace("scripts/charter/__init__.py", f'"{NOW}"', f'"{NEXT}"')
     charter.first_line("impl/core/links.py", '"""Links, as the next version writes them."""')
     charter.first_line("impl/core/passwords.py", '"""Passwords, said anew by Charter.')
-    charter.first_line("impl/core/http.py", '"""HTTP, said anew by Charter."""')
+    charter.first_line("impl/db/base.py", '"""The base, said anew by Charter."""')
     charter.first_line("impl/db/pages.py", '"""Pages, said anew by Charter."""')
     charter.first_line("impl/db/outage.py", '"""Outages, said anew by Charter."""')
     (charter.folder / "impl/db/explain").mkdir()
@@ -139,7 +139,7 @@ def edit(team: Source) -> None:
     (team.folder / "impl/services/events.py").write_text('"""Ours."""\n')
     team.append("impl/core/links.py", "\n\nOURS = 1\n")
     team.first_line("impl/core/passwords.py", '"""Passwords, said anew by the team.')
-    (team.folder / "impl/core/http.py").unlink()
+    (team.folder / "impl/db/base.py").unlink()
     git(team.folder, "mv", "impl/db/pages.py", "impl/db/paging.py")
     team.append("tests/accounts/test_permissions.py", "\n\nOURS = 1\n")
     team.append("README.md", "\nOurs.\n")
@@ -287,8 +287,8 @@ def test_a_renamed_file_takes_the_change_under_its_new_name(upgraded: Upgraded) 
 
 
 def test_a_deleted_file_stays_deleted_and_a_changed_one_stays(upgraded: Upgraded) -> None:
-    assert not (upgraded.folder / "impl/core/http.py").exists()
-    assert "impl/core/http.py: you deleted it" in upgraded.said
+    assert not (upgraded.folder / "impl/db/base.py").exists()
+    assert "impl/db/base.py: you deleted it" in upgraded.said
     assert upgraded.read("tests/accounts/test_permissions.py").endswith("OURS = 1\n")
     assert "tests/accounts/test_permissions.py: Charter deleted it" in upgraded.said
 
