@@ -12,7 +12,7 @@ from charter.document.source import load
 Json = Any
 Block = yaml.CollectionNode
 
-SHORT = 100
+SHORT = 112
 """Characters of JSON in a list or an object that stands on one line."""
 
 
