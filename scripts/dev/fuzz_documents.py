@@ -16,12 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
-import httpx2 as httpx
-
-from charter.contract.service_under_test import free_port
+from charter.contract.service_under_test import free_port, wait_until_it_answers
 from charter.document import Document, DocumentError
 from charter.document.checks import check
 from charter.runtime import Contract, Operation
@@ -29,7 +27,7 @@ from charter.runtime.bodies import FormContent, JsonContent, TextContent
 from charter.runtime.judge import Judge
 from charter.runtime.normal import IGNORED_HEADERS, METHODS
 from charter.runtime.patterns import strict
-from charter.runtime.references import place_of
+from charter.runtime.references import place_of, resolve
 from charter.runtime.shapes import Shape
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,7 +78,7 @@ def prove(file: Path, *limits: str) -> int:
     except DocumentError as error:
         print(f"{file.name}: refused: {error}", flush=True)
         return 0
-    contract = Contract(document, body_limit=0, check_rate=0, on_violation=lambda broken: None)
+    contract = Contract(document, body_limit=0, check_rate=0, on_violation=lambda violation: None)
     if not contract.operations:
         print(f"{file.name}: it has no operations", flush=True)
         return 0
@@ -99,11 +97,11 @@ def prove(file: Path, *limits: str) -> int:
                 open_findings.append(f"{failure['code']} {failure['title']} at {label}")
             else:
                 explained[reason] += 1
-    for broken in report["errors"]:
-        if broken.get("title") == "Schema Error":
-            explained[CONTRADICTORY] += broken["count"]
+    for unasked in report["errors"]:
+        if unasked.get("title") == "Schema Error":
+            explained[CONTRADICTORY] += unasked["count"]
         else:
-            open_findings.append(f"error: {broken}")
+            open_findings.append(f"error: {unasked}")
     cases = report["test_cases"]["generated"]
     verdict = f"{len(open_findings)} findings" if open_findings else "nothing found"
     print(
@@ -154,12 +152,8 @@ def make_patterns_strict(document: Json) -> None:
 
 
 def is_ignored(document: Mapping[str, Any], parameter: Mapping[str, Any]) -> bool:
-    while "$ref" in parameter:
-        node: Json = document
-        for token in parameter["$ref"].split("/")[1:]:
-            node = node[token.replace("~1", "/").replace("~0", "~")]
-        parameter = node
-    return parameter["in"] == "header" and parameter["name"].lower() in IGNORED_HEADERS
+    node = resolve(document, parameter)
+    return node["in"] == "header" and node["name"].lower() in IGNORED_HEADERS
 
 
 def credentials(document: Mapping[str, Any]) -> str:
@@ -196,26 +190,15 @@ def running(command: Sequence[str], address: str, log: Path, folder: Path) -> It
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
         try:
-            wait_until_up(process, address, log)
+            wait_until_it_answers(process, address, log)
             yield address
         finally:
             process.terminate()
             process.wait()
 
 
-def wait_until_up(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    while process.poll() is None:
-        try:
-            httpx.get(address)
-        except httpx.TransportError:
-            sleep(0.1)
-        else:
-            return
-    raise RuntimeError(f"The server has ended; its last words are in {log}.")
-
-
 def ask(folder: Path, address: str, *limits: str) -> None:
-    """Schemathesis's coverage and fuzzing phases; its report goes into the folder."""
+    """Runs Schemathesis's coverage and fuzzing phases; writes its report into the folder."""
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         "--config-file", str(folder / "schemathesis.toml"), "--no-color",
@@ -231,27 +214,47 @@ def ask(folder: Path, address: str, *limits: str) -> None:
 # -- what a document itself causes ----------------------------------------------------------------
 
 
+Rule = Callable[[Contract, Operation], bool]
+EXPLANATIONS: list[tuple[str, frozenset[str], Rule]] = []
+
+
+def explains(reason: str, *codes: str) -> Callable[[Rule], Rule]:
+    """Registers a rule: where it applies, findings with one of the codes are the document's own."""
+
+    def register(rule: Rule) -> Rule:
+        EXPLANATIONS.append((reason, frozenset(codes), rule))
+        return rule
+
+    return register
+
+
 def explanation(contract: Contract, label: str, called: set[str]) -> str | None:
     """Why a finding is the document's own."""
     method, _, path = label.partition(" ")
     operation = next(
         one for one in contract.operations.values() if (one.method, one.path) == (method, path)
     )
-    for codes, reason, applies in EXPLANATIONS:
+    for reason, codes, applies in EXPLANATIONS:
         if codes & called and applies(contract, operation):
             return reason
     return None
 
 
+@explains(
+    "any credential will do for a mock; one without is refused",
+    "API accepts invalid authentication",
+)
 def asks_for_credentials(contract: Contract, operation: Operation) -> bool:
     return bool(operation.security)
 
 
+@explains("it declares no success, so that none is answered", "ST101", "ST202")
 def has_no_success(contract: Contract, operation: Operation) -> bool:
     has_status = any(200 <= status < 400 for status in operation.response_specs)
     return not has_status and operation.ranges.keys().isdisjoint({"2XX", "3XX", "default"})
 
 
+@explains("bodies that are neither JSON, forms nor text are handed over as bytes", "ST201")
 def hands_over_bytes(contract: Contract, operation: Operation) -> bool:
     body = contract.reader(operation.id).body
     judged = (JsonContent, TextContent)
@@ -260,22 +263,15 @@ def hands_over_bytes(contract: Contract, operation: Operation) -> bool:
     )
 
 
-def takes_a_form(contract: Contract, operation: Operation) -> bool:
-    body = contract.reader(operation.id).body
-    return body is not None and any(
-        isinstance(content, FormContent) for content in body.contents.values()
-    )
-
-
-def takes_cookies(contract: Contract, operation: Operation) -> bool:
-    return any(parameter.place == "cookie" for parameter in operation.parameters)
-
-
+@explains("`nullable` is a word of 3.0, and says nothing from 3.1 on", "ST202")
 def says_nullable(contract: Contract, operation: Operation) -> bool:
     document = contract.judge.document
     return not str(document["openapi"]).startswith("3.0") and '"nullable"' in json.dumps(document)
 
 
+@explains(
+    "its discriminator's values are neither names of the alternatives nor mapped to them", "ST111"
+)
 def misnames_alternatives(contract: Contract, operation: Operation) -> bool:
     """Whether a discriminator has values that name no alternative, and are mapped to none."""
     judge = contract.judge
@@ -304,6 +300,7 @@ def nodes(node: Json) -> Iterator[dict[str, Any]]:
             yield from nodes(child)
 
 
+@explains("its alternatives don't say which value of the discriminator is theirs", "ST201", "ST202")
 def leaves_alternatives_alike(contract: Contract, operation: Operation) -> bool:
     """Whether alternatives of its body don't say which value of the discriminator is theirs.
 
@@ -344,6 +341,7 @@ def reachable(judge: Judge, node: Json) -> Iterator[dict[str, Any]]:
                 waiting.append(judge.at(place_of(reference)))
 
 
+@explains("its answer would have to hold itself, without an end", "ST108")
 def answers_without_end(contract: Contract, operation: Operation) -> bool:
     """Whether one of its answers has to hold itself."""
     judge = contract.judge
@@ -355,6 +353,7 @@ def answers_without_end(contract: Contract, operation: Operation) -> bool:
     )
 
 
+@explains("the alternatives of its answer are the same, so that none is the one", "ST108")
 def answers_with_nothing(contract: Contract, operation: Operation) -> bool:
     """Whether one of its answers is to be one of several alternatives that are the same."""
     judge = contract.judge
@@ -382,6 +381,7 @@ def bare(schema: Json) -> Json:
     return kept
 
 
+@explains("none of a parameter's listed values is of its type", "ST202")
 def admits_no_value(contract: Contract, operation: Operation) -> bool:
     """Whether a parameter lists its values, none of which is of its type."""
     for parameter in operation.parameters:
@@ -413,6 +413,7 @@ def is_endless(judge: Judge, schema: Json, within: tuple[str, ...] = ()) -> bool
     )
 
 
+@explains("OpenAPI leaves open how a style writes a list of objects", "ST202")
 def lists_objects(contract: Contract, operation: Operation) -> bool:
     return any(
         parameter.media_type is None and parameter.style.shape.element.is_object
@@ -420,6 +421,11 @@ def lists_objects(contract: Contract, operation: Operation) -> bool:
     )
 
 
+@explains(
+    "Schemathesis writes compounds in this style otherwise; test_everything.py proves each",
+    "ST201",
+    "ST202",
+)
 def writes_compounds(contract: Contract, operation: Operation) -> bool:
     body = contract.reader(operation.id).body
     forms = (
@@ -433,67 +439,18 @@ def writes_compounds(contract: Contract, operation: Operation) -> bool:
     )
 
 
-Rule = tuple[frozenset[str], str, Callable[[Contract, Operation], bool]]
+@explains("a form spells a text and a list of one alike", "ST201")
+def takes_a_form(contract: Contract, operation: Operation) -> bool:
+    body = contract.reader(operation.id).body
+    return body is not None and any(
+        isinstance(content, FormContent) for content in body.contents.values()
+    )
 
-EXPLANATIONS: Sequence[Rule] = (
-    (
-        frozenset({"API accepts invalid authentication"}),
-        "any credential will do for a mock; one without is refused",
-        asks_for_credentials,
-    ),
-    (
-        frozenset({"ST101", "ST202"}),
-        "it declares no success, so that none is answered",
-        has_no_success,
-    ),
-    (
-        frozenset({"ST201"}),
-        "bodies that are neither JSON, forms nor text are handed over as bytes",
-        hands_over_bytes,
-    ),
-    (
-        frozenset({"ST202"}),
-        "`nullable` is a word of 3.0, and says nothing from 3.1 on",
-        says_nullable,
-    ),
-    (
-        frozenset({"ST111"}),
-        "its discriminator's values are neither names of the alternatives nor mapped to them",
-        misnames_alternatives,
-    ),
-    (
-        frozenset({"ST201", "ST202"}),
-        "its alternatives don't say which value of the discriminator is theirs",
-        leaves_alternatives_alike,
-    ),
-    (
-        frozenset({"ST108"}),
-        "the alternatives of its answer are the same, so that none is the one",
-        answers_with_nothing,
-    ),
-    (
-        frozenset({"ST202"}),
-        "none of a parameter's listed values is of its type",
-        admits_no_value,
-    ),
-    (
-        frozenset({"ST108"}),
-        "its answer would have to hold itself, without an end",
-        answers_without_end,
-    ),
-    (
-        frozenset({"ST202"}),
-        "OpenAPI leaves open how a style writes a list of objects",
-        lists_objects,
-    ),
-    (
-        frozenset({"ST201", "ST202"}),
-        "Schemathesis writes compounds in this style otherwise; test_everything.py proves each",
-        writes_compounds,
-    ),
-    (frozenset({"ST201"}), "a client may have cookies of others, too", takes_cookies),
-    (frozenset({"ST201"}), "a form spells a text and a list of one alike", takes_a_form),
-)
+
+@explains("a client may have cookies of others, too", "ST201")
+def takes_cookies(contract: Contract, operation: Operation) -> bool:
+    return any(parameter.place == "cookie" for parameter in operation.parameters)
+
 
 if __name__ == "__main__":
     sys.exit(main())

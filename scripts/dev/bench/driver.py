@@ -37,7 +37,7 @@ CONNECTIONS = 16
 WARM_UP_SECONDS = 2.0
 SECONDS = 5.0
 ROUNDS = 3
-REPORT = Path(__file__).resolve().parents[2] / ".data" / "bench"
+REPORT = Path(__file__).resolve().parents[3] / ".data" / "bench"
 
 
 @dataclass
@@ -79,8 +79,7 @@ def measure_all(settings: Settings, secret: str, rounds: int, seconds: float) ->
     callers = asyncio.run(fill(settings, secret))
     taken: dict[str, dict[str, list[Measure]]] = {}
     # the checks of responses are sampled, as in production
-    extra = {"JWT_SECRET": secret, "RESPONSE_CHECK_SHARE": "0.01", "LOG_LEVEL": "WARNING"}
-    environ = extra
+    environ = {"JWT_SECRET": secret, "RESPONSE_CHECK_SHARE": "0.01", "LOG_LEVEL": "WARNING"}
     for _ in range(rounds):
         for app, factory in APPS.items():
             with served(REPORT / f"{app}.log", factory, environ) as (base_url, _):

@@ -142,18 +142,7 @@ async def content(receive: Receive) -> bytes:
 
 
 def present(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "owner_id": row["owner_id"],
-        "title": row["title"],
-        "description": row["description"],
-        "status": row["status"],
-        "quantity": row["quantity"],
-        "tags": row["tags"],
-        "due_at": row["due_at"],
-        "created_at": row["created_at"],
-        "updated_at": row["updated_at"],
-    }
+    return {name: row[name] for name in COLUMNS.split(", ") if name != "version"}
 
 
 async def answer(send: Send, status: int, body: dict[str, Any]) -> None:
