@@ -2,9 +2,11 @@
 
 It is a real server with the settings that production has: TCP on 127.0.0.1, a password, no trust.
 
-Life cycle: whoever uses the server holds a shared lock on `<state>/clients`, and a detached process
-(stop_postgres.py) stops the server when the kernel has dropped the last of these locks. There is
-no list of users that could go stale.
+Life cycle: each user takes a shared lock on `<state>/clients`, then the exclusive lock on `start`;
+under both it makes the data if there is none, starts the watching process (stop_postgres.py), and
+starts the server or joins the running one. The watching process waits for the exclusive lock on
+`clients`, which the kernel grants when the last user has ended, and stops the server. No list of
+users can go stale.
 
 Root: PostgreSQL refuses to run as root, so that it runs as an account that exists already. The
 directories of the user keep their permissions: where that account can't pass through them, the data
@@ -28,7 +30,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 
 from charter.errors import Refusal
 from charter.postgres import stop_postgres
@@ -133,12 +134,7 @@ class EmbeddedPostgres:
     def __enter__(self) -> Address:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     @property
@@ -164,7 +160,7 @@ class EmbeddedPostgres:
             server = Server(self.state, self._fitting_binaries(), self.account, self.settings)
             if not self.exists:
                 server.create(lock)
-            self._spawn_reaper(server)  # before the server: it never runs unwatched
+            self._spawn_watcher(server)  # before the server: it never runs unwatched
             self._server = server
             port = server.running_port() or server.boot()
         return Address(port, (self.state / "password").read_text())
@@ -182,7 +178,7 @@ class EmbeddedPostgres:
             # Turns our shared lock into the exclusive one; failing that, gives it up.
             fcntl.flock(self._membership, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Others use the server, and share; or the reaper was faster, and we wait for its end.
+            # Others use the server, and share; or the watcher was faster, and we wait for its end.
             fcntl.flock(self._membership, fcntl.LOCK_SH)
         else:
             if self._server is not None:
@@ -230,7 +226,7 @@ class EmbeddedPostgres:
             f" set PG_BINDIR to the programs of PostgreSQL {major}, or move that directory away."
         )
 
-    def _spawn_reaper(self, server: "Server") -> None:
+    def _spawn_watcher(self, server: "Server") -> None:
         program = [sys.executable, "-I", "-S", stop_postgres.__file__, str(self.state)]
         subprocess.run(
             [*program, *server.stop_arguments()],
@@ -333,11 +329,11 @@ class Server:
             self.log.replace(self.log.with_suffix(".log.old"))
         for attempt in range(START_ATTEMPTS):
             port = free_port(wanted if attempt == 0 else 0)
-            said_before = self._log_size()
+            logged = len(self._log_text())
             if self._start_on(port):
                 remembered.write_text(str(port))
                 return port
-            said = self._said_since(said_before)
+            said = self._log_text()[logged:]
             if not WORTH_ANOTHER_ATTEMPT.search(said):
                 break
             time.sleep(0.2 * (attempt + 1))
@@ -351,15 +347,8 @@ class Server:
         command = [str(self.binaries.pg_ctl), *where, "-w", "-t", "120", "start"]
         return self._run(command, timeout=150).returncode == 0
 
-    def _log_size(self) -> int:
-        return self.log.stat().st_size if self.log.exists() else 0
-
-    def _said_since(self, position: int) -> str:
-        if not self.log.exists():
-            return ""
-        with self.log.open(errors="replace") as log:
-            log.seek(position)
-            return log.read()
+    def _log_text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _run(
         self,
@@ -475,7 +464,7 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it is somebody else's
     return True
 
 
