@@ -1,8 +1,8 @@
 """Reads the body of a request: its media type, its size, its syntax, in this order.
 
-No body may hold up other requests: what it holds is counted before it is parsed (`scalars`), it is
-explained within a bound (`explain`), and between the steps that a large one costs the event loop
-has a turn (`turn`).
+No body may delay other requests for long: its values are counted before it is parsed (`scalars`),
+its violations are explained within a bound (`explain`), and a large body yields to the event loop
+between the steps (`turn`).
 """
 
 import asyncio
@@ -49,7 +49,10 @@ class Body:
         }
 
     async def read(self, request: Request, violations: list[Fault]) -> Any:
-        """The judged body; `violations` collects what is wrong with it.
+        """The validated body; appends what is wrong to `violations`.
+
+        In this order: size and media type are checked, the bytes are read, then parsed, and, if
+        the syntax has no violation, validated. The first failure ends it.
 
         Raises UnsupportedMediaType, ContentTooLarge, or MalformedRequest.
         """
@@ -162,7 +165,7 @@ class Content:
         self.shape = Shape(judge, judge.at(schema_place) if self.schema_place else True)
 
     def parse(self, body: bytes, content_type: str, violations: list[Fault]) -> Parsed:
-        """Raises ValueError for what is malformed; `violations` collects what is else wrong."""
+        """Raises ValueError for what is malformed; appends other faults to `violations`."""
         return Parsed(octets(body), body)
 
     def faults(self, value: Any) -> Iterator[Fault]:

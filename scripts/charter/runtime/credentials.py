@@ -23,7 +23,7 @@ class Credential:
     value: str
     """The token, the key, or `user:password`."""
     scopes: frozenset[str]
-    """What the operation asks of it."""
+    """The scopes that the operation requires."""
 
 
 Credentials = Mapping[str, Credential]
@@ -33,9 +33,9 @@ Take = Callable[[Request], str | None]
 
 
 class Security:
-    """The security requirements of one operation: any of them will do, all of its schemes at once.
+    """The security requirements of one operation: a caller satisfies all schemes of any of them.
 
-    An empty requirement admits who shows nothing.
+    An empty requirement allows anonymous callers.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Security:
         return not self.alternatives
 
     async def __call__(self, request: Request) -> Credentials | None:
-        """The credentials of the first alternative that the request satisfies; None for nobody.
+        """The credentials of the first alternative that the request satisfies.
 
-        Raises MissingCredentials.
+        Returns None for an anonymous caller. Raises MissingCredentials.
         """
         shown = {name: take(request) for name, take in self.takes.items()}
         for alternative in sorted(self.alternatives, key=len, reverse=True):

@@ -2,8 +2,8 @@
 
 To judge a value is cheap, to build all its violations is not: each costs up to 60 microseconds, and
 a body of 1 MiB can hold half a million of them. A value of at most `FEW` members is explained
-whole. Of a larger one an excerpt is explained that is refused as well; only those violations are
-told that the whole value has, too.
+whole. Of a larger one, an excerpt that the validator refuses too is explained, and only those of
+its violations are listed that the whole value has.
 """
 
 import json
@@ -198,12 +198,12 @@ def sentence(message: str) -> str:
 
 
 def first(violations: Iterable[Fault]) -> list[Fault]:
-    """The faults that an answer tells: at most `MOST_FAULTS`, and no more than it can hold."""
-    told: list[Fault] = []
+    """The faults that an answer lists: at most `MOST_FAULTS`, and no more than it can hold."""
+    listed: list[Fault] = []
     length = 0
     for fault in islice(violations, MOST_FAULTS):
         length += len(json.dumps(fault.as_json()))
-        if told and length > LARGEST_ANSWER:
+        if listed and length > LARGEST_ANSWER:
             break
-        told.append(fault)
-    return told
+        listed.append(fault)
+    return listed

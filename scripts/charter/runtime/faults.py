@@ -30,7 +30,7 @@ class Fault:
     detail: str
     """A predicate whose subject is what the pointer names. It never quotes the value."""
     rule: str = ""
-    """The keyword of JSON Schema that is broken, where it is one."""
+    """The keyword of JSON Schema that the value violates, or another short name of the rule."""
 
     def __post_init__(self) -> None:
         for name in ("pointer", "detail"):
@@ -60,7 +60,7 @@ class RequestRefused(Exception):
 
 
 class MissingCredentials(RequestRefused):
-    """The credentials that the operation asks for are missing."""
+    """The request satisfies none of the operation's security requirements."""
 
     status = 401
 
@@ -87,7 +87,7 @@ class UnsupportedMediaType(RequestRefused):
 
 
 class InvalidRequest(RequestRefused):
-    """Parameters or body break the schemas of the document."""
+    """Parameters or body violate the schemas of the document."""
 
     def __init__(self, operation_id: str, status: int, faults: Sequence[Fault]) -> None:
         super().__init__(operation_id, "The request does not match the API description.", faults)

@@ -41,7 +41,7 @@ ELEMENT = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 
 
 class TrustedProxies:
-    """Takes the caller's address from the header of a trusted proxy, and from nobody else's.
+    """Takes the caller's address from the header of a trusted proxy, never from another peer.
 
     Each proxy appends where its own request came from, so the header is read from its end: the
     first address that is no trusted proxy's is the caller's. What stands before it was sent by the
@@ -115,7 +115,7 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 class SecurityHeaders:
-    """What browsers and caches are told about every response, errors too."""
+    """Adds the headers for browsers and caches to every response, errors too."""
 
     def __init__(self, app: ASGIApp, hsts_seconds: int) -> None:
         self.app = app

@@ -150,7 +150,7 @@ class ParameterReader:
         self.places = {item.place for item in parameters} | {"query"}
 
     def read(self, request: Request, violations: list[Fault]) -> list[Any]:
-        """One value for each parameter; `violations` collects what is wrong."""
+        """One value for each parameter; appends what is wrong to `violations`."""
         parts = {place: PARTS[place](request, violations) for place in self.places}
         for name in parts["query"].keys() - self.query_names:
             if not any(item.style.claims(name) for item in self.spread):
@@ -158,7 +158,7 @@ class ParameterReader:
         return [self._read(item, self._values(item, parts), violations) for item in self.parameters]
 
     def faults(self, request: Request) -> int:
-        """How much is wrong with the parameters of a request."""
+        """The number of violations in the parameters of a request."""
         violations: list[Fault] = []
         self.read(request, violations)
         return len(violations)

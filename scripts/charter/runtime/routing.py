@@ -44,7 +44,7 @@ def order(route: BaseRoute) -> list[tuple[int, int]]:
 class Address:
     """Several operations of one method at one address, as in `/files/{id}` and `/files/{id}#copy`.
 
-    No request says which of them it means: it is the first one that takes it.
+    A request does not say which of them it means: the first that accepts it answers.
     """
 
     def __init__(
@@ -57,23 +57,26 @@ class Address:
     async def answer(
         self, request: Request, attempt: Callable[[str], Awaitable[Response]]
     ) -> Response:
-        """What the first operation answers that doesn't refuse what it is asked.
+        """The answer of the first operation that accepts the request.
 
-        Raises RequestRefused as the likeliest one did.
+        If no operation does, raises the RequestRefused of the closest match.
         """
-        likeliest = None
+        closest = None
         for name in await self._candidates(request):
             try:
                 return await attempt(name)
             except (ContentTooLarge, MissingCredentials):
                 raise
             except RequestRefused as refused:
-                likeliest = likeliest or refused
-        assert likeliest is not None  # there is a candidate
-        raise likeliest
+                closest = closest or refused
+        assert closest is not None  # there is a candidate
+        raise closest
 
     async def _candidates(self, request: Request) -> list[str]:
-        """Those that the request may mean, by all but its body, which nobody has read yet."""
+        """The operations whose parameters and credentials fit; the body has not been read yet.
+
+        If none fits, the one with the fewest violations, the last of several.
+        """
         faults = {name: self.readers[name].parameters.faults(request) for name in self.readers}
         fitting = [name for name in faults if not faults[name]]
         shown = [name for name in fitting if await self._is_shown(request, name)]
