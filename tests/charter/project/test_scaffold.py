@@ -421,6 +421,25 @@ def test_without_generated_code_the_remedy_is_named(team: Team) -> None:
     )
 
 
+def test_code_that_no_caller_reaches_is_said(team: Team) -> None:
+    def lock(content: Any) -> None:
+        content["components"]["securitySchemes"]["door"] = {"type": "http", "scheme": "basic"}
+        content["paths"]["/pets"]["get"]["security"] = [{"door": []}]
+        content["paths"]["/pets"]["post"]["security"] = [{"door": []}, {}]
+
+    team.edit(lock)
+
+    said = team.scaffold("pets")
+    assert "impl/authentication.py does not check door yet" in said
+    assert "the mock answers list_pets." in said
+    assert "1 operations have code and take credentials" in team.findings()[1]
+
+    authentication = team.project / "impl" / "authentication.py"
+    text = authentication.read_text()
+    authentication.write_text(text.replace("raise NotImplementedError", "raise InvalidToken"))
+    assert "does not check" not in team.scaffold("pets") + team.findings()[1]
+
+
 def test_what_is_unwritten_is_said(scaffolded: Team) -> None:
     assert "unwritten, answered by the mock: get_stations" in scaffolded.scaffold("stations")
     assert re.search(r"^\d+ operations are unwritten", scaffolded.findings()[1], re.MULTILINE)

@@ -12,6 +12,7 @@ from charter.project.scaffold.services import Service
 
 DEPENDENCIES = Path("impl") / "dependencies.py"
 MODELS = Path("impl") / "models" / "__init__.py"
+AUTHENTICATION = Path("impl") / "authentication.py"
 BY_HAND = frozenset({"contract", "authenticate", "identify"})
 """What `api.build` takes beside one service for each tag."""
 
@@ -24,6 +25,16 @@ def stale(root: Path) -> dict[str, str]:
         if module.startswith("impl.services.")
         and name not in bound(root / f"{module.replace('.', '/')}.py")
     }
+
+
+def checks_every_scheme(root: Path) -> bool:
+    """Whether nothing is left to write where keys, passwords and certificates are checked."""
+    file = root / AUTHENTICATION
+    nodes = ast.walk(edits.parsed(file)) if file.exists() else ()
+    return not any(
+        isinstance(node, ast.Raise) and ast.unparse(node) == "raise NotImplementedError"
+        for node in nodes
+    )
 
 
 def mismatches(project: Project) -> Iterator[str]:
