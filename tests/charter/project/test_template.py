@@ -1,7 +1,11 @@
 """The template of new projects: one source with Charter's own files, and a function of answers."""
 
+import shutil
+import subprocess
+import sys
 import tomllib
 from difflib import SequenceMatcher
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +104,31 @@ def test_the_locks_have_a_hash_in_every_line_and_the_wheel_among_them() -> None:
         assert first == "--find-links ../wheels"
         assert all(" --hash=sha256:" in line for line in lines)
         assert [line for line in lines if line.startswith("charter==")]
+
+
+def test_without_an_index_the_environment_says_so_and_is_not_taken_for_whole(
+    tmp_path: Path,
+) -> None:
+    for folder in ("scripts", "requirements", "bin"):
+        (tmp_path / folder).mkdir()
+    script = tmp_path / "scripts" / "serve"
+    script.write_text('. "$(dirname -- "$0")/environment"\n')
+    (tmp_path / "scripts" / "environment").write_text(fill(CHARTER)["scripts/environment"])
+    (tmp_path / "requirements" / "dev.txt").write_text(f"nowhere==1 --hash=sha256:{'0' * 64}\n")
+    for program in ("cmp", "cp", "dirname"):  # and no uv
+        (tmp_path / "bin" / program).symlink_to(str(shutil.which(program)))
+
+    done = subprocess.run(
+        ["/bin/sh", script],
+        env={"PATH": str(tmp_path / "bin"), "PYTHON": sys.executable, "PIP_NO_INDEX": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "The packages can't be installed (see above): give pip an index that has them,"
+        " and try again."
+    )
+    assert not (tmp_path / ".venv" / "installed.txt").exists()
