@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from charter.runtime import Contract, ResponseViolation, docs, layers
@@ -18,7 +18,7 @@ from impl import dependencies
 from impl.core import config, problems, telemetry
 from impl.core.config import Environment, Settings
 from impl.core.passwords import Passwords
-from impl.core.telemetry import RequestLog
+from impl.core.telemetry import OperationName, RequestLog
 from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db import outage
 from impl.db.session import Database
@@ -94,6 +94,7 @@ def add_middleware(
 ) -> None:
     """The layers around every request; the last one added is the outermost."""
     app.add_middleware(Dispatch, routes=operations.routes)
+    app.add_middleware(OperationName)
     app.add_middleware(
         layers.Methods, allowed_methods=contract.allowed_methods, problem=problems.response
     )
@@ -167,4 +168,4 @@ async def metrics(request: Request) -> Response:
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), expected.encode()):
             raise problems.Unauthenticated("The metrics need their own token.")
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)

@@ -24,13 +24,10 @@ HEAD_BYTES = 64 * 1024
 """Of all header fields together; also of trailers and chunk extensions, which are ignored."""
 
 HEAD_TOO_LARGE = f"The header fields are longer than {HEAD_BYTES} bytes."
-
 HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]*)?")
 """The syntax of RFC 9110 section 7.2, and no empty name (section 4.2.1)."""
 
-
-Phase = Enum("Phase", ["NONE", "HEAD", "BODY"])
-"""Which part of a request the client is sending."""
+Phase = Enum("Phase", ["NONE", "HEAD", "BODY"])  # of the request that arrives
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -86,11 +83,10 @@ class BoundedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:  # RFC 9110 section 7.8: it may be ignored
             self.data_received(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
+            malformed = HTTPException(400, "This is not a valid HTTP/1.1 request.")
             cause = error.__context__  # what a callback raised
-            if isinstance(cause, HTTPException):
-                self.refuse(cause.status_code, cause.detail)
-            else:
-                self.refuse(400, "This is not a valid HTTP/1.1 request.")
+            refusal = cause if isinstance(cause, HTTPException) else malformed
+            self.refuse(refusal.status_code, refusal.detail)
         else:
             if self.phase is not Phase.NONE and self.unparsed > HEAD_BYTES:
                 self.refuse(431, HEAD_TOO_LARGE)

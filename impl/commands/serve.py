@@ -7,7 +7,9 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
@@ -22,8 +24,8 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from impl.commands import Refused
 from impl.commands.protocol import BoundedProtocol
 from impl.core import config
-from impl.core.accounts import PREFIX
 from impl.core.config import ConfigurationError, Settings
+from impl.core.telemetry import SHARED_METRICS
 from impl.db import migrations
 from impl.dependencies import DRAINING
 
@@ -119,7 +121,9 @@ class Supervisor(Multiprocess):
 
 def run_workers(configuration: uvicorn.Config, listener: socket.socket) -> int:
     supervisor = Supervisor(configuration, [listener])
-    supervisor.run()
+    with tempfile.TemporaryDirectory(prefix="charter-metrics-") as folder:
+        os.environ[SHARED_METRICS] = folder
+        supervisor.run()
     failed = any(process.exitcode not in (0, -signal.SIGTERM) for process in supervisor.processes)
     return 1 if failed else 0
 
@@ -188,21 +192,10 @@ def follow(parent: BaseProcess) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-# -- what people read -----------------------------------------------------------------------------
-
-
 WELCOME = """
 Charter is up. Ctrl-C stops it.
 
   the API     {base}{docs}
-
-Register, log in, and use the access_token of the answer:
-
-  curl -s {base}{prefix}/users -H 'Content-Type: application/json' \\
-      -d '{{"email": "ada@example.com", "password": "engines-weave-algebra"}}'
-  curl -s {base}{prefix}/auth/token -d grant_type=password \\
-      -d username=ada@example.com -d password=engines-weave-algebra
-  curl -s {base}{prefix}/users/me -H "Authorization: Bearer $TOKEN"
 """
 
 
@@ -211,10 +204,10 @@ def announce(settings: Settings, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     while not is_up(host, port):
-        threading.Event().wait(0.05)
+        time.sleep(0.05)
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     docs = f"\n  the docs    {base}/docs" if settings.serves_docs else ""
-    print(WELCOME.format(base=base, prefix=PREFIX, docs=docs), flush=True)
+    print(WELCOME.format(base=base, docs=docs), flush=True)
 
 
 def is_up(host: str, port: int) -> bool:

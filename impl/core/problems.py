@@ -261,9 +261,9 @@ def response(
     return Response(content, status, dict(headers or {}), MEDIA_TYPE)
 
 
-def unavailable(headers: Mapping[str, str] | None = None) -> Response:
+def unavailable() -> Response:
     problem = ServiceUnavailable()
-    return response(problem.status, problem.detail, headers={**problem.headers, **(headers or {})})
+    return response(problem.status, problem.detail, headers=problem.headers)
 
 
 async def on_problem(request: Request, problem: Exception) -> Response:

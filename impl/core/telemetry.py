@@ -1,6 +1,7 @@
 """What operators see: one JSON line per request, a request id in every line, and counters."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -9,17 +10,23 @@ from datetime import UTC, datetime
 from time import perf_counter
 from uuid import uuid4
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_operation: ContextVar[str] = ContextVar("operation")
 
-FITTING_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder
 
-REQUESTS = Counter("charter_requests_total", "Requests answered.", ["method", "status"])
-DURATION = Histogram("charter_request_seconds", "Time from request to the end of the response.")
+FITTING_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+LABELS = ["operation", "status"]
+REQUESTS = Counter("charter_requests_total", "Requests answered.", LABELS)
+DURATION = Histogram("charter_request_seconds", "Time until the response has ended.", LABELS)
 BROKEN_RESPONSES = Counter(
     "charter_broken_responses_total", "Responses that did not keep to the document.", ["operation"]
 )
@@ -33,6 +40,15 @@ log = logging.getLogger("charter.access")
 def request_id() -> str | None:
     """The id of the request that is being answered."""
     return _request_id.get()
+
+
+def exposition() -> bytes:
+    """What Prometheus reads: of all workers, where there are several."""
+    registry = REGISTRY
+    if SHARED_METRICS in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
 
 
 class RequestContext(logging.Filter):
@@ -86,6 +102,7 @@ class RequestLog:
             return
         name = given_request_id(scope) or uuid4().hex
         token = _request_id.set(name)
+        _operation.set("none")
         started = self.clock()
         status = CLIENT_CLOSED_REQUEST
 
@@ -93,10 +110,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", name.encode()),
-                ]
+                MutableHeaders(scope=message)["x-request-id"] = name
             await send(message)
 
         try:
@@ -106,9 +120,8 @@ class RequestLog:
             _request_id.reset(token)
 
     def report(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in KNOWN_METHODS else "OTHER"
-        REQUESTS.labels(method, status).inc()
-        DURATION.observe(seconds)
+        REQUESTS.labels(_operation.get(), status).inc()
+        DURATION.labels(_operation.get(), status).observe(seconds)
         if log.isEnabledFor(logging.INFO):
             client = scope.get("client")
             log.info(
@@ -123,13 +136,20 @@ class RequestLog:
             )
 
 
-KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+class OperationName:
+    """The innermost layer: lets the metrics name the operation that the router matched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            _operation.set(getattr(scope.get("route"), "operation_id", None) or "none")
 
 
 def given_request_id(scope: Scope) -> str | None:
     """The id that a proxy gave the request, unless it could forge a line of the log."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and FITTING_REQUEST_ID.fullmatch(value):
-            fitting: bytes = value
-            return fitting.decode()
-    return None
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if FITTING_REQUEST_ID.fullmatch(given) else None

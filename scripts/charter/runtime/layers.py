@@ -269,7 +269,7 @@ class SafeErrors:
         except asyncio.CancelledError:  # the server ends, and waits no longer for this request
             if started:
                 raise
-            await self.unavailable(headers={"Connection": "close"})(scope, receive, send)
+            await self.unavailable()(scope, receive, send)
         except ClientDisconnect:
             log.info("the client went away before its request was complete")
         except Exception:
