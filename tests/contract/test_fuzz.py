@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from charter.contract.api import label
 from charter.contract.fuzz import Attempt
 from charter.contract.gate import Gate
 
@@ -24,6 +25,12 @@ def test_the_running_service_keeps_the_document(attempt: Attempt) -> None:
 
     assert probed.findings == []
     assert len(probed.implemented) == len(attempt.api.operations)
+    declared = {
+        f"{label(operation)} -> {name}"
+        for operation in attempt.api.operations
+        for name in attempt.api.links(operation)
+    }
+    assert probed.links == declared
     assert list(run.failures()) == []
     assert run.requests > 500
     unseen = set(Gate(attempt.api, attempt.settings, probed).unseen_statuses([run]))

@@ -345,7 +345,8 @@ class Probes:
                 continue
             caller, token = self.passing()
             body = self.link_body(operation, caller)
-            path, query = self.existing(operation, token), self.several_pages(operation, token)
+            path = self.existing(operation, token)
+            query = self.several_pages(operation, caller, token)
             answer = self.send(operation, token, path=path, query=query, **body)
             if not name.startswith(f"[{answer.status_code}]"):
                 continue
@@ -358,11 +359,13 @@ class Probes:
             if found.status_code in GONE and target.method == "GET":
                 yield f"{label(operation)} -> {name} leads to nothing"
 
-    def several_pages(self, operation: Operation, token: str | None) -> dict[str, Any]:
+    def several_pages(self, operation: Operation, name: str, token: str | None) -> dict[str, Any]:
         """The query for the first of several pages, where the operation lists something."""
         listing = self.api.listing(operation)
         if listing is None or listing.limit is None:
             return {}
+        if self.api.at("POST", operation.path) is None:
+            self.subject.log_in(name)  # what no operation makes may be the caller's own logins
         self.fill(listing, token, 2)
         return {listing.limit.name: 1}
 
