@@ -1,6 +1,6 @@
-# The production image: the service, its migrations and Charter's runtime. It holds nothing that
-# generates, mocks or tests, no database server and no pip. The process has a user of its own and
-# writes to no file.
+# The production image: the service, its migrations, and what Charter has for services. It holds
+# nothing that generates, mocks or tests, no database server and no pip. The process has a user of its
+# own and writes to no file.
 #
 #   docker build --tag charter .
 #   docker run --env-file .env charter alembic upgrade head      # once for each version
@@ -33,6 +33,7 @@ COPY generated generated
 COPY impl impl
 COPY scripts/charter/__init__.py charter/
 COPY scripts/charter/runtime charter/runtime
+COPY scripts/charter/service charter/service
 # Compiled here, because the process can't write; its files never change, so Python need not compare
 # them with their sources.
 RUN python -m compileall -q --invalidation-mode unchecked-hash alembic charter generated impl

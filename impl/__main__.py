@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from alembic.util import CommandError
 
-from impl.commands import Refused, create_admin, purge, serve
-from impl.core.config import ConfigurationError
+from charter.service import ConfigurationError, Refused
+from impl.commands import create_admin, purge, serve
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,14 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from charter.runtime import Contract, ResponseViolation, docs, layers
 from charter.runtime.dispatch import Dispatch
+from charter.service import outage, telemetry
+from charter.service.telemetry import OperationName, RequestLog
 from generated import DOCUMENT
 from impl import dependencies
-from impl.core import config, problems, telemetry
+from impl.core import config, problems
 from impl.core.config import Environment, Settings
 from impl.core.passwords import Passwords
-from impl.core.telemetry import OperationName, RequestLog
 from impl.core.tokens import AccessTokens, RefreshTokens
-from impl.db import outage
 from impl.db.session import Database
 from impl.models import Base, User
 from impl.services.purge import Purge

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request
 
 from charter.runtime import Contract
 from charter.runtime.layers import RATE_LIMITS
+from charter.service.draining import DRAINING
 from generated import api
 from generated.operations import (
     AuthOperations,
@@ -129,10 +130,6 @@ async def items(
 ) -> ItemsOperations:
     lifetime = timedelta(hours=settings.idempotency_key_hours)
     return ItemService(ItemRepository(session), IdempotencyKeyRepository(session), lifetime)
-
-
-DRAINING = "draining"
-"""The member of the server's state that says that it is about to end."""
 
 
 async def health(

@@ -18,10 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from charter.postgres import Address, databases, is_alive
 from charter.project import environment
+from charter.service.migrations import connect
 from impl.app import create_app
 from impl.core import config
 from impl.core.config import Environment, Settings
-from impl.db import migrations
+from impl.db.migrations import SCHEMA, target
 from impl.db.session import Database
 from impl.models import Base
 from tests.people import Person, client_of, promote, register
@@ -55,14 +56,14 @@ def template(server: Address) -> str:
 
 async def built_template(server: Address) -> str:
     name = f"{RUN}_template"
-    async with migrations.connection(testing(server), autocommit=True) as connection:
+    async with connect(target(testing(server)), autocommit=True) as connection:
         await connection.execute(text("SELECT pg_advisory_lock(:run)"), {"run": lock_key(RUN)})
         present = await database_names(connection)
         for leftover in filter(is_leftover, present):
             await asyncio.to_thread(databases.drop, server, leftover)
         if name not in present:
             unfinished = await asyncio.to_thread(databases.create, server, f"{name}_unfinished")
-            await asyncio.to_thread(migrations.upgrade, testing(unfinished))
+            await asyncio.to_thread(SCHEMA.upgrade, target(testing(unfinished)))
             await connection.execute(text(f'ALTER DATABASE "{unfinished.name}" RENAME TO "{name}"'))
     return name
 

@@ -10,13 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from charter.runtime import Contract
+from charter.service import ConfigurationError, Refused
+from charter.service.outage import constraint
 from generated import DOCUMENT
-from impl.commands import Refused
 from impl.core import config
 from impl.core.accounts import EMAIL, PASSWORD
-from impl.core.config import ConfigurationError, Settings
+from impl.core.config import Settings
 from impl.core.passwords import Passwords
-from impl.db.outage import constraint
 from impl.db.session import Database
 from impl.models import User
 from impl.models.users import UNIQUE_EMAIL

@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 
-from impl.commands import Refused
+from charter.service import Refused
+from charter.service.migrations import unreachable
+from charter.service.outage import is_outage
 from impl.core import config
 from impl.core.config import Settings
-from impl.db.migrations import unreachable
-from impl.db.outage import is_outage
+from impl.db.migrations import target
 from impl.db.session import Database
 from impl.services.purge import Purge
 
@@ -27,7 +28,7 @@ async def purge(settings: Settings) -> Counter[str]:
         return await Purge(database, settings).run()
     except Exception as error:
         if is_outage(error):
-            raise Refused(unreachable(settings, error)) from error
+            raise Refused(unreachable(target(settings), error)) from error
         raise
     finally:
         await database.dispose()

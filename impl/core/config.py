@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from charter.runtime.layers import ANY, ProxyHeader
+from charter.service import ConfigurationError
 
 KNOWN_SECRETS = (
     "changeme", "change-me", "change_me", "secret", "password", "jwt_secret", "your-", "qwerty",
@@ -30,10 +31,6 @@ KNOWN_SECRETS = (
 """What example files are full of: a secret that contains one of these protects nothing."""
 
 MINIMUM_SECRET_BYTES = 32  # RFC 7518 section 3.2: the key of HS256 is at least as long as its hash
-
-
-class ConfigurationError(Exception):
-    """The environment can't be served with; the message names the variable and the remedy."""
 
 
 ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]+)?|https?://\[[0-9a-f:.]+\](:[0-9]+)?")

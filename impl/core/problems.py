@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 
 from charter.runtime import Fault, RequestRefused
 from charter.runtime.routing import UNWRITTEN
+from charter.service.telemetry import request_id
 from impl.core.accounts import TOKEN_OPERATIONS, ProblemType
-from impl.core.telemetry import request_id
 
 MEDIA_TYPE = "application/problem+json"
 REALM = 'Bearer realm="charter"'

@@ -10,8 +10,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from charter.service.outage import READ_ONLY, DatabaseUnreachable
 from impl.core.config import Settings, is_loopback
-from impl.db.outage import READ_ONLY, DatabaseUnreachable
 
 
 def database_url(settings: Settings) -> URL:

@@ -1,7 +1,7 @@
 from generated import schemas
 from generated.operations import HealthOperations
 from impl.core.problems import ServiceUnavailable
-from impl.db.migrations import is_behind
+from impl.db.migrations import SCHEMA
 from impl.db.session import Database
 
 
@@ -22,6 +22,6 @@ class HealthService(HealthOperations):
         if self.draining:
             raise ServiceUnavailable
         async with self.database.autocommit.connect() as connection:
-            if await is_behind(connection):
+            if await SCHEMA.is_behind(connection):
                 raise ServiceUnavailable
         return schemas.Health(status="ok")

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, delete, func, inspect, select, tuple_
 
+from charter.service.outage import is_outage
 from impl.core.config import Settings
-from impl.db.outage import is_outage
 from impl.db.session import Database
 from impl.models import Base, Budget, IdempotencyKey, LoginFailures, Session
 from impl.repositories.login_failures import FORGOTTEN_AFTER

@@ -2,6 +2,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
+from charter.service.outage import constraint
 from generated import schemas
 from generated.operations import UsersOperations
 from generated.responses import ChangePassword204, CreateUser201, ListUsers200
@@ -17,7 +18,6 @@ from impl.core.problems import (
     UnfitPassword,
     WrongPassword,
 )
-from impl.db.outage import constraint
 from impl.models import User
 from impl.models.users import UNIQUE_EMAIL
 from impl.repositories.sessions import SessionRepository

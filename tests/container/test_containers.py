@@ -405,7 +405,7 @@ def test_the_image_holds_what_it_runs_and_nothing_else(stack: Stack) -> None:
     assert said.returncode == 0, said.stderr
     importable = json.loads(said.stdout)
     assert importable["top"] == sorted([*OUR_PACKAGES, *INSTALLED_PACKAGES])
-    assert importable["charter"] == ["runtime"]
+    assert importable["charter"] == ["runtime", "service"]
     assert stack.run("ls", "-A", "/app").stdout.split() == [".venv", *OUR_FILES]
 
 

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from charter.service import ConfigurationError
 from impl.core import config
-from impl.core.config import ConfigurationError, Environment, Settings
+from impl.core.config import Environment, Settings
 from impl.db.engine import create_engine
 from tests.charter.command_line import charter
 

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from starlette.types import Message
 
+from charter.service.outage import DatabaseUnreachable, constraint, is_outage
 from impl.core.config import Settings
-from impl.db.outage import DatabaseUnreachable, constraint, is_outage
 from impl.db.session import Database
 from impl.services.health import HealthService
 from tests.people import Person, changed

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from charter.project import environment
+from charter.service import ConfigurationError
 from impl.app import create_app
 from impl.core import config
 from impl.core.config import Settings
@@ -333,7 +334,7 @@ async def test_log_3_an_exception_of_a_refused_login_shows_no_password(settings:
 
 def test_log_3_an_exception_of_refused_settings_shows_no_secret() -> None:
     told = canary("x")[:31]
-    with pytest.raises(config.ConfigurationError) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         config.load(_env_file=None, jwt_secret=told, db_port=told)
 
     assert told not in "".join(every_text(refused.value))

@@ -7,7 +7,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, func, insert, select, text
 
 from impl.core.config import Settings
-from impl.db.migrations import run_alone
+from impl.db.migrations import SCHEMA, target
 from impl.db.session import Database
 from impl.models import User
 
@@ -21,7 +21,7 @@ async def test_a_required_column_asks_for_the_value_of_the_rows_that_are_there(
         connection.execute(text("ALTER TABLE users ADD COLUMN shoes text NOT NULL"))
 
     with pytest.raises(CommandError, match="null values") as failure:
-        await run_alone(settings, migrate)
+        await SCHEMA.run_alone(target(settings), migrate)
 
     assert "add the column with a server_default" in str(failure.value)
     async with database.reading() as session:

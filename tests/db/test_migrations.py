@@ -4,14 +4,14 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from impl.db.migrations import is_behind
+from impl.db.migrations import SCHEMA
 from impl.db.session import Database
 from impl.models import User
 
 
 async def test_a_migrated_database_is_not_behind(database: Database) -> None:
     async with database.autocommit.connect() as connection:
-        assert not await is_behind(connection)
+        assert not await SCHEMA.is_behind(connection)
 
 
 async def test_a_write_is_committed(database: Database) -> None:

@@ -26,7 +26,7 @@ from generated.security import Scope
 from impl.core import config
 from impl.core.config import Settings
 from impl.core.tokens import AccessTokens, RefreshTokens
-from impl.db import migrations
+from impl.db.migrations import SCHEMA, target
 from impl.db.session import Database
 from impl.models import Session, User
 
@@ -60,7 +60,7 @@ def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> int:
         try:
             with exported(address.environment() | SETTINGS | {"BCRYPT_ROUNDS": "4"}):
                 settings = config.without_tokens()
-                migrations.upgrade(settings)
+                SCHEMA.upgrade(target(settings))
                 measures = measure_all(settings, secret, rounds, seconds)
         finally:
             databases.drop(server, name)

@@ -86,7 +86,7 @@ def change(charter: Source) -> None:
     charter.first_line("impl/core/passwords.py", '"""Passwords, said anew by Charter.')
     charter.first_line("impl/db/base.py", '"""The base, said anew by Charter."""')
     charter.first_line("impl/db/pages.py", '"""Pages, said anew by Charter."""')
-    charter.first_line("impl/db/outage.py", '"""Outages, said anew by Charter."""')
+    charter.first_line("impl/models/users.py", '"""Users, said anew by Charter."""')
     (charter.folder / "impl/db/explain").mkdir()
     (charter.folder / "impl/db/explain/__init__.py").write_text('"""New."""\n')
     migration = charter.read("alembic/versions/0001_accounts.py")
@@ -146,7 +146,11 @@ def edit(team: Source) -> None:
     team.replace("scripts/serve", "# From a", "# Ours: from a")
     (team.folder / "README.md").chmod(0o755)
     team.append(".env.example", "#STRIPE_KEY=\n")
-    team.replace("pyproject.toml", f'"charter=={NOW}",\n', f'"charter=={NOW}",\n    "stripe>=1",\n')
+    team.replace(
+        "pyproject.toml",
+        f'"charter[service]=={NOW}",\n',
+        f'"charter[service]=={NOW}",\n    "stripe>=1",\n',
+    )
     lines = team.read("requirements/dev.txt").splitlines(keepends=True)
     at = next(number for number, line in enumerate(lines) if line.startswith("charter=="))
     lines.insert(at, "chardet==5.0 --hash=sha256:00\n")
@@ -235,7 +239,7 @@ def test_the_pin_the_wheel_and_the_record_are_of_the_next_version(
 ) -> None:
     settings = tomllib.loads(upgraded.read("pyproject.toml"))
 
-    assert f"charter=={NEXT}" in settings["project"]["dependencies"]
+    assert f"charter[service]=={NEXT}" in settings["project"]["dependencies"]
     assert f"charter[test]=={NEXT}" in settings["dependency-groups"]["dev"]
     assert settings["tool"]["charter"]["project"]["version"] == NEXT
     (there,) = (upgraded.folder / "wheels").iterdir()
@@ -259,7 +263,7 @@ def test_what_the_template_changed_is_there(upgraded: Upgraded) -> None:
     assert "## What comes next" in upgraded.read("README.md")
     assert "EXPOSE 8000/tcp" in upgraded.read("Dockerfile")
     assert "as the next version writes them" in upgraded.read("impl/core/links.py")
-    assert "said anew by Charter" in upgraded.read("impl/db/outage.py")
+    assert "said anew by Charter" in upgraded.read("impl/models/users.py")
     assert "#PORT=8000 # or another\n" in upgraded.read(".env.example")
     assert upgraded.read("impl/db/explain/__init__.py") == '"""New."""\n'
     assert not (upgraded.folder / "tests/accounts/test_health.py").exists()

@@ -7,17 +7,15 @@ unclear host or coding, ignores trailers, and answers whatever it refuses with a
 import asyncio
 import re
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import httptools
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from charter.runtime.layers import SecurityHeaders
-from impl.core import problems
-from impl.core.config import Settings
-from impl.core.telemetry import RequestLog
+from charter.runtime.layers import Problem, SecurityHeaders
+from charter.service.telemetry import RequestLog
 
 TARGET_BYTES = 8 * 1024
 HEAD_BYTES = 64 * 1024
@@ -30,12 +28,23 @@ HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]*)?
 Phase = Enum("Phase", ["NONE", "HEAD", "BODY"])  # of the request that arrives
 
 
+class WireSettings(Protocol):
+    """How long a header and a body may take to arrive, and what HSTS says in refusals."""
+
+    header_timeout_seconds: float
+    body_timeout_seconds: float
+
+    @property
+    def strict_transport_seconds(self) -> int: ...
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One clock runs from the first byte of a header to its end, and anew for the body."""
 
-    def __init__(self, *given: Any, settings: Settings, **named: Any) -> None:
+    def __init__(self, *given: Any, settings: WireSettings, problem: Problem, **named: Any) -> None:
         super().__init__(*given, **named)
         self.settings = settings
+        self.problem = problem
         self.url = b""
         self.phase = Phase.NONE
         self.clock: asyncio.TimerHandle | None = None
@@ -144,7 +153,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Read no more, and close the connection after one answer and those that are due."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            await problems.response(status, detail)(scope, receive, send)
+            await self.problem(status, detail)(scope, receive, send)
 
         self.refused = True
         self.stop_clock()

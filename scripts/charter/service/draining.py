@@ -1,0 +1,37 @@
+"""The time between the signal to end and the end."""
+
+import signal
+import threading
+from types import FrameType
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+DRAINING = "draining"
+"""The member of the server's state that says that it is about to end."""
+
+
+class Draining:
+    """After a SIGTERM the service is not ready and yet answers, until balancers have noticed.
+
+    uvicorn, whose handler is there already, closes the port when it is told of the signal.
+    A second signal is handed on at once.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+        self.began = False
+        self.end = signal.signal(signal.SIGTERM, self.begin)
+
+    def begin(self, number: int, frame: FrameType | None) -> None:
+        seconds = 0 if self.began else self.seconds
+        self.began = True
+        if callable(self.end):
+            timer = threading.Timer(seconds, self.end, [number, None])
+            timer.daemon = True
+            timer.start()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.began:
+            scope = {**scope, "state": {**scope.get("state", {}), DRAINING: True}}
+        await self.app(scope, receive, send)
