@@ -245,19 +245,46 @@ def lint(document: Chosen = None, form: Form = "text") -> int:
 def diff(
     base: Annotated[
         str,
-        typer.Argument(help="The older document: a file, or git:REV for the one at that revision."),
-    ],
+        typer.Argument(
+            help="The older document: a file, or a revision of git, such as main or git:v1.2."
+        ),
+    ] = "git:HEAD",
     revision: Chosen = None,
-    form: Form = "text",
+    form: Annotated[
+        Literal["text", "markdown", "json", "sarif", "github"],
+        typer.Option("--format", help="For people, a changelog, programs, or a pull request."),
+    ] = "text",
+    accepted: Annotated[
+        Path | None,
+        typer.Option(help="Changes agreed to; accepted-changes.yaml beside the document, if any."),
+    ] = None,
+    notice: Annotated[
+        int, typer.Option(min=0, help="The days that a deprecation leaves until its sunset.")
+    ] = 0,
+    fail_on: Annotated[
+        Literal["error", "warning", "info", "never"],
+        typer.Option(help="Exit with 1 from this severity on."),
+    ] = "error",
+    check_version: Annotated[
+        bool, typer.Option("--check-version", help="Exit with 1 if info.version is too small.")
+    ] = False,
 ) -> int:
-    """Compare a document with an older version of it.
+    """Compare a document with an older version of it, as its clients would notice.
 
     Exit with 1 if a change would break a client.
     """
     from charter.document import commands
 
     request = f"Name the newer document, too: `charter diff {base} openapi.yaml`."
-    return commands.diff(base, chosen(revision, request), form)
+    return commands.diff(
+        base,
+        chosen(revision, request),
+        form,
+        accepted=accepted,
+        notice=notice,
+        fails_from=fail_on,
+        check_version=check_version,
+    )
 
 
 @app.command(rich_help_panel=DESIGN)

@@ -10,5 +10,7 @@ GENERATED = ROOT / "generated"
 DATA = Path(__file__).parent
 CASES = DATA / "cases"
 """Small documents of our own, each with what is right about it: README.md."""
+CHANGES = DATA / "changes"
+"""Pairs of documents, and what oasdiff says about the changes between them."""
 SPECS = DATA / "specs"
 """Real documents; ORIGINS.tsv says of each where it is from."""

@@ -5,14 +5,18 @@ DocumentError for a document that can't be read.
 """
 
 import json
-import subprocess
 import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
-from charter.document import Document, breaking, rules
-from charter.document.findings import Format, print_all
+from charter.document import Document, rules
+from charter.document.changes import Change, changes, report, versions
+from charter.document.changes.accepted import agreements, apart
+from charter.document.findings import Format, Severity, print_all
 from charter.document.model import Model, Operation, mapping, sequence
-from charter.errors import Misconfigured
+from charter.document.revisions import base_document, relative
 
 
 def lint(file: Path, form: str = Format.TEXT) -> int:
@@ -58,48 +62,75 @@ def bundle(file: Path) -> int:
     return 0
 
 
-def diff(base: str | Path, revision: Path, form: str = Format.TEXT) -> int:
-    """Name every change since `base` that breaks clients.
+def diff(
+    base: str | Path,
+    revision: Path,
+    form: str = report.Format.TEXT,
+    *,
+    accepted: Path | None = None,
+    notice: int = 0,
+    fails_from: str = Severity.ERROR,
+    check_version: bool = False,
+) -> int:
+    """Name every change since `base` that a client could notice.
 
-    `base` is a file, or `git:REV` for the document as it was in that revision of the repository.
+    `base` is a file or a revision of the repository. `accepted` names the changes that the team
+    agreed to; by default ACCEPTED beside the document, where there is one. `notice` are the days
+    that a deprecation has to leave until its sunset. The exit code is 1 from the severity
+    `fails_from` on (or `never`), and where `check_version` finds `info.version` too small.
     """
     older, newer = base_document(str(base), revision), Document(relative(revision))
-    found = breaking.breaking(older, newer)
-    print_all(found, Format(form))
-    said = f"{counted(len(found), 'breaking change')} since {base}." if found else "Nothing breaks."
-    print(said, file=sys.stderr)
-    return 1 if found else 0
+    found = changes(older, newer, notice=timedelta(days=notice))
+    beside = revision.parent / ACCEPTED
+    file = accepted or (beside if beside.exists() else None)
+    agreed = agreements(relative(file)) if file else []
+    left, unused = apart(found, agreed)
+    entries = report.entries(older, newer, left)
+    shown = report.render(entries, report.Format(form))
+    if shown:
+        print(shown)
+    for one in unused:
+        print(f"{one.place}: `{one.rule}` covers no change any more: remove it.", file=sys.stderr)
+    print(summary(entries, len(found) - len(left), base), file=sys.stderr)
+    failed = any(is_as_severe(change.severity, fails_from) for change in left)
+    return 1 if failed or (check_version and not is_version_right(older, newer, found)) else 0
 
 
-def base_document(base: str, file: Path) -> Document:
-    scheme, separator, revision = base.partition(":")
-    if scheme == "git" and separator:
-        return Document(Path(f"{revision}:{file.name}"), at_revision(file, revision))
-    return Document(relative(Path(base)))
+ACCEPTED = "accepted-changes.yaml"
+
+SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 
 
-def at_revision(file: Path, revision: str) -> str:
-    """The document as git has it. Raises Misconfigured."""
-    folder = str(file.absolute().parent)
-    command = ["git", "-C", folder, "show", "--end-of-options", f"{revision}:./{file.name}"]
-    try:
-        shown = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise Misconfigured("git is not installed: name a file instead of a revision.") from None
-    if shown.returncode:
-        reason = shown.stderr.strip().splitlines()[0].removeprefix("fatal: ")
-        raise Misconfigured(
-            f"git has no {file.name} at `{revision}` ({reason}):"
-            " name a revision that has one, or fetch it."
-        )
-    return shown.stdout
+def is_as_severe(severity: Severity, least: str) -> bool:
+    return least != "never" and SEVERITIES.index(severity) >= SEVERITIES.index(Severity(least))
+
+
+def summary(left: Sequence[report.Entry], accepted: int, base: str | Path) -> str:
+    numbers = Counter(entry.change.severity for entry in left)
+    parts = [
+        counted(numbers[Severity.ERROR], "breaking change"),
+        f"{numbers[Severity.WARNING]} that may break",
+        f"{numbers[Severity.INFO]} harmless",
+    ]
+    agreed = f" {counted(accepted, 'change')} accepted." if accepted else ""
+    if not left:
+        return f"Nothing changed for clients since {base}.{agreed}"
+    return f"{', '.join(parts)} since {base}.{agreed}"
+
+
+def is_version_right(older: Document, newer: Document, found: Sequence[Change]) -> bool:
+    """Say which version follows, where `info.version` is too small."""
+    bump = versions.needed(found, texts_differ=older.content != newer.content)
+    if versions.suffices(older, newer, bump):
+        return True
+    place = newer.place(("info", "version"))
+    print(
+        f"{place}: The version is {versions.version(newer)}; after {versions.version(older)} a"
+        f" {bump} change needs {versions.least(older, bump)} or higher.",
+        file=sys.stderr,
+    )
+    return False
 
 
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def relative(path: Path) -> Path:
-    """The path as the caller would write it."""
-    path, here = path.absolute(), Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -11,7 +11,7 @@ import pytest
 
 from charter.document import Document
 from charter.document import commands as openapi
-from charter.document.breaking import breaking
+from charter.document.changes import changes
 from charter.document.checks import ERRORS
 from charter.document.rules import RULES, lint
 from charter.errors import Refusal
@@ -304,8 +304,8 @@ def test_no_malformed_document_makes_the_lint_fail(tmp_path: Path) -> None:
         put(damaged, path, draw.choice(MISPLACED))
         document = Document(tmp_path / "openapi.yaml", json.dumps(damaged))
         lint(document)
-        breaking(whole, document)
-        breaking(document, whole)
+        changes(whole, document)
+        changes(document, whole)
 
 
 MISPLACED: tuple[Any, ...] = (
