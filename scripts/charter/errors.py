@@ -4,12 +4,12 @@
 
     Refusal                   1
       DocumentError           1   the document is at fault, at a place
-        NoDocument            2   no document can be read where one is named
       PostgresError           1
       DatabaseUnreachable     1
       MigrationError          1
       FuzzError, TrialError   1
       Misconfigured           2   a mistake in the arguments or the settings
+        NoDocument            2   no document can be read where one is named
 """
 
 

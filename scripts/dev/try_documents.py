@@ -187,7 +187,7 @@ def first_operation(project: Path) -> tuple[str, str]:
 
 def logged_in(client: httpx.Client, project: Path) -> dict[str, str]:
     """The headers of somebody who has just registered."""
-    prefix = Project.find(project).table["project"]["prefix"]
+    prefix = Project.find(project).table["project"].get("prefix", "")
     account = {"email": "ada@example.com", "password": "correct horse battery"}
     client.post(f"{prefix}/users", json=account).raise_for_status()
     form = {"grant_type": "password", "username": account["email"], "password": account["password"]}

@@ -64,7 +64,15 @@ def test_without_a_verb_all_of_them_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("dance",), ("serve", "--port", "many"), ("diff", "/nowhere.yaml")]
+    "arguments",
+    [
+        ("dance",),
+        ("serve", "--port", "many"),
+        ("diff", "/nowhere.yaml"),
+        ("lint", "/nowhere.yaml"),
+        ("mock", "/nowhere.yaml"),
+        ("init", "/nowhere.yaml"),
+    ],
 )
 def test_a_mistake_in_the_arguments_exits_with_2(arguments: tuple[str, ...]) -> None:
     done = charter(*arguments)

@@ -1,5 +1,6 @@
 """One file of a document: YAML or JSON, read as JSON's own types, with the place of everything."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -58,8 +59,11 @@ class DocumentError(Refusal):
         self.place = place
 
 
-class NoDocument(DocumentError, Misconfigured):
+class NoDocument(Misconfigured):
     """No document can be read from the file that is named."""
+
+    def __init__(self, file: Path, message: str) -> None:
+        super().__init__(one_line(f"{file}: {message}"))
 
 
 def one_line(text: str) -> str:
@@ -112,7 +116,7 @@ class Source:
 
 
 def load(file: Path, text: str | None = None) -> Source:
-    """Reads a file, unless its text is at hand. Raises DocumentError."""
+    """Reads a file, unless its text is at hand. Raises DocumentError and NoDocument."""
     text = read(file) if text is None else text
     first = Place(file, 1, 1)
     if text.lstrip().startswith("<"):
@@ -125,20 +129,32 @@ def load(file: Path, text: str | None = None) -> Source:
         if root is not None:
             reader.measure(root)
             content = reader.node(root, ())
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else first
-        problem = f"{error.problem or error.context}"
-        raise DocumentError(place, f"This is not YAML: {problem}.") from None
     except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise DocumentError(first, f"This is not YAML: {problem}.") from None
+        raise syntax_error(file, text, error) from None
     except RecursionError:
         raise DocumentError(first, TOO_DEEP) from None
     reader.places.setdefault((), first)
     return Source(file, text, content, reader.places)
 
 
+def syntax_error(file: Path, text: str, error: yaml.YAMLError) -> DocumentError:
+    """What is wrong, in the terms of JSON where that is what the file holds."""
+    if file.suffix == ".json" or BEGINS_LIKE_JSON.match(text):
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as fault:
+            place = Place(file, fault.lineno, fault.colno)
+            return DocumentError(place, f"This is not JSON: {fault.msg}.")
+    place = Place(file, 1, 1)
+    problem: object = error
+    if isinstance(error, yaml.MarkedYAMLError):
+        problem = error.problem or error.context
+        if mark := error.problem_mark or error.context_mark:
+            place = Place(file, mark.line + 1, mark.column + 1)
+    return DocumentError(place, f"This is not YAML: {' '.join(str(problem).split())}.")
+
+
+BEGINS_LIKE_JSON = re.compile(r'\s*\{\s*"')
 ESCAPE = re.compile(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|(/)|.)", re.DOTALL
 )
@@ -171,12 +187,12 @@ def read(file: Path) -> str:
                 first, f"The file is larger than {megabytes} MB: split it, and refer to its parts."
             )
         if not file.is_file() and not file.is_dir():
-            raise NoDocument(first, "This is a pipe or a device: save the document to a file.")
+            raise NoDocument(file, "This is a pipe or a device: save the document to a file.")
         content = file.read_bytes()
     except FileNotFoundError:
-        raise NoDocument(first, "There is no such file.") from None
+        raise NoDocument(file, "There is no such file.") from None
     except OSError as error:
-        raise NoDocument(first, f"The file can't be read: {error.strerror}.") from None
+        raise NoDocument(file, f"The file can't be read: {error.strerror}.") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

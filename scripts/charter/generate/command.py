@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from charter.document import DocumentError
 from charter.errors import Refusal
 from charter.generate.generator import Files, generate, generators
 
@@ -26,12 +25,11 @@ def run(
     check: bool = False,
     force: bool = False,
 ) -> int:
-    """The exit code: 0 when all is well, 1 when something is to be mended."""
-    try:
-        files = generate(relative(document))
-    except DocumentError as error:
-        print(f"charter: {error}", file=sys.stderr)
-        return 1
+    """The exit code: 0 when all is well, 1 when something has to be corrected.
+
+    Raises DocumentError and NoDocument.
+    """
+    files = generate(relative(document))
     files[MANIFEST] = manifest(files)
     return report_drift(files, out) if check else write(files, out, force)
 

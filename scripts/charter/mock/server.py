@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from watchfiles import awatch
 
-from charter.document import Document, DocumentError
+from charter.document import Document
 from charter.document.bundling import shown
 from charter.document.checks import check
 from charter.errors import Misconfigured, Refusal
@@ -74,7 +74,7 @@ class Mocking:
     async def reload(self) -> None:
         try:
             self.mock = await asyncio.to_thread(self.load)
-        except DocumentError as error:
+        except Refusal as error:
             tell(f"charter: {error} The last valid document stays.")
         except Exception:
             # a fault of Charter: the designer can go on, and the traceback helps to correct it
@@ -91,7 +91,7 @@ def run(
     seed: int | None,
     watch: bool,
 ) -> int:
-    """Serve until a signal comes. Raises Refusal and DocumentError before it begins."""
+    """Serve until a signal comes. Raises Refusal before it begins."""
     logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
     logging.getLogger("charter.mock").setLevel(logging.INFO)
     with bound(host, port) as listener:

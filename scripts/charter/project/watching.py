@@ -6,6 +6,8 @@ from pathlib import Path
 
 from watchfiles import watch
 
+from charter.errors import Refusal
+
 START = 250
 """Milliseconds after which the first turn comes, whether or not anything has changed."""
 
@@ -17,10 +19,19 @@ def run(work: Callable[[], int], directory: Path) -> int:
     """
     watching = watch(directory, debounce=100, step=50, rust_timeout=START, yield_on_timeout=True)
     next(watching)
-    code = work()
+    code = attempt(work)
     print(f"Watching {directory.name}/ ...", flush=True)
     for changed in watching:
         if changed:
-            code = work()
+            code = attempt(work)
             sys.stdout.flush()
     return code
+
+
+def attempt(work: Callable[[], int]) -> int:
+    """The exit code. What keeps the work from being done is printed: the next edit corrects it."""
+    try:
+        return work()
+    except Refusal as error:
+        print(f"charter: {error}", file=sys.stderr, flush=True)
+        return error.exit_code

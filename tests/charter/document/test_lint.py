@@ -272,11 +272,12 @@ def test_findings_are_printed_as_notes_for_github(
     ("text", "said"),
     [
         ("openapi: 3.1.0\ninfo: [\n", ":3:1: This is not YAML"),
+        ('{\n "openapi": "3.1.0"\n "info": {}\n}', ":3:2: This is not JSON: Expecting ','"),
         ("openapi: 3.1.0\ninfo:\n  title: x\n  title: y\n", ":4:3: The member `title` is there"),
         ("- a list\n", ":1:1: This is not an OpenAPI document"),
         ("", ":1:1: The file is empty"),
         ("openapi: 3.1.0\ninfo:\n  $ref: no.yaml\n", ":3:3: The reference no.yaml names no file"),
-        (None, ":1:1: There is no such file."),
+        (None, "openapi.yaml: There is no such file."),
     ],
 )  # fmt: skip
 def test_an_unreadable_document_is_refused_in_one_sentence(

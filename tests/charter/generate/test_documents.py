@@ -9,6 +9,7 @@ import pytest
 
 from charter.document import Document, DocumentError, source
 from charter.document.checks import check
+from charter.errors import Refusal
 from charter.generate import command
 
 HEAD = "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n"
@@ -123,7 +124,6 @@ REFUSED: list[tuple[str, str, str]] = [
 def test_a_document_that_is_none_is_refused_by_its_place(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     text: str,
     place: str,
     message: str,
@@ -132,12 +132,13 @@ def test_a_document_that_is_none_is_refused_by_its_place(
     file = Path("openapi.yaml")
     file.write_text(text)
 
-    assert command.run(document=file, out=tmp_path / "generated") == 1
+    with pytest.raises(DocumentError) as refused:
+        command.run(document=file, out=tmp_path / "generated")
 
-    said = capsys.readouterr().err
-    assert said.startswith(f"charter: openapi.yaml:{place}"), said
+    said = str(refused.value)
+    assert said.startswith(f"openapi.yaml:{place}"), said
     assert any(part in said for part in message.split("|")), said
-    assert said.count("\n") == 1
+    assert "\n" not in said
     assert not (tmp_path / "generated").exists()
 
 
@@ -151,13 +152,13 @@ def test_a_pattern_of_the_web_is_none_to_refuse(tmp_path: Path, version: str) ->
 
 
 def refusal(file: Path) -> str:
-    with pytest.raises(DocumentError) as refused:
+    with pytest.raises(Refusal) as refused:
         Document(file)
     return str(refused.value)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "no.yaml").endswith("no.yaml:1:1: There is no such file.")
+    assert refusal(tmp_path / "no.yaml").endswith("no.yaml: There is no such file.")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
@@ -346,14 +347,12 @@ def test_a_file_may_be_no_more_than_a_reference_to_another_one(files: Path) -> N
     assert schemas["Bone"] == {"type": "string"}
 
 
-def test_files_that_are_references_to_each_other_are_refused(
-    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_files_that_are_references_to_each_other_are_refused(files: Path, tmp_path: Path) -> None:
     Path("schemas/Dog.yaml").write_text("$ref: Bone.yaml\n")
     Path("schemas/Bone.yaml").write_text("$ref: Dog.yaml\n")
 
-    assert command.run(document=files, out=tmp_path / "generated") == 1
-    assert "leads in a circle" in capsys.readouterr().err
+    with pytest.raises(DocumentError, match="leads in a circle"):
+        command.run(document=files, out=tmp_path / "generated")
 
 
 def test_links_that_lead_in_a_circle_are_no_files(files: Path) -> None:
@@ -377,13 +376,11 @@ def test_a_document_of_many_files_is_generated_from(files: Path, tmp_path: Path)
     assert command.run(document=files, out=tmp_path / "generated") == 0
 
 
-def test_a_fault_is_found_in_the_file_where_it_stands(
-    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_fault_is_found_in_the_file_where_it_stands(files: Path, tmp_path: Path) -> None:
     (tmp_path / "schemas" / "Owner.yaml").write_text("type: object\nminLength: -1\n")
-    assert command.run(document=files, out=tmp_path / "generated") == 1
-    assert "charter: schemas/Owner.yaml:2:1: " in capsys.readouterr().err
+    with pytest.raises(DocumentError, match=r"^schemas/Owner\.yaml:2:1: "):
+        command.run(document=files, out=tmp_path / "generated")
 
     (tmp_path / "schemas" / "Owner.yaml").write_text("a: 1\nproperties: {b: {$ref: No.yaml}}\n")
-    assert command.run(document=files, out=tmp_path / "generated") == 1
-    assert "charter: schemas/Owner.yaml:2:18: The reference No.yaml" in capsys.readouterr().err
+    with pytest.raises(DocumentError, match=r"^schemas/Owner\.yaml:2:18: The reference No\.yaml"):
+        command.run(document=files, out=tmp_path / "generated")

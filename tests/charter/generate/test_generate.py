@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from charter.errors import Refusal
+from charter.document import DocumentError
+from charter.errors import Misconfigured, Refusal
 from charter.generate import command
 from tests.data import DOCUMENT, GENERATED, ROOT
 
@@ -290,16 +291,24 @@ def test_impl_is_never_touched(project: Project) -> None:
 
 
 def test_a_broken_document_leaves_the_last_good_folder(
-    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    project: Project,
 ) -> None:
     before = contents(project.generated)
     project.change_document("operationId: getNote", "operationId: createNote")
 
     for force in (False, True):
-        assert project.generate(force=force) == 1
+        with pytest.raises(DocumentError, match="createNote"):
+            project.generate(force=force)
 
     assert contents(project.generated) == before
     assert beside(project) == {"generated", "impl", "openapi"}
+
+
+def test_without_a_document_nothing_is_generated(project: Project) -> None:
+    project.document.unlink()
+
+    with pytest.raises(Misconfigured, match=r"openapi\.yaml: There is no such file\."):
+        project.generate(check=True)
 
 
 def test_a_disk_that_fails_leaves_the_last_good_folder(project: Project) -> None:

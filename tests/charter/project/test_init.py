@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 
-from charter.document import Document
+from charter.document import Document, DocumentError
 from charter.document.checks import check
 from charter.document.source import load
 from charter.errors import Refusal
@@ -235,15 +235,13 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     assert "name a folder in a place that you may write to" in done.stderr
 
 
-def test_what_is_refused_makes_no_project(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_refused_makes_no_project(tmp_path: Path) -> None:
     document = tmp_path / "swagger.yaml"
     document.write_text("swagger: '2.0'\n")
 
-    assert init.run(document, tmp_path / "made", Path.cwd()) == 1
+    with pytest.raises(DocumentError, match=r"swagger\.yaml:1:1: This is Swagger 2\.0"):
+        init.run(document, tmp_path / "made", Path.cwd())
 
-    assert f"{document}:1:1: This is Swagger 2.0" in capsys.readouterr().err
     assert not (tmp_path / "made").exists()
 
 

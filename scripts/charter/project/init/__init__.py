@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from charter.document import Document, DocumentError
+from charter.document import Document
 from charter.document.checks import check
 from charter.document.rules import lint
 from charter.errors import Refusal
@@ -41,16 +41,12 @@ README.md says more."""
 
 
 def run(document: Path, folder: Path | None, here: Path) -> int:
-    """The exit code: 0 when the project is there, 1 when the document is refused.
+    """Returns 0.
 
-    Raises Refusal where the folder can't be used; a failure leaves nothing behind.
+    Raises Refusal where the document or the folder can't be used; a failure leaves nothing behind.
     """
-    try:
-        theirs = Document(document)
-        check(theirs)
-    except DocumentError as error:
-        print(f"charter: {error}", file=sys.stderr)
-        return 1
+    theirs = Document(document)
+    check(theirs)
     target = folder or here / slug(theirs.content["info"]["title"])
     try:
         with fresh(target) as made:
