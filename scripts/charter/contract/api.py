@@ -119,6 +119,11 @@ class Api:
     def takes_bearer(self, operation: Operation) -> bool:
         return any(map(self.is_bearer, (name for one in operation.security for name in one)))
 
+    @cached_property
+    def secured(self) -> frozenset[str]:
+        """The labels of the operations that take a token."""
+        return frozenset(label(one) for one in self.operations if self.takes_bearer(one))
+
     def is_bearer(self, name: str) -> bool:
         """Whether a security scheme takes a token in `Authorization` (RFC 6750)."""
         scheme = self.schemes.get(name, {})
@@ -145,14 +150,18 @@ class Api:
 
     @property
     def token_operation(self) -> Operation | None:
-        """The operation at the `tokenUrl` of an OAuth 2 password flow (RFC 6749 section 4.3)."""
+        """The operation at the `tokenUrl` of an OAuth 2 password flow (RFC 6749 section 4.3).
+
+        A document may have several such flows, most of them of other servers.
+        """
+        posts = [one for one in self.operations if one.method == "POST"]
         for scheme in self.schemes.values():
             flow = scheme.get("flows", {}).get("password") if scheme["type"] == "oauth2" else None
             if flow is not None:
                 path = "/" + urlsplit(flow["tokenUrl"]).path.lstrip("/")
-                posts = [one for one in self.operations if one.method == "POST"]
                 ends = [one for one in posts if path.endswith(one.path)]
-                return max(ends, key=lambda one: len(one.path), default=None)
+                if ends:
+                    return max(ends, key=lambda one: len(one.path))
         return None
 
     # -- what is sent -----------------------------------------------------------------------------
@@ -383,7 +392,8 @@ def fuzzed(contract: Contract) -> dict[str, Any]:
     """The document, with what the runtime answers whatever the document says.
 
     A document need not declare how an operation refuses what breaks its own schemas: those
-    refusals, and they alone, are declared where it doesn't.
+    refusals, and they alone, are declared where it doesn't. The servers that it names are others
+    than the one under test, whose address is known.
     """
     document: dict[str, Any] = json.loads(json.dumps(contract.judge.document, default=str))
     for operation in contract.operations.values():
@@ -394,6 +404,11 @@ def fuzzed(contract: Contract) -> dict[str, Any]:
     document["paths"] = {
         path: item for path, item in document["paths"].items() if not set(path) & set("#?")
     }
+    document.pop("servers", None)
+    for item in document["paths"].values():
+        for node in (item, *item.values()):
+            if isinstance(node, dict):
+                node.pop("servers", None)
     return document
 
 

@@ -175,7 +175,7 @@ class Attempt:
             code = self.schemathesis(name, directory, plan, arguments)
             running.require_alive(directory / "service.log")
         try:
-            found = Run.read(name, directory, code)
+            found = Run.read(name, directory, code, self.api.secured)
         except FileNotFoundError as error:
             log = directory / "schemathesis.log"
             raise NotFuzzed(f"Schemathesis did not run; its last words are in {log}.") from error

@@ -41,19 +41,21 @@ class Run:
     exit_code: int
     summary: Mapping[str, Any]
     statuses: Counter[tuple[Label, int]] = field(default_factory=Counter)
+    secured: Collection[Label] = ()
+    """The operations that take a token: of others, a 401 doesn't speak of the token."""
     with_token: Counter[int] = field(default_factory=Counter)
-    """The statuses of the requests that showed a token, but for those that checks have made:
-    they try whether a wrong one is refused."""
+    """The statuses of their requests that showed one, but for those that checks have made: they
+    try whether a wrong one is refused."""
     links_followed: set[str] = field(default_factory=set)
     links_counted: tuple[int, int] = (0, 0)
     """How many of how many, inferred ones too."""
     scenarios: int = 0
 
     @classmethod
-    def read(cls, name: str, directory: Path, exit_code: int) -> "Run":
+    def read(cls, name: str, directory: Path, exit_code: int, secured: Collection[Label]) -> "Run":
         """Raises FileNotFoundError when Schemathesis wrote no report."""
         summary = json.loads(newest(directory, "json-*.json").read_text())
-        run = cls(name, exit_code, summary)
+        run = cls(name, exit_code, summary, secured=secured)
         with newest(directory, "ndjson-*.ndjson").open() as lines:
             for line in lines:
                 run.count(json.loads(line).get("ScenarioFinished", {}))
@@ -74,7 +76,7 @@ class Run:
                 self.statuses[where, response["status_code"]] += 1
                 is_by_check = case.get("parent_id") and not case.get("transition")
                 headers = interactions[name]["request"].get("headers", {})
-                if "Authorization" in headers and not is_by_check:
+                if where in self.secured and "Authorization" in headers and not is_by_check:
                     self.with_token[response["status_code"]] += 1
                 if case.get("transition"):
                     self.links_followed.add(case["transition"]["id"])

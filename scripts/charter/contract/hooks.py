@@ -20,6 +20,7 @@ from schemathesis.engine import Status, events
 
 import charter.contract.checks  # noqa: F401 - registers the checks
 from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH
+from charter.contract.checks import GONE
 from charter.contract.subject import Subject, json_of, subject
 from charter.mock.memory import identifier_of
 from charter.mock.samples import Impossible
@@ -105,8 +106,11 @@ entity_tags: set[str] = set()
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Remember entity tags; forget a token that opens nothing any more."""
+    """Remember entity tags; forget an object that is gone, and a token that opens nothing."""
     entity_tags.update(response.headers.get("etag", ()))
+    name, found = living.get(case.operation.path, (None, None))
+    if response.status_code in GONE and (case.path_parameters or {}).get(name) == found:
+        living.pop(case.operation.path, None)
     sent = (case.headers or {}).get("Authorization")
     if response.status_code == 401 and sent == f"Bearer {resident.token}":
         resident.token = None
@@ -132,7 +136,7 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
     if isinstance(case.body, dict):
         make_passwords_fit(operation, case.body)
         make_addresses_new(operation, case.body, phase)
-    if operation.method == "DELETE" and phase == "fuzzing":
+    if phase != "stateful" and (operation.method == "DELETE" or is_mostly()):
         retarget(case, operation)
     if api.is_conditional(operation):
         match = named_header(case, IF_MATCH)
@@ -146,11 +150,16 @@ def make_addresses_new(operation: Operation, body: dict[str, Any], phase: str) -
 
     Not in the stateful phase, which an answer that differs from one replay to the next would end.
     """
-    if phase != "stateful" and under_test.random.randrange(4) == 0:
+    if phase != "stateful" and not is_mostly():
         return
     for name in api.unique_emails(operation):
         if isinstance(body.get(name), str):
             body[name] = under_test.unused_address(body[name])
+
+
+def is_mostly() -> bool:
+    """Three times in four."""
+    return under_test.random.randrange(4) != 0
 
 
 def named_header(case: Any, name: str) -> str | None:
@@ -178,6 +187,10 @@ def refuses(password: str, body: dict[str, Any]) -> bool:
 # -- about whom -----------------------------------------------------------------------------------
 
 
+living: dict[str, tuple[str | None, Any]] = {}
+"""By path: its parameter, and the identifier of an object that was there when last asked for."""
+
+
 def token_of(case: Any) -> str:
     authorization: str = (case.headers or {}).get("Authorization", "")
     return authorization.removeprefix("Bearer ")
@@ -199,11 +212,19 @@ def is_about_caller(case: Any) -> bool:
 
 
 def retarget(case: Any, operation: Operation) -> None:
-    """Mean an object that is there, of the caller's, and isn't what the fuzzer goes on with."""
-    name, found = None, None
-    with suppress(Impossible, RequestException):
-        name, found = target(operation, token_of(case))
-    if name is not None and found is not None and name in (case.path_parameters or {}):
+    """Mean an object that is there, of the caller's, and isn't what the fuzzer goes on with.
+
+    A new one for what may be its end; else the last one, as long as it is there.
+    """
+    if not case.path_parameters:
+        return
+    if operation.method == "DELETE" or operation.id in under_test.settings.ends:
+        living.pop(operation.path, None)
+    name, found = living.get(operation.path, (None, None))
+    if found is None:
+        with suppress(Impossible, RequestException):
+            name, found = living[operation.path] = target(operation, token_of(case))
+    if found is not None and name in case.path_parameters:
         case.path_parameters[name] = found
 
 

@@ -218,10 +218,9 @@ class Probes:
         return {"body": example | known} if known and isinstance(example, dict) else {}
 
     def require_a_subject(self) -> None:
-        secured = [label(one) for one in self.api.operations if self.api.takes_bearer(one)]
         answers = Counter[int]()
         for (where, status), count in self.probed.statuses.items():
-            if where in secured:
+            if where in self.api.secured:
                 answers[status] += count
         if answers and set(answers) == {401}:
             raise UnfitSubject(

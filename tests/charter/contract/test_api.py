@@ -1,17 +1,33 @@
 """What a fuzzer makes use of is in the document, whatever operations and members are called."""
 
+import json
 from typing import Any
 
 import pytest
 
-from charter.contract.api import fuzzed, refusals
+from charter.contract.api import Api, fuzzed, refusals
 from charter.contract.checks import complaints, instant, is_same, limit_of
+from charter.document import Document
+from charter.runtime import Contract
 from charter.runtime.shapes import Shape
-from tests.charter.contract.library import library, operation
+from tests.charter.contract.library import LIBRARY, library, operation
 
 
 def test_a_token_is_got_where_the_password_flow_says() -> None:
     found = library().token_operation
+
+    assert found is not None
+    assert found.id == "enter"
+
+
+def test_a_flow_of_another_server_is_passed_over() -> None:
+    document = Document(LIBRARY).content
+    elsewhere = {"tokenUrl": "https://example.com/oauth/token", "scopes": {}}
+    schemes = document["components"]["securitySchemes"]
+    another = {"type": "oauth2", "flows": {"password": elsewhere}}
+    document["components"]["securitySchemes"] = {"another": another} | schemes
+
+    found = Api.of(document).token_operation
 
     assert found is not None
     assert found.id == "enter"
@@ -175,3 +191,13 @@ def test_the_runtimes_own_refusals_are_declared_where_the_document_says_nothing(
     hours = document["paths"]["/opening-hours"]["get"]["responses"]
     assert hours.keys() == {"200", "422"}
     assert set(refusals(api.contract, operation("hours"))) == {422}
+
+
+def test_the_servers_of_the_document_are_not_the_one_under_test() -> None:
+    document = Document(LIBRARY).content
+    elsewhere = [{"url": "https://example.com/v1"}]
+    document |= {"servers": elsewhere}
+    document["paths"]["/books"] |= {"servers": elsewhere}
+    document["paths"]["/books"]["get"] |= {"servers": elsewhere}
+
+    assert "example.com" not in json.dumps(fuzzed(Contract(document)))

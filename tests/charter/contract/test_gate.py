@@ -155,6 +155,31 @@ def test_a_status_is_asked_for_where_a_client_can_provoke_it(
     assert provokes(library(), operation(name), status) == is_provoked
 
 
+def test_what_a_login_refuses_says_nothing_of_the_token_that_came_with_it() -> None:
+    login, secured = answered_401("POST /tokens"), answered_401("GET /books")
+    seen = Run("peers", 0, {}, secured={"GET /books"})
+
+    seen.count(login)
+    assert seen.unauthenticated == 0
+
+    seen.count(secured)
+    assert seen.unauthenticated == 1
+
+
+def answered_401(where: str) -> dict[str, Any]:
+    """A scenario of one request with a token."""
+    method, _, path = where.partition(" ")
+    interaction = {
+        "request": {"headers": {"Authorization": ["Bearer token"]}},
+        "response": {"status_code": 401},
+    }
+    recorder = {
+        "cases": {"1": {"value": {"method": method, "path": path}}},
+        "interactions": {"1": interaction},
+    }
+    return {"recorder": recorder}
+
+
 def test_an_outage_is_not_asked_for(runs: Runs) -> None:
     gate = Gate(library(), FuzzSettings(), runs.probed)
 
