@@ -116,6 +116,18 @@ class Api:
         return bool(operation.security) and all(operation.security)
 
     @once
+    def is_reachable(self, operation: Operation) -> bool:
+        """Whether a caller without a client certificate, as the fuzzer is one, can be let in."""
+        kinds = [{self.schemes[name]["type"] for name in one} for one in operation.security]
+        return not kinds or any("mutualTLS" not in each for each in kinds)
+
+    @once
+    def can_succeed(self, operation: Operation) -> bool:
+        """Whether a request exists that the operation accepts: it may declare errors alone."""
+        declares_success = not operation.success.status.startswith(("4", "5"))
+        return declares_success and self.is_reachable(operation)
+
+    @once
     def takes_bearer(self, operation: Operation) -> bool:
         return any(map(self.is_bearer, (name for one in operation.security for name in one)))
 
@@ -210,6 +222,8 @@ class Api:
 
     def extra_statuses(self, operation: Operation) -> tuple[int, ...]:
         """How a request is refused that the schemas admit."""
+        if not self.can_succeed(operation):
+            return tuple(operation.response_specs)
         conditional = (409, 412, 428) if self.is_conditional(operation) else ()
         return tuple(status for status in conditional if status in operation.response_specs)
 

@@ -34,6 +34,10 @@ WARNINGS = (
     "base_url_mismatch", "constants_extraction", "timeout_units",
 )  # fmt: skip
 """All that Schemathesis has but `missing_deserializer`: an image is no fault of the service's."""
+OF_REFUSALS = frozenset(
+    {"missing_auth", "missing_test_data", "validation_mismatch", "low_valid_rate"}
+)
+"""Those that say that an operation refuses what is valid."""
 STATEFUL_CHECKS = ("use_after_free", "ensure_resource_availability")
 COMMON: Mapping[str, Any] = {
     "continue-on-failure": True,
@@ -75,11 +79,7 @@ def main(
             "coverage": {"generate-duplicate-query-parameters": True},
             "stateful": {"max-steps": MAX_STEPS},
         },
-        "warnings": {
-            "fail-on": True,
-            "low_valid_rate": {"threshold": 0.2},
-            "display": list(WARNINGS),
-        },
+        "warnings": warnings(WARNINGS),
         "dictionaries": dictionaries.table(),
         "operations": operations,
         "reports": {**COMMON["reports"], "junit": {"enabled": True}},
@@ -109,6 +109,15 @@ def peers(
     }
 
 
+def warnings(displayed: Collection[str]) -> dict[str, Any]:
+    """Warnings that are failures."""
+    return {
+        "fail-on": True,
+        "low_valid_rate": {"threshold": 0.2},
+        "display": sorted(displayed),
+    }
+
+
 def particulars(
     api: Api,
     settings: FuzzSettings,
@@ -132,6 +141,8 @@ def particulars(
             checks["ignored_auth"] = {"enabled": False}
     if checks:
         yield "checks", checks
+    if not api.can_succeed(operation):
+        yield "warnings", warnings(set(WARNINGS) - OF_REFUSALS)
 
 
 class Dictionaries:

@@ -201,8 +201,11 @@ def provokes(api: Api, operation: Operation, status: int) -> bool:
     """Whether a request exists that an operation has to answer with a status.
 
     One that takes no parameters and no body can refuse credentials and what it doesn't declare;
-    whatever else it says depends on a state that nobody can ask for.
+    whatever else it says depends on a state that nobody can ask for. One that lets in nobody
+    without a client certificate refuses everybody here.
     """
+    if not api.is_reachable(operation):
+        return status == 401
     if status < 300:
         return True
     if status == 304:
@@ -217,8 +220,10 @@ def provokes(api: Api, operation: Operation, status: int) -> bool:
 
 
 def tally(probed: Probed) -> str:
-    """How many operations there are, and how many of them are mocked."""
-    return f"{len(probed.implemented)} implemented, {len(probed.mocked)} mocked"
+    """How many operations there are, and how many of them are mocked or out of reach."""
+    counted = f"{len(probed.implemented)} implemented, {len(probed.mocked)} mocked"
+    closed = len(probed.closed)
+    return f"{counted}, {closed} closed to callers without a certificate" if closed else counted
 
 
 def rows(

@@ -57,6 +57,8 @@ class Probed:
     mocked: set[str] = field(default_factory=set)
     """The labels of the operations that the mock answered."""
     implemented: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
+    """Those that only let in who shows a client certificate."""
     links: set[str] = field(default_factory=set)
     """Those that were followed, as `POST /books -> [201] show`."""
     findings: list[str] = field(default_factory=list)
@@ -115,7 +117,7 @@ class Probes:
         for operation in self.api.operations:
             yield from self.attempt_all(self.links, [operation])
         for operation in self.api.operations:
-            if label(operation) not in self.probed.mocked:
+            if label(operation) in self.probed.implemented:
                 yield from self.meaning(operation)
         yield from self.attempt_all(self.forged_tokens, self.readable())
 
@@ -201,13 +203,18 @@ class Probes:
         name, token = self.passing()
         body = self.known_body(operation, name)
         answer = self.send(operation, token, **body)
-        mocked = MOCK_HEADER in answer.headers
-        (self.probed.mocked if mocked else self.probed.implemented).add(label(operation))
+        self.kind(operation, answer).add(label(operation))
         if answer.status_code >= 500:
             yield f"answered {answer.status_code} to a plain request"
         kind = answer.headers.get("content-type", "")
         if kind.startswith("text/html") and not declares_html(operation, answer.status_code):
             yield "answered HTML"
+
+    def kind(self, operation: Operation, answer: requests.Response) -> set[str]:
+        """The operations that were answered by whoever answered this one."""
+        if not self.api.is_reachable(operation):
+            return self.probed.closed
+        return self.probed.mocked if MOCK_HEADER in answer.headers else self.probed.implemented
 
     def known_body(self, operation: Operation, name: str, token: str = "") -> dict[str, Any]:
         """An example with what only a known value fits, or nothing to change."""

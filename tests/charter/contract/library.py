@@ -36,6 +36,19 @@ def library() -> Api:
     return Api(Contract(Document(LIBRARY).content, check_rate=0))
 
 
+def closed() -> Api:
+    """The library with a vault, and with a door that opens to nobody."""
+    document = Document(LIBRARY).content
+    document["components"]["securitySchemes"]["certificate"] = {"type": "mutualTLS"}
+    opened = {"200": {"description": "Open."}, "404": {"description": "Empty."}}
+    document["paths"]["/vault"] = {
+        "get": {"operationId": "open", "security": [{"certificate": []}], "responses": opened}
+    }
+    refused = {"418": {"description": "Never."}}
+    document["paths"]["/wall"] = {"get": {"operationId": "knock", "responses": refused}}
+    return Api(Contract(document, check_rate=0))
+
+
 def operation(name: str) -> Operation:
     return library().contract.operations[name]
 

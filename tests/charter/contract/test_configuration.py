@@ -8,15 +8,19 @@ import pytest
 
 from charter.contract import configuration
 from charter.contract.accounts import Accounts
+from charter.contract.api import Api
 from charter.contract.settings import FuzzSettings
-from tests.charter.contract.library import library
+from tests.charter.contract.library import closed, library
 
 ACCOUNTS = Accounts("a good password", ["root"], ["ada", "bob"], [])
 
 
-def main(mocked: set[str] | None = None, **settings: Any) -> dict[str, Any]:
+def main(
+    mocked: set[str] | None = None, api: Api | None = None, **settings: Any
+) -> dict[str, Any]:
     """As Schemathesis reads it."""
-    table = configuration.main(library(), FuzzSettings(**settings), ACCOUNTS, mocked or set())
+    known = api or library()
+    table = configuration.main(known, FuzzSettings(**settings), ACCOUNTS, mocked or set())
     return tomllib.loads(configuration.toml(table))
 
 
@@ -67,6 +71,16 @@ def test_a_stale_change_is_no_failure_where_it_is_declared() -> None:
 
     assert checks["positive_data_acceptance"]["expected-statuses"][-2:] == ["412", "428"]
     assert "checks" not in of(main(), "POST /readers")
+
+
+def test_an_operation_that_declares_errors_alone_need_not_accept_anything() -> None:
+    table = main(api=closed())
+
+    assert "missing_auth" in table["warnings"]["display"]
+    for where in ("GET /vault", "GET /wall"):
+        assert "missing_auth" not in of(table, where)["warnings"]["display"]
+    accepted = of(table, "GET /wall")["checks"]["positive_data_acceptance"]
+    assert accepted["expected-statuses"][-1] == "418"
 
 
 def test_a_mock_need_not_remember() -> None:

@@ -11,7 +11,7 @@ from charter.contract.api import label
 from charter.contract.gate import Gate, Run, provokes, tally
 from charter.contract.probes import Probed
 from charter.contract.settings import FuzzSettings
-from tests.charter.contract.library import library, operation
+from tests.charter.contract.library import closed, library, operation
 
 SHOW = "GET /books/{bookId}"
 LINK = "POST /books -> [201] show"
@@ -178,6 +178,14 @@ def answered_401(where: str) -> dict[str, Any]:
         "interactions": {"1": interaction},
     }
     return {"recorder": recorder}
+
+
+def test_whoever_has_no_certificate_is_only_refused() -> None:
+    api = closed()
+    vault = api.contract.operations["open"]
+
+    assert [status for status in (200, 401, 404) if provokes(api, vault, status)] == [401]
+    assert tally(Probed(closed={"GET /vault"})).endswith("1 closed to callers without a certificate")
 
 
 def test_an_outage_is_not_asked_for(runs: Runs) -> None:
