@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from .bodies import Body
 from .credentials import Security
+from .errors import is_problem, restated
 from .faults import Fault, ResponseViolation
 from .inputs import RequestReader, TypedReader
 from .judge import Judge
@@ -140,6 +141,15 @@ class Contract:
             if violations := undeclared if spec is None else list(spec.faults(response)):
                 self.on_violation(ResponseViolation(operation_id, response.status_code, violations))
         return response
+
+    def error(self, operation_id: str | None, response: Response) -> Response:
+        """A problem document, in the shape that the operation declares for its status.
+
+        Any other response is returned as it is.
+        """
+        operation = self.operations.get(operation_id or "")
+        spec = operation.response_spec(response.status_code) if operation is not None else None
+        return restated(spec, response) if spec is not None and is_problem(response) else response
 
     def allowed_methods(self, path: str) -> Sequence[str]:
         """What may be done to a path; nothing if the document does not know it.

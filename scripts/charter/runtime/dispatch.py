@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .contract import Contract
 from .paths import specificity
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -168,8 +169,9 @@ class OperationRoute(APIRoute):
 class Dispatch:
     """Hands a request to the operation that its method and path name, if that has a plan."""
 
-    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], contract: Contract) -> None:
         self.app = app
+        self.contract = contract
         self.literal: dict[str, Methods] = {}
         self.templated: list[tuple[re.Pattern[str], Methods]] = []
         by_path: dict[str, Methods] = {}
@@ -187,7 +189,7 @@ class Dispatch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, parameters = self.find(scope) if scope["type"] == "http" else NOTHING
         plan = getattr(route, "plan", None)
-        if plan is None or scope["app"].dependency_overrides:
+        if route is None or plan is None or scope["app"].dependency_overrides:
             await self.app(scope, receive, send)
             return
         scope["route"], scope["path_params"] = route, parameters
@@ -198,7 +200,7 @@ class Dispatch:
             handler = handler_of(error, scope["app"].exception_handlers)
             if handler is None:
                 raise
-            response = await handler(request, error)
+            response = self.contract.error(route.operation_id, await handler(request, error))
         await response(scope, receive, send)
 
     def find(self, scope: Scope) -> tuple[APIRoute | None, Mapping[str, str]]:

@@ -15,9 +15,7 @@ from tests.charter.contract.library import closed, library
 ACCOUNTS = Accounts("a good password", ["root"], ["ada", "bob"], [])
 
 
-def main(
-    mocked: set[str] | None = None, api: Api | None = None, **settings: Any
-) -> dict[str, Any]:
+def main(mocked: set[str] | None = None, api: Api | None = None, **settings: Any) -> dict[str, Any]:
     """As Schemathesis reads it."""
     known = api or library()
     table = configuration.main(known, FuzzSettings(**settings), ACCOUNTS, mocked or set())

@@ -185,7 +185,9 @@ def test_whoever_has_no_certificate_is_only_refused() -> None:
     vault = api.contract.operations["open"]
 
     assert [status for status in (200, 401, 404) if provokes(api, vault, status)] == [401]
-    assert tally(Probed(closed={"GET /vault"})).endswith("1 closed to callers without a certificate")
+    assert tally(Probed(closed={"GET /vault"})).endswith(
+        "1 closed to callers without a certificate"
+    )
 
 
 def test_an_outage_is_not_asked_for(runs: Runs) -> None:

@@ -21,7 +21,7 @@ Events = list[str]
 def client_of(router: APIRouter) -> httpx.AsyncClient:
     app = FastAPI(openapi_url=None)
     app.include_router(router)
-    app.add_middleware(Dispatch, routes=router.routes)
+    app.add_middleware(Dispatch, routes=router.routes, contract=contract())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
@@ -156,7 +156,7 @@ async def test_overrides_of_dependencies_hold() -> None:
     router = routed(answer)
     app = FastAPI(openapi_url=None)
     app.include_router(router)
-    app.add_middleware(Dispatch, routes=router.routes)
+    app.add_middleware(Dispatch, routes=router.routes, contract=contract())
     app.dependency_overrides[name] = other
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
@@ -190,7 +190,7 @@ async def test_an_error_goes_to_the_handler_of_its_nearest_class() -> None:
     router = routed(answer)
     app = FastAPI(openapi_url=None)
     app.include_router(router)
-    app.add_middleware(Dispatch, routes=router.routes)
+    app.add_middleware(Dispatch, routes=router.routes, contract=contract())
     app.add_exception_handler(OSError, handled)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
