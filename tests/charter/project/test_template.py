@@ -33,7 +33,6 @@ OTHERS = Answers(
     schemas={"User": "AccountUser"},
     unwritten={"books": "BooksOperations"},
     allows_anonymous=True,
-    lint=False,
 )
 
 

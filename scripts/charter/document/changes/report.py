@@ -9,7 +9,7 @@ from typing import Any
 
 from charter.document import Document, Place
 from charter.document.changes.judgement import Change
-from charter.document.findings import Finding, Severity
+from charter.document.findings import Finding, Severity, as_sarif
 from charter.document.model import Path
 
 
@@ -94,9 +94,13 @@ def render(found: Sequence[Entry], form: Format) -> str:
         Format.GITHUB: (one.as_finding().as_github() for one in found),
         Format.MARKDOWN: as_markdown(found),
         Format.JSON: iter([json.dumps([one.as_json() for one in found], indent=1)]),
-        Format.SARIF: iter([json.dumps(as_sarif(found), indent=1)]),
+        Format.SARIF: iter([json.dumps(as_sarif(findings(found), "charter diff"), indent=1)]),
     }
     return "\n".join(lines[form])
+
+
+def findings(found: Sequence[Entry]) -> list[Finding]:
+    return [one.as_finding() for one in found]
 
 
 def as_markdown(found: Sequence[Entry]) -> Iterator[str]:
@@ -108,39 +112,3 @@ def as_markdown(found: Sequence[Entry]) -> Iterator[str]:
         for one in alike:
             yield f"- **{one.subject}**: {one.change.message} (`{one.change.rule}`)"
         yield ""
-
-
-def as_sarif(found: Sequence[Entry]) -> Mapping[str, Any]:
-    """Static Analysis Results Interchange Format 2.1.0."""
-    levels = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
-    rules = sorted({one.change.rule for one in found})
-    return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {"name": "charter diff", "rules": [{"id": rule} for rule in rules]}
-                },
-                "results": [
-                    {
-                        "ruleId": one.change.rule,
-                        "level": levels[one.change.severity],
-                        "message": {"text": one.text},
-                        "locations": [located(one.new or one.old)],
-                    }
-                    for one in found
-                ],
-            }
-        ],
-    }
-
-
-def located(place: Place | None) -> Mapping[str, Any]:
-    assert place is not None
-    return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": place.file.as_posix()},
-            "region": {"startLine": place.line, "startColumn": place.column},
-        }
-    }

@@ -13,7 +13,6 @@ from typing import Any
 
 from charter.document import Document
 from charter.document.checks import check
-from charter.document.rules import lint
 from charter.errors import Refusal
 from charter.generate.names import Names, constant
 from charter.project.init.accounts import Accounts, accounts, all_operations
@@ -123,7 +122,6 @@ def answers(document: Document, part: Accounts, name: str) -> Answers:
             module: names.protocols[tag] for tag, module in names.modules.items() if tag not in own
         },
         allows_anonymous=any(map(allows_anonymous, all_operations(content))),
-        lint=not lint(document),
     )
 
 

@@ -57,8 +57,6 @@ class Answers:
     """The Protocol of each tag of the team's, by the tag's name in Python."""
     allows_anonymous: bool = False
     """Whether an operation's security has an alternative that asks for nothing."""
-    lint: bool = True
-    """Whether `charter check` holds the document to the rules of `charter lint`."""
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Self:

@@ -1,21 +1,22 @@
 """What a good document keeps to. Each rule is a function that yields what it finds.
 
-A violation is a warning: `generate` and `mock` work all the same. What they refuse is an error, and
-stands in `checks`.
+`generate` and `mock` work all the same; what they refuse is an error, and stands in `checks`.
 """
 
 import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 import jsonschema_rs
 
-from charter.document import Document, checks
-from charter.document.findings import Finding, Severity
+from charter.document import checks
+from charter.document.findings import Severity
+from charter.document.lint import contradictions
 from charter.document.model import (
     ANY,
     FIELDS,
@@ -26,6 +27,8 @@ from charter.document.model import (
     mapping,
     sequence,
 )
+from charter.document.structure import structure
+from charter.runtime.normal import Upgrade
 from charter.runtime.references import pointer, tokens_of
 
 BASE = "urn:charter:linted"
@@ -39,21 +42,6 @@ FORMER_KEYWORDS = {
     "dependencies": "is of an older JSON Schema: write `dependentRequired` or `dependentSchemas`",
     "additionalItems": "is of an older JSON Schema: write `items` beside `prefixItems`",
 }
-
-
-def lint(document: Document) -> list[Finding]:
-    """All errors and warnings, from the top of the file to its end."""
-    model = Model(document)
-    found = [(Severity.ERROR, name, remark) for name, remark in checks.errors(model)]
-    found += [
-        (Severity.WARNING, name, remark) for name, rule in RULES.items() for remark in rule(model)
-    ]
-    return sorted(
-        {
-            Finding.at(document.place(remark.path), severity, name, remark.message)
-            for severity, name, remark in found
-        }
-    )
 
 
 def unknown_keyword(model: Model) -> Iterator[Remark]:
@@ -96,8 +84,6 @@ def tag(model: Model) -> Iterator[Remark]:
     for operation in model.operations:
         names = operation.node.entries("tags")
         used |= set(map(str, names))
-        if not names:
-            yield Remark(operation.node.path, f"{operation.label} has no tag: give it one.")
         for index, name in enumerate(names):
             if str(name) not in declared:
                 path = (*operation.node.path, "tags", index)
@@ -105,6 +91,12 @@ def tag(model: Model) -> Iterator[Remark]:
     for name, node in declared.items():
         if name not in used:
             yield Remark(node.path, f"No operation has the tag `{name}`: remove it, or use it.")
+
+
+def untagged(model: Model) -> Iterator[Remark]:
+    for operation in model.operations:
+        if not operation.node.entries("tags"):
+            yield Remark(operation.node.path, f"{operation.label} has no tag: give it one.")
 
 
 def trailing_slash(model: Model) -> Iterator[Remark]:
@@ -206,7 +198,10 @@ Validator = jsonschema_rs.Draft202012Validator
 
 def judge_of(model: Model) -> Callable[[Path], Validator | None]:
     """Compiles the schema at a path; nothing where other rules have to be kept first."""
-    registry = jsonschema_rs.Registry([(BASE, dict(model.content))])
+    content = dict(model.content)
+    if model.version == "3.0" and not structure(model):
+        content = Upgrade(old=True).node(content)
+    registry = jsonschema_rs.Registry([(BASE, content)])
 
     @cache
     def judge(path: Path) -> Validator | None:
@@ -359,21 +354,51 @@ def used_components(model: Model) -> Iterator[Path]:
                 yield ("components", "securitySchemes", name)
 
 
-RULES: dict[str, Callable[[Model], Iterator[Remark]]] = {
-    "unknown-keyword": unknown_keyword,
-    "discriminator": discriminator,
-    "operation-id": operation_id,
-    "tag": tag,
-    "path": trailing_slash,
-    "repeated-parameter": repeated_parameter,
-    "scope": scope,
-    "link": link,
-    "example": example,
-    "default": default,
-    "required": required,
-    "problem": problem,
-    "description": description,
-    "summary": summary,
-    "missing-example": lacks_example,
-    "unused-component": unused_component,
-}
+@dataclass(frozen=True)
+class Rule:
+    """A rule, how severe a violation is, and what finds the violations."""
+
+    name: str
+    severity: Severity
+    find: Callable[[Model], Iterator[Remark]]
+
+
+RULES = tuple(
+    Rule(name, severity, find)
+    for severity, rules in (
+        (Severity.WARNING, {
+            "unknown-keyword": unknown_keyword,
+            "discriminator": discriminator,
+            "tag": tag,
+            "repeated-parameter": repeated_parameter,
+            "scope": scope,
+            "link": link,
+            "example": example,
+            "default": default,
+            "required": required,
+            "path": trailing_slash,
+            "impossible": contradictions.impossible,
+            "misplaced-keyword": contradictions.misplaced_keyword,
+            "ignored-sibling": contradictions.ignored_sibling,
+            "body": contradictions.body,
+            "ignored-parameter": contradictions.ignored_parameter,
+            "media-type": contradictions.media_type,
+            "server": contradictions.server,
+            "repeated-tag": contradictions.repeated_tag,
+            "mode": contradictions.mode,
+            "sunset": contradictions.sunset,
+        }),
+        (Severity.INFO, {
+            "operation-id": operation_id,
+            "problem": problem,
+            "description": description,
+            "summary": summary,
+            "missing-example": lacks_example,
+            "unused-component": unused_component,
+            "untagged": untagged,
+            "untyped-array": contradictions.untyped_array,
+            "no-sunset": contradictions.no_sunset,
+        }),
+    )
+    for name, find in rules.items()
+)  # fmt: skip
