@@ -405,16 +405,17 @@ def default_of(parameter: Parameter) -> Any:
 def fuzzed(contract: Contract) -> dict[str, Any]:
     """The document, with what the runtime answers whatever the document says.
 
-    A document need not declare how an operation refuses what breaks its own schemas: those
-    refusals, and they alone, are declared where it doesn't. The servers that it names are others
-    than the one under test, whose address is known.
+    A document need not declare how an operation refuses what breaks its own schemas, nor that a
+    path may name nothing: those refusals, and they alone, are declared where it doesn't. The
+    servers that it names are others than the one under test, whose address is known.
     """
     document: dict[str, Any] = json.loads(json.dumps(contract.judge.document, default=str))
     for operation in contract.operations.values():
         node = document["paths"][operation.key][operation.method.lower()]
-        for status in refusals(contract, operation):
+        names_objects = any(parameter.place == "path" for parameter in operation.parameters)
+        for status in (*refusals(contract, operation), *([404] if names_objects else ())):
             if operation.response_spec(status) is None:
-                node["responses"][str(status)] = {"description": "Refused by the runtime."}
+                node["responses"][str(status)] = {"description": "Refused."}
     document["paths"] = {
         path: item for path, item in document["paths"].items() if not set(path) & set("#?")
     }

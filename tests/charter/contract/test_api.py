@@ -168,7 +168,17 @@ def test_a_list_that_is_not_what_was_asked_for_is_noticed(
         ({"format": "email"}, "ada@example.com", "Ada@Example.com", True),
         ({}, "ada", "Ada", False),
         ({}, [1], [1, 2], False),
+        ({}, [{"a": 25}], [{"a": 2.5e1}], True),
+        ({}, 28507 * 10**80, 2.8507e84, True),
+        ({}, 3, 2.5, False),
+        ({}, True, 1.0, False),
+        ({}, 10**400, 1.0, False),
         ({"properties": {"a": {}}}, {"a": 1, "b": 2}, {"a": 1}, True),
+        ({"properties": {"a": {}}}, {"a": 1}, {"a": 1, "b": 2}, True),
+        ({"properties": {"a": {}}}, {}, {"a": 1}, False),
+        ({"properties": {"a": {}}, "additionalProperties": True}, {}, {"b": 2}, False),
+        ({"properties": {"a": {}}, "patternProperties": {"b": {}}}, {}, {"b": 2}, False),
+        ({"type": "object"}, {}, {"b": 2}, False),
     ],
 )
 def test_a_value_is_kept_that_is_read_in_another_spelling(
@@ -191,6 +201,19 @@ def test_the_runtimes_own_refusals_are_declared_where_the_document_says_nothing(
     hours = document["paths"]["/opening-hours"]["get"]["responses"]
     assert hours.keys() == {"200", "422"}
     assert set(refusals(api.contract, operation("hours"))) == {422}
+
+
+def test_a_path_may_name_nothing_although_the_document_does_not_say_so() -> None:
+    document = Document(LIBRARY).content
+    for item in document["paths"].values():
+        for node in item.values():
+            if isinstance(node, dict):
+                node["responses"].pop("404", None)
+
+    paths = fuzzed(Contract(document))["paths"]
+
+    assert "404" in paths["/books/{bookId}"]["get"]["responses"]
+    assert "404" not in paths["/books"]["get"]["responses"]
 
 
 def test_the_servers_of_the_document_are_not_the_one_under_test() -> None:
