@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from charter.service import server
+from generated import DOCUMENT
 from impl.core import config, problems
 from impl.db.migrations import SCHEMA, target
 
@@ -23,6 +24,7 @@ def run(application: str, *, reload: bool = False, migrate: bool = False) -> int
         application,
         settings,
         problems.response,
+        document=DOCUMENT,
         prepare=partial(prepare, settings, migrate=migrate),
         watched=SOURCES if reload else (),
     )

@@ -23,6 +23,6 @@ async def test_a_required_column_asks_for_the_value_of_the_rows_that_are_there(
     with pytest.raises(CommandError, match="null values") as failure:
         await SCHEMA.run_alone(target(settings), migrate)
 
-    assert "add the column with a server_default" in str(failure.value)
+    assert "Give the rows that are there a value first" in str(failure.value)
     async with database.reading() as session:
         assert await session.scalar(select(func.count()).select_from(User)) == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from charter.errors import Misconfigured, Refusal
 from charter.postgres import Address
 from charter.postgres.databases import scratch
-from charter.project import Project
+from charter.project import Project, start
 from charter.project.environment import database, exported
 
 
@@ -19,6 +19,7 @@ class MigrationError(Refusal):
 
 
 BASE_REVISIONS = re.compile(r"base|-\d+")
+NEW = '`charter migrate --new "what changes"` writes the migration.'
 
 
 def migrate(revision: str = "head", *, down: bool = False) -> int:
@@ -28,29 +29,33 @@ def migrate(revision: str = "head", *, down: bool = False) -> int:
             f"Going back to {revision} drops what came since, data included. Add --down if that is"
             " meant."
         )
-    with database():
-        return alembic("downgrade" if down else "upgrade", revision)
+    with database() as address:
+        steps = alembic("downgrade" if down else "upgrade", revision)
+    print(steps or "There is nothing to do.\n", end="")
+    after = "`charter migrate` brings it to head again" if down else "`charter serve` serves it"
+    print(f"The schema of {address.name} is at {revision}; {after}.")
+    return 0
 
 
 def check() -> int:
     """1 where a migration is pending."""
     with database():
-        code = alembic("current", "--check-heads")
-    print("A migration is pending." if code else "The schema is at the newest revision.")
-    return code
+        is_newest = "(head)" in alembic("current")
+    pending = "A migration is pending: `charter migrate` runs it."
+    print("The schema is at the newest revision." if is_newest else pending)
+    return 0 if is_newest else 1
 
 
 def compare() -> int:
     """1 where a model has changed and no migration says so."""
     with database(testing=True) as server, migrated_scratch(server):
         try:
-            code = alembic("check")
+            alembic("check")
         except MigrationError as error:
-            code = 1
-            print(error)
-    if code:
-        print('The models and the migrations differ: run `charter migrate --new "what changes"`.')
-    return 1 if code else 0
+            print(error, NEW)
+            return 1
+    print("The models and the migrations agree.")
+    return 0
 
 
 def add(project: Project, message: str) -> int:
@@ -59,12 +64,11 @@ def add(project: Project, message: str) -> int:
     before = set(versions.glob("*.py"))
     number = f"{len(before) + 1:04}"
     with database(testing=True) as server, migrated_scratch(server):
-        code = alembic("revision", "--autogenerate", "--message", message, "--rev-id", number)
-    if code:
-        return code
-    for path in sorted(set(versions.glob("*.py")) - before):
+        alembic("revision", "--autogenerate", "--message", message, "--rev-id", number)
+    for path in set(versions.glob("*.py")) - before:
         tidy(path)
-        print(f"{path.relative_to(project.root)} is written: read it before you run it.")
+        print(f"+ {path.relative_to(project.root)}")
+        print("Read it first; then `charter migrate` runs it, and so does `charter serve`.")
         return 0
     print("The models and the migrations agree: there is nothing to write.")
     return 0
@@ -74,8 +78,10 @@ def add(project: Project, message: str) -> int:
 def migrated_scratch(server: Address) -> Iterator[None]:
     """A scratch database with every migration, in the environment of the programs we start."""
     with scratch(server) as address, exported(address.environment()):
-        if alembic("upgrade", "head"):
-            raise Misconfigured("The migrations don't run on an empty database; see above.")
+        try:
+            alembic("upgrade", "head")
+        except MigrationError as error:
+            raise Misconfigured(f"The migrations don't run on an empty database. {error}") from None
         yield
 
 
@@ -87,13 +93,13 @@ def tidy(path: Path) -> None:
         subprocess.run([sys.executable, "-m", "ruff", *arguments, "--quiet", path], check=False)
 
 
-def alembic(*arguments: str) -> int:
-    """The exit code of the project's Alembic. Raises MigrationError with its own words."""
-    done = subprocess.run(
-        [sys.executable, "-m", "alembic", *arguments], check=False, capture_output=True, text=True
-    )
-    said = done.stdout + done.stderr
-    if done.returncode and (failed := re.search(r"FAILED: (.*)", said)):
-        raise MigrationError(failed[1].strip())
-    print(said, end="")
-    return done.returncode
+def alembic(*arguments: str) -> str:
+    """What the project's Alembic prints. Raises MigrationError with the reason that it names."""
+    command = start.command("alembic", *arguments)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        said = done.stdout + done.stderr
+        named = re.search(r"^\s*(?:FAILED|charter): (.+)", said, re.MULTILINE)
+        print(said[: named.start()] if named else said, end="")
+        raise MigrationError(named[1] if named else "Alembic failed; the reason stands above.")
+    return done.stdout

@@ -4,7 +4,7 @@ import os
 import sys
 
 from charter.errors import Misconfigured
-from charter.project import Project
+from charter.project import Project, start
 from charter.project.environment import NO_DATABASE, ensure_jwt_secret, given
 
 STAND_IN = "charter.project.stand_in:application"
@@ -17,7 +17,7 @@ def serve(project: Project, *, migrate: bool = False, reload: bool = False) -> i
     """
     around = given()
     ensure_jwt_secret(around)
-    command = [sys.executable, "-m", project.programs, "serve"]
+    command = start.command(project.programs, "serve")
     if around.names_a_database:
         migrate = migrate or not around.production
     elif around.production:

@@ -5,6 +5,7 @@ answer by putting the operation's id into the request's state, under `UNWRITTEN`
 """
 
 import logging
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from charter.document import Document
 from charter.mock.app import Mock
 from charter.mock.memory import Memory
 from charter.project import Project
+from charter.project.start import fault
 from charter.runtime.dispatch import Dispatch
 from charter.runtime.routing import UNWRITTEN
 
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 def application(app: Any = None, *, document: Path | None = None, remembers: bool = True) -> Any:
     """The project's application with the mock inside it, unless it serves production."""
     project = Project.find()
-    app = app or load(project.application)()
+    app = app or made(project)
     if not app.state.settings.production:
         memory = Memory() if remembers else None
         mock = Mock(Document(document or project.document).content, memory=memory)
@@ -40,10 +42,15 @@ def application(app: Any = None, *, document: Path | None = None, remembers: boo
     return app
 
 
-def load(name: str) -> Any:
-    """The object that `module:attribute` names."""
-    module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
+def made(project: Project) -> Any:
+    """The project's application. Exits with one sentence where its code is at fault."""
+    module, _, factory = project.application.partition(":")
+    try:
+        return getattr(import_module(module), factory)()
+    except Exception as error:
+        if said := fault(error, project.root):
+            sys.exit(f"charter: {said}")
+        raise
 
 
 class StandIn:

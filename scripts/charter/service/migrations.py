@@ -16,7 +16,7 @@ from time import monotonic
 from alembic import command, context
 from alembic.config import Config
 from alembic.operations import MigrationScript
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, inspect, text
@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from charter.service.outage import DatabaseUnreachable, is_outage, sqlstate
+from charter.service.proposals import differences, fill_required
 
 UNDEFINED_TABLE = "42P01"
 NOT_NULL_VIOLATION = "23502"
@@ -177,15 +178,15 @@ class Schema:
         asyncio.run(self.run_alone(given or target(), self.migrate))
 
     def migrate(self, connection: Connection) -> None:
-        autogenerate = getattr(context.config.cmd_opts, "autogenerate", False)
+        writes = getattr(context.config.cmd_opts, "autogenerate", False)
         context.configure(
             connection=connection,
             target_metadata=self.metadata,
             compare_server_default=True,
             # each on its own, so that one may build an index concurrently
             transaction_per_migration=True,
-            # `alembic check` wants to see what is empty
-            process_revision_directives=drop_empty if autogenerate else None,
+            process_revision_directives=propose if writes else compare,
+            on_version_apply=say_step,
         )
         run_migrations()
 
@@ -195,13 +196,37 @@ def run_migrations() -> None:
         context.run_migrations()
 
 
-def drop_empty(
-    context: MigrationContext, revision: object, directives: list[MigrationScript]
+def propose(
+    migration: MigrationContext, revision: object, directives: list[MigrationScript]
 ) -> None:
     """`alembic revision --autogenerate` writes nothing where models and migrations agree."""
-    operations = directives[0].upgrade_ops
-    if operations is None or operations.is_empty():
+    script = directives[0]
+    if script.upgrade_ops is None or script.upgrade_ops.is_empty():
         directives.clear()
+        return
+    for operations in (script.upgrade_ops, script.downgrade_ops):
+        if operations is not None:
+            fill_required(operations)
+
+
+def compare(
+    migration: MigrationContext, revision: object, directives: list[MigrationScript]
+) -> None:
+    """`alembic check` names what the migrations lack. Raises CommandError where they do."""
+    operations = directives[0].upgrade_ops
+    if operations is not None and not operations.is_empty():
+        for sentence in differences(operations):
+            context.config.print_stdout(sentence)
+        raise CommandError("The models and the migrations differ.")
+
+
+def say_step(ctx: MigrationContext, step: MigrationInfo, heads: object, run_args: object) -> None:
+    """For whoever runs Alembic; a service that migrates before it serves says nothing."""
+    if context.config.cmd_opts is not None:
+        revisions = step.up_revision_ids or ("a stamp",)
+        context.config.print_stdout(
+            f"{', '.join(revisions)}: {'applied' if step.is_upgrade else 'undone'}."
+        )
 
 
 async def current_revisions(connection: AsyncConnection) -> frozenset[str]:
@@ -222,8 +247,8 @@ def remedy(error: DBAPIError) -> str:
     if sqlstate(error) != NOT_NULL_VIOLATION:
         return ""
     return (
-        " Give the rows that are there a value: in the migration, add the column with a"
-        " server_default, then remove that by op.alter_column(..., server_default=None)."
+        ' Give the rows that are there a value first: op.execute("UPDATE ...") in the migration,'
+        " before it makes the column required."
     )
 
 

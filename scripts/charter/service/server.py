@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import math
 import multiprocessing
 import os
@@ -52,13 +53,15 @@ def run(
     settings: ServerSettings,
     problem: Problem,
     *,
+    document: Path,
     prepare: Callable[[], None],
     watched: Sequence[Path] = (),
 ) -> int:
     """The exit code, once the last request has been answered.
 
-    `application` is a factory, `module:function`. `prepare` runs while the port is taken and not
-    yet served. A change in one of the `watched` folders starts the one worker anew.
+    `application` is a factory, `module:function`, and `document` the JSON that it promises.
+    `prepare` runs while the port is taken and not yet served. A change in one of the `watched`
+    folders starts the one worker anew.
 
     Raises ConfigurationError or Refused before it begins, and whatever `prepare` raises.
     """
@@ -66,7 +69,9 @@ def run(
     with bound(settings) as listener:
         prepare()
         if not settings.production:  # whose output is its log
-            threading.Thread(target=announce, args=[settings, listener], daemon=True).start()
+            threading.Thread(
+                target=announce, args=[document, settings, listener], daemon=True
+            ).start()
         return serve(Configuration(application, settings, problem, watched), listener)
 
 
@@ -184,13 +189,13 @@ def follow(parent: BaseProcess) -> None:
 
 
 WELCOME = """
-Charter is up. Ctrl-C stops it.
+{title} is up. Ctrl-C stops it.
 
   the API     {base}{docs}
 """
 
 
-def announce(settings: ServerSettings, listener: socket.socket) -> None:
+def announce(document: Path, settings: ServerSettings, listener: socket.socket) -> None:
     """Say where the service is, as soon as it is there."""
     port = listener.getsockname()[1]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
@@ -198,7 +203,8 @@ def announce(settings: ServerSettings, listener: socket.socket) -> None:
         time.sleep(0.05)
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     docs = f"\n  the docs    {base}/docs" if settings.serves_docs else ""
-    print(WELCOME.format(base=base, docs=docs), flush=True)
+    title = " ".join(json.loads(document.read_text())["info"]["title"].split())
+    print(WELCOME.format(title=title, base=base, docs=docs), flush=True)
 
 
 def is_up(host: str, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""`charter serve --reload` takes up every change of generated/, whoever writes it."""
+"""`charter serve` names what keeps the code from running; `--reload` takes up every change."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from charter.postgres import Address, databases
-from tests.charter.command_line import PROGRAM, naming
+from tests.charter.command_line import PROGRAM, charter_in, naming
 from tests.charter.project.copies import copied, generate
 from tests.conftest import JWT_SECRET
 
@@ -111,3 +111,53 @@ def test_a_watching_generate_is_taken_up_as_well(project: Path, serving: Reloadi
             change(project, f"while watched, {number}")
             watching.wait_for(re.compile(r"\+ generated/manifest.json"), number)
             serving.wait_for(STARTED, starts + number)
+
+
+# -- code that does not run -----------------------------------------------------------------------
+
+SERVICE = "impl/services/items.py"
+
+
+def test_code_that_does_not_run_is_named_with_its_line(tmp_path: Path, server: Address) -> None:
+    project = copied(tmp_path)
+    service = project / SERVICE
+    text = service.read_text()
+    service.write_text(f"from impl.core import nothing\n{text}")
+    wrong_import = stopped(project, server)
+    service.write_text(f"{text}\nclass Another(\n")
+    wrong_syntax = stopped(project, server)
+    service.unlink()
+    missing = stopped(project, server)
+
+    line = text.count("\n") + 2
+    assert f"charter: {SERVICE}:1: ImportError: cannot import name 'nothing'" in wrong_import
+    assert f"charter: {SERVICE}:{line}: SyntaxError: '(' was never closed." in wrong_syntax
+    assert re.match(r"charter: impl/\w+\.py:\d+: ModuleNotFoundError: .*items'\.", missing)
+
+
+def stopped(project: Path, server: Address) -> str:
+    """What was said by a service that did not start."""
+    with databases.scratch(server) as database:
+        done = charter_in(project, "serve", JWT_SECRET=JWT_SECRET, **naming(database))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_a_reloading_service_waits_for_code_that_runs(tmp_path: Path, server: Address) -> None:
+    project = copied(tmp_path)
+    service = project / SERVICE
+    text = service.read_text()
+    named = re.compile(rf"^charter: {SERVICE}:\d+: SyntaxError: .*", re.MULTILINE)
+    service.write_text(f"{text}\nx = (\n")
+    with (
+        databases.scratch(server) as database,
+        running(project, "serve", "--reload", JWT_SECRET=JWT_SECRET, **naming(database)) as program,
+    ):
+        for number in (1, 2):  # before the server watches, and after
+            program.wait_for(named, number)
+            service.write_text(f"{text}\nx = {number}\n")
+            program.wait_for(STARTED, number)
+            service.write_text(f"{text}\nx = (\n")
+
+        assert "Traceback" not in program.said

@@ -1,0 +1,149 @@
+"""What Alembic finds between the models and the migrations: in words, and fit to run on rows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.operations import ops
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+VALUES: tuple[tuple[type[Any] | tuple[type[Any], ...], str], ...] = (
+    (sa.Boolean, "false"),
+    ((sa.Integer, sa.Numeric, sa.Float), "0"),
+    (sa.DateTime, "now()"),
+    (sa.Date, "current_date"),
+    (sa.Time, "'00:00'"),
+    ((sa.Interval, postgresql.INTERVAL), "'0'"),
+    (sa.Uuid, "gen_random_uuid()"),
+    ((sa.ARRAY, sa.JSON), "'{}'"),
+    ((sa.String, sa.LargeBinary), "''"),
+)
+"""What a required column of each type gets in the rows that are there, as SQL."""
+
+CHOOSE = "The rows that are there get this value in {column}: choose the right one."
+MISSING = "No value suits every row: give the rows that are there one in {column} here."
+
+quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
+
+
+class Remark(ops.MigrateOperation):
+    """A comment in a migration, for whoever reads it before it runs."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+@renderers.dispatch_for(Remark)
+def rendered(context: AutogenContext, remark: Remark) -> str:
+    return f"# {remark.text}"
+
+
+def fill_required(operations: ops.OpContainer) -> None:
+    """Let each column that becomes required be filled first, where rows may be there."""
+    for table in operations.ops:
+        if isinstance(table, ops.ModifyTableOps):
+            table.ops = [step for operation in table.ops for step in steps(operation)]
+
+
+def steps(operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
+    match operation:
+        case ops.AddColumnOp(column=column) if not column.nullable and not column.server_default:
+            optional = sa.Column(column.name, column.type, comment=column.comment)
+            yield ops.AddColumnOp(operation.table_name, optional, schema=operation.schema)
+            yield from filling(operation, column.name, None if is_unique(column) else column.type)
+            yield ops.AlterColumnOp(
+                operation.table_name,
+                column.name,
+                schema=operation.schema,
+                existing_type=column.type,
+                modify_nullable=False,
+            )
+        case ops.AlterColumnOp(modify_nullable=False):
+            existing = operation.modify_type or operation.existing_type
+            yield from filling(operation, operation.column_name, existing)
+            yield operation
+        case _:
+            yield operation
+
+
+def is_unique(column: sa.Column[Any]) -> bool:
+    """Whether rows can't all have the same value, or only one that another table has."""
+    return bool(column.foreign_keys or column.unique or column.primary_key)
+
+
+def filling(
+    operation: ops.AlterTableOp, column: str, kind: TypeEngine[Any] | None
+) -> Iterator[ops.MigrateOperation]:
+    """The rows' value; a request for one where `kind` is None or has none that suits."""
+    value = kind and value_of(kind)
+    if value is None:
+        yield Remark(MISSING.format(column=column))
+        return
+    yield Remark(CHOOSE.format(column=column))
+    names = filter(None, (operation.schema, operation.table_name))
+    table, name = ".".join(map(quoted, names)), quoted(column)
+    statement = f"UPDATE {table} SET {name} = {value} WHERE {name} IS NULL"  # noqa: S608 - quoted
+    yield ops.ExecuteSQLOp(statement)
+
+
+def value_of(kind: TypeEngine[Any]) -> str | None:
+    if isinstance(kind, sa.TypeDecorator):
+        kind = kind.impl_instance
+    if isinstance(kind, sa.Enum):
+        return f"'{kind.enums[0]}'"
+    return next((value for kinds, value in VALUES if isinstance(kind, kinds)), None)
+
+
+# -- in words -------------------------------------------------------------------------------------
+
+
+def differences(operations: ops.OpContainer) -> Iterator[str]:
+    """What the models have and the migrations have not, a sentence each."""
+    for operation in operations.ops:
+        if isinstance(operation, ops.OpContainer):
+            yield from differences(operation)
+        else:
+            yield f"The models {words(operation)}."
+
+
+REMOVALS = (ops.DropTableOp, ops.DropColumnOp, ops.DropIndexOp, ops.DropConstraintOp)
+
+
+def words(operation: ops.MigrateOperation) -> str:
+    if isinstance(operation, ops.AlterColumnOp):
+        column = f"{operation.table_name}.{operation.column_name}"
+        return f"change the column {column}: {', '.join(changes(operation))}"
+    return f"{'remove' if isinstance(operation, REMOVALS) else 'add'} {subject(operation)}"
+
+
+def subject(operation: ops.MigrateOperation) -> str:
+    match operation:
+        case ops.CreateTableOp() | ops.DropTableOp():
+            return f"the table {operation.table_name}"
+        case ops.AddColumnOp():
+            return f"the column {operation.table_name}.{operation.column.name}"
+        case ops.DropColumnOp():
+            return f"the column {operation.table_name}.{operation.column_name}"
+        case ops.CreateIndexOp() | ops.DropIndexOp():
+            return f"the index {operation.index_name} of {operation.table_name}"
+        case ops.DropConstraintOp():
+            return f"the constraint {operation.constraint_name} of {operation.table_name}"
+        case ops.AddConstraintOp():
+            constraint = operation.to_constraint()
+            return f"the constraint {constraint.name} of {constraint.table.name}"
+        case _:
+            return str(operation.to_diff_tuple())
+
+
+def changes(operation: ops.AlterColumnOp) -> Iterator[str]:
+    if operation.modify_type is not None:
+        yield f"its type is {operation.modify_type}, not {operation.existing_type}"
+    if operation.modify_nullable is not None:
+        yield "it is optional" if operation.modify_nullable else "it is required"
+    if operation.modify_server_default is not False:
+        yield "its server_default is another"
+    if operation.modify_comment is not False:
+        yield "its comment is another"

@@ -1,0 +1,163 @@
+"""`charter migrate` where the models have changed: what it says, and what it proposes."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from charter.postgres import Address, databases
+from tests.charter.command_line import charter_in, naming
+from tests.charter.project.copies import copied
+
+MORE = """
+    rank: Mapped[int]
+    price: Mapped[Decimal]
+    secret: Mapped[bool]
+    note: Mapped[str] = mapped_column(Text)
+    mood: Mapped[str] = mapped_column(Enum("fine", native_enum=False))
+    seen_at: Mapped[datetime]
+    code: Mapped[UUID]
+    words: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    more: Mapped[dict[str, int]] = mapped_column(JSONB)
+    maker_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+"""
+"""Required columns of many types, for a table that may have rows."""
+IMPORTS = """
+from decimal import Decimal
+from sqlalchemy import Enum
+from sqlalchemy.dialects.postgresql import JSONB
+"""
+CHANGES = {
+    "description: Mapped[str | None] = mapped_column(Text)": (
+        "description: Mapped[str] = mapped_column(Text)"
+    ),
+    "    quantity: Mapped[int] = mapped_column(Integer)\n": "",
+    '        Index(None, "owner_id", "title", "id"),\n': "",
+    "    due_at: Mapped[datetime | None]\n": f"    due_at: Mapped[datetime | None]{MORE}",
+    "from datetime import datetime\n": f"from datetime import datetime\n{IMPORTS}",
+}
+
+ROWS = """
+INSERT INTO users (id, email, password_hash)
+VALUES ('4f4e4e1d-c824-4d63-b37a-d8d698862f1d', 'ada@example.com', '-');
+INSERT INTO items (id, owner_id, version, title, status, quantity, tags)
+SELECT gen_random_uuid(), id, 1, 'Tea', 'open', 1, '{}' FROM users, generate_series(1, 2)
+"""
+OWNER = "UPDATE items SET maker_id = owner_id"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copied(tmp_path_factory.mktemp("migrated"))
+    model = folder / "impl" / "models" / "items.py"
+    text = model.read_text()
+    for before, after in CHANGES.items():
+        assert before in text
+        text = text.replace(before, after)
+    model.write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compared(project: Path, server: Address) -> str:
+    """What `--compare` said before there was a migration."""
+    done = charter_in(project, "migrate", "--compare", **naming(server))
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def written(project: Path, compared: str, server: Address) -> str:
+    """What `--new` said."""
+    done = charter_in(project, "migrate", "--new", "more", **naming(server))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def database(server: Address) -> Iterator[Address]:
+    """With the schema that was there before, and rows in it."""
+    with databases.scratch(server) as address:
+        yield address
+
+
+def test_the_difference_is_said_in_words(compared: str) -> None:
+    said = compared.splitlines()
+
+    assert "The models add the column items.rank." in said
+    assert "The models remove the column items.quantity." in said
+    assert "The models change the column items.description: it is required." in said
+    assert "The models remove the index items_owner_id_title_id_idx of items." in said
+    assert any(line.startswith("The models add the constraint items_maker_id_") for line in said)
+    assert said[-1] == (
+        'The models and the migrations differ. `charter migrate --new "what changes"` writes the'
+        " migration."
+    )
+    assert "(" not in compared
+
+
+def test_the_migration_that_is_written_is_named_with_the_next_step(
+    written: str, project: Path
+) -> None:
+    (file,) = (project / "alembic" / "versions").glob("*_more.py")
+
+    assert written.splitlines() == [
+        f"+ alembic/versions/{file.name}",
+        "Read it first; then `charter migrate` runs it, and so does `charter serve`.",
+    ]
+
+
+def test_it_runs_on_tables_with_rows_once_it_says_what_no_type_tells(
+    written: str, project: Path, database: Address
+) -> None:
+    (file,) = (project / "alembic" / "versions").glob("*_more.py")
+    text = file.read_text()
+    before = re.findall(r'down_revision.* = "(\w+)"', text)[0]
+    where = naming(database)
+    assert charter_in(project, "migrate", before, **where).returncode == 0
+    asyncio.run(databases.execute(database, ROWS.split(";")[0]))
+    asyncio.run(databases.execute(database, ROWS.split(";")[1]))
+    remark = "# No value suits every row: give the rows that are there one in maker_id here.\n"
+    assert remark in text
+
+    unfinished = charter_in(project, "migrate", **where)
+    file.write_text(text.replace(remark, f'op.execute("{OWNER}")\n'))
+    finished = charter_in(project, "migrate", **where)
+
+    assert unfinished.returncode == 1
+    assert "Give the rows that are there a value first" in unfinished.stderr
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines()[0].endswith(": applied.")
+    assert "is at head; `charter serve` serves it." in finished.stdout
+    rows = "SELECT count(*) FROM items WHERE rank = 0 AND note = '' AND mood = 'fine'"
+    assert asyncio.run(databases.execute(database, rows)) == 2
+    codes = "SELECT count(DISTINCT code) FROM items"
+    assert asyncio.run(databases.execute(database, codes)) == 2
+    down = charter_in(project, "migrate", before, "--down", **where)
+    assert down.returncode == 0, down.stderr
+    assert "undone." in down.stdout
+    assert asyncio.run(databases.execute(database, "SELECT sum(quantity) FROM items")) == 0
+
+
+def test_where_nothing_has_changed_nothing_is_written(
+    written: str, project: Path, server: Address
+) -> None:
+    done = charter_in(project, "migrate", "--new", "again", **naming(server))
+
+    assert done.stdout == "The models and the migrations agree: there is nothing to write.\n"
+
+
+def test_a_model_that_python_cannot_read_is_named_with_its_line(
+    tmp_path: Path, server: Address
+) -> None:
+    folder = copied(tmp_path)
+    (folder / "impl" / "models" / "items.py").write_text("class Item(\n")
+
+    done = charter_in(folder, "migrate", "--compare", **naming(server))
+
+    assert done.returncode == 2
+    assert "impl/models/items.py:1: SyntaxError: " in done.stderr
+    assert done.stderr.count("\n") == 1
