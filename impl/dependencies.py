@@ -1,4 +1,4 @@
-"""Which class keeps which promise: one dependency for each tag of the document.
+"""Which class implements which operations: one dependency for each tag of the document.
 
 All of them are `async`, although none waits: FastAPI sends what is not to a thread, which costs
 more than most requests.

@@ -29,7 +29,7 @@ Parameters = ParamSpec("Parameters")
 DESIGN = "Design: any OpenAPI document, no project needed"
 BUILD = "Build: a project around a document"
 RUN = "Run: a project's service and database"
-CHECK = "Check: a project's code and its promises"
+CHECK = "Check: a project's code and its contract"
 
 app = typer.Typer(
     name="charter",

@@ -29,7 +29,7 @@ class Accounts:
             ) from None
         if len(accounts.users) < 2:
             raise Misconfigured(
-                f"`python -m {program}` names {len(accounts.users)} users; fuzzing takes two."
+                f"`python -m {program}` names fewer `users` than the two that fuzzing takes."
             )
         return accounts
 

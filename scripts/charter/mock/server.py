@@ -19,6 +19,7 @@ from watchfiles import awatch
 from charter.document import Document
 from charter.document.bundling import shown
 from charter.document.checks import check
+from charter.document.commands import counted
 from charter.errors import Misconfigured, Refusal
 from charter.mock.app import Mock
 from charter.mock.memory import Memory
@@ -49,7 +50,8 @@ class Mocking:
         mock = Mock(document.content, memory=self.memory, dynamic=self.dynamic, seed=self.seed)
         self.files = document.files
         seconds = time.perf_counter() - started
-        tell(f"{len(mock.contract.operations)} operations are ready ({seconds:.1f} s).")
+        operations = counted(len(mock.contract.operations), "operation")
+        tell(f"Ready: {operations} ({seconds:.1f} s).")
         return mock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
+from charter.document.commands import counted
 from charter.errors import Refusal
 from charter.generate.names import snake
 from charter.project import Project
 from charter.project.scaffold import composition, edits, services, tables
 from charter.project.scaffold.resources import Column, Description, NotPlain, Reading, Resource
 from charter.project.scaffold.services import Service
-from charter.project.scaffold.sources import Promises
+from charter.project.scaffold.sources import ServiceProtocol
 from charter.project.scaffold.tables import Table
 from charter.project.scaffold.writing import Writing, class_name
 from charter.project.scaffold.writing import service as service_text
@@ -56,20 +57,19 @@ def check() -> int:
     findings += composition.mismatches(api.project)
     count = unchecked = 0
     for tag, module in api.names.modules.items():
-        promises = api.sources.promises(api.names.protocols[tag])
-        if promises is not None:
-            scaffold = Scaffold(api, module, promises)
+        protocol = api.sources.protocol(api.names.protocols[tag])
+        if protocol is not None:
+            scaffold = Scaffold(api, module, protocol)
             findings += scaffold.findings()
             service = scaffold.service
-            count += len(promises.methods if service is None else service.unwritten)
+            count += len(protocol.methods if service is None else service.unwritten)
             unchecked += 0 if service is None else len(scaffold.unchecked(service))
     say(findings)
     if unchecked:
-        print(f"{unchecked} operations have code and take credentials that"
-              f" {composition.AUTHENTICATION} does not check yet: the mock answers them in"
-              " development.")  # fmt: skip
+        print(f"Answered by the mock in development: {counted(unchecked, 'operation')} with code,"
+              f" whose credentials {composition.AUTHENTICATION} does not check yet.")  # fmt: skip
     if count:
-        print(f"{count} operations are unwritten: the mock answers them in development.")
+        print(f"Answered by the mock in development: {counted(count, 'operation')} without code.")
     return 1 if findings else 0
 
 
@@ -82,13 +82,13 @@ def remind(project: Project) -> None:
 class Scaffold:
     """One tag's service, as it is and as it should be."""
 
-    def __init__(self, api: Description, module: str, promises: Promises) -> None:
+    def __init__(self, api: Description, module: str, protocol: ServiceProtocol) -> None:
         self.api = api
         self.root = api.project.root
         self.module = module
-        self.promises = promises
-        self.reading = Reading(api, module, promises)
-        self.service = services.find(self.root, promises)
+        self.protocol = protocol
+        self.reading = Reading(api, module, protocol)
+        self.service = services.find(self.root, protocol)
         self.reasons: list[str] = []
         """Why something is left to the mock."""
         self.is_new_table = False
@@ -101,10 +101,10 @@ class Scaffold:
             known = ", ".join(names.modules)
             raise Refusal(f"generated/ has no tag {tag!r}: name one of {known}, or run"
                           " `charter generate` first where the document has it.")  # fmt: skip
-        promises = api.sources.promises(names.protocols[found])
-        if promises is None:
+        protocol = api.sources.protocol(names.protocols[found])
+        if protocol is None:
             raise Refusal("generated/ is older than the document: run `charter generate` first.")
-        return cls(api, names.modules[found], promises)
+        return cls(api, names.modules[found], protocol)
 
     @cached_property
     def writing(self) -> Writing | None:
@@ -142,11 +142,11 @@ class Scaffold:
         name = class_name(path.stem)
         written = [path]
         if (writing := self.writing) is None:
-            (self.root / path).write_text(service_text(self.promises, name))
+            (self.root / path).write_text(service_text(self.protocol, name))
         else:
-            (self.root / path).write_text(writing.service(self.promises, name))
+            (self.root / path).write_text(writing.service(self.protocol, name))
             written += self.add_table(writing)
-        service = services.find(self.root, self.promises)
+        service = services.find(self.root, self.protocol)
         assert service is not None
         resource = None if writing is None else writing.resource
         if composition.connect(self.root, service, self.module, resource):
@@ -186,7 +186,7 @@ class Scaffold:
         resource = self.writing.resource if self.writing is not None and keeps_rows else None
         if composition.connect(self.root, service, self.module, resource):
             said.append(f"+ {composition.DEPENDENCIES}")
-        now = services.find(self.root, self.promises)
+        now = services.find(self.root, self.protocol)
         assert now is not None
         said += unwritten_words(path, now)
         said += self.unchecked_words(now)
@@ -211,16 +211,18 @@ class Scaffold:
         before = Writing(self.reading, writing.resource, without)
         for piece in services.grow(service, before, writing):
             yield f"{service.path.name}: {piece} has been changed since: name {names} in it."
-        yield f'Next: `charter migrate --new "add {names} to {self.module}"`, and give the rows'\
-            " that are there a value in it."  # fmt: skip
+        yield (
+            f'Next: `charter migrate --new "add {names} to {self.module}"`; it says what the rows'
+            " that are there get."
+        )
 
     def rename(self, wanted: str) -> None:
         old, _, new = wanted.partition("=")
         service = self.service
-        if service is None or old not in service.methods or new not in self.promises.methods:
+        if service is None or old not in service.methods or new not in self.protocol.methods:
             raise Refusal(
-                f"--rename {wanted}: write OLD=NEW, a method of the service and one that the"
-                f" document promises ({', '.join(self.promises.methods)})."
+                f"--rename {wanted}: write OLD=NEW, a method of the service and one of the"
+                f" document's operations ({', '.join(self.protocol.methods)})."
             )
         services.rename(service, old, new)
         say([f"{service.path.relative_to(self.root)}: {old} is called {new}."])
@@ -228,7 +230,7 @@ class Scaffold:
     # -- what is found ----------------------------------------------------------------------------
 
     def findings(self) -> Iterator[str]:
-        """What keeps the service from doing what the document promises, without a word."""
+        """What the document has and the service lacks."""
         if (service := self.service) is None:
             return
         yield from self.orphan_words(service)

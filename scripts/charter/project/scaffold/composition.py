@@ -1,4 +1,4 @@
-"""Where classes meet their promises: `impl/dependencies.py` and the list of models."""
+"""Where classes meet their Protocols: `impl/dependencies.py` and the list of models."""
 
 import ast
 from collections.abc import Iterator
@@ -111,7 +111,7 @@ def connect(root: Path, service: Service, module: str, resource: Resource | None
     else:
         return False
     wanted = [
-        f"from generated.operations import {service.promises.name}",
+        f"from generated.operations import {service.protocol.name}",
         f"from impl.services.{service.path.stem} import {service.node.name}",
     ]
     if resource is not None:
@@ -132,7 +132,7 @@ def built(tree: ast.Module) -> ast.Call | None:
 def provided(provider: str, service: Service, resource: Resource | None) -> list[str]:
     session = "session: Session" if resource is not None else ""
     argument = f"{resource.queries}(session)" if resource is not None else ""
-    text = f"""async def {provider}({session}) -> {service.promises.name}:
+    text = f"""async def {provider}({session}) -> {service.protocol.name}:
     return {service.node.name}({argument})
 """
     return edits.formatted(text).splitlines()

@@ -21,7 +21,7 @@ from charter.project.scaffold.sources import (
     Field,
     Hint,
     Method,
-    Promises,
+    ServiceProtocol,
     Sources,
     answer,
     arguments,
@@ -198,21 +198,21 @@ class Description:
 class Reading:
     """Looks for the resource of a tag."""
 
-    def __init__(self, api: Description, module: str, promises: Promises) -> None:
+    def __init__(self, api: Description, module: str, protocol: ServiceProtocol) -> None:
         self.api = api
         self.sources = api.sources
         self.module = module
-        self.promises = promises
+        self.protocol = protocol
 
     @cached_property
     def own(self) -> list[Call]:
         """The operations of the tag."""
         names = self.api.names
         return [
-            Call(operation, self.promises.methods[name], self.api.place(operation))
+            Call(operation, self.protocol.methods[name], self.api.place(operation))
             for operation in self.api.contract.operations.values()
-            if names.protocols[operation.tags[0]] == self.promises.name
-            and (name := names.methods[operation.id]) in self.promises.methods
+            if names.protocols[operation.tags[0]] == self.protocol.name
+            and (name := names.methods[operation.id]) in self.protocol.methods
         ]
 
     def collections(self) -> list[str]:
@@ -313,7 +313,7 @@ class Reading:
                 column = Column(name, "UUID", False, is_owner=True)
             if column is None and member.wire_name in required:
                 raise NotPlain(
-                    f"{get.words} promises {member.wire_name}, which {post.operation.method}"
+                    f"{get.words} shows {member.wire_name}, which {post.operation.method}"
                     f" {post.operation.path} does not always say"
                 )
             if column is None:

@@ -1,4 +1,4 @@
-"""The services that are there: who keeps which Protocol, and what is missing or left over."""
+"""The services that are there: which Protocol each implements, what it lacks and has left over."""
 
 import ast
 import re
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charter.project.scaffold import edits
-from charter.project.scaffold.sources import Method, Promises
+from charter.project.scaffold.sources import Method, ServiceProtocol
 from charter.project.scaffold.writing import Writing
 
 
 @dataclass(frozen=True)
 class Service:
-    """The class that keeps a Protocol."""
+    """The class that implements a Protocol."""
 
     path: Path
-    promises: Promises
+    protocol: ServiceProtocol
     node: ast.ClassDef
 
     @property
@@ -25,24 +25,24 @@ class Service:
 
     @property
     def missing(self) -> list[Method]:
-        return [one for name, one in self.promises.methods.items() if name not in self.methods]
+        return [one for name, one in self.protocol.methods.items() if name not in self.methods]
 
     @property
     def unwritten(self) -> list[str]:
-        """The operations' methods that say of themselves that nobody has written them."""
+        """The operations whose methods end with NotImplementedError."""
         raising = "raise NotImplementedError"
         return [
             name
             for name, node in self.methods.items()
-            if name in self.promises.methods and ast.unparse(node.body[-1]).startswith(raising)
+            if name in self.protocol.methods and ast.unparse(node.body[-1]).startswith(raising)
         ]
 
     def orphans(self, project: Path) -> list[str]:
-        """Public methods that keep no promise and that no code of the project calls."""
+        """Public methods that implement no operation and that no code of the project calls."""
         candidates = [
             name
             for name in self.methods
-            if name not in self.promises.methods and not name.startswith("_")
+            if name not in self.protocol.methods and not name.startswith("_")
         ]
         sources = [path.read_text() for path in sorted((project / "impl").rglob("*.py"))]
         return [
@@ -50,7 +50,7 @@ class Service:
         ]
 
     def renames(self, project: Path) -> Iterator[tuple[str, str]]:
-        """Each orphan with the promise of its signature that nobody keeps."""
+        """Each orphan with the one missing method that has its signature."""
         missing = {one.name: one for one in self.missing}
         for name in self.orphans(project):
             shape = signature(self.methods[name])
@@ -65,14 +65,14 @@ def signature(method: Method) -> tuple[str, ...]:
     return tuple(ast.unparse(method.args).replace("schemas.", "").split(", "))
 
 
-def find(root: Path, promises: Promises) -> Service | None:
-    """The service that keeps a Protocol."""
+def find(root: Path, protocol: ServiceProtocol) -> Service | None:
+    """The service that implements a Protocol."""
     for path in sorted((root / "impl" / "services").glob("*.py")):
         for node in edits.parsed(path).body:
             bases = map(ast.unparse, node.bases) if isinstance(node, ast.ClassDef) else ()
-            if promises.name in (base.rpartition(".")[2] for base in bases):
+            if protocol.name in (base.rpartition(".")[2] for base in bases):
                 assert isinstance(node, ast.ClassDef)
-                return Service(path, promises, node)
+                return Service(path, protocol, node)
     return None
 
 
@@ -80,19 +80,19 @@ def extend(service: Service, methods: list[Method]) -> None:
     """Add methods behind the last one of the class, and what they import."""
     before = service.path.read_text()
     body = "\n".join(
-        f"\n    {service.promises.signature(method)}\n        raise NotImplementedError"
+        f"\n    {service.protocol.signature(method)}\n        raise NotImplementedError"
         for method in methods
     )
     lines = edits.formatted(f"class _:\n{body}\n").splitlines()[1:]
     text = edits.inserted(before, int(service.node.end_lineno or 0), ["", *lines])
-    text = edits.with_imports(text, service.promises.import_lines(methods))
+    text = edits.with_imports(text, service.protocol.import_lines(methods))
     service.path.write_text(edits.tidied(before, text))
 
 
 def grow(service: Service, old: Writing, new: Writing) -> list[str]:
     """Write anew what stands there as scaffold wrote it; the names of what the team has changed."""
     name = service.node.name
-    then, now = (writing.service(service.promises, name) for writing in (old, new))
+    then, now = (writing.service(service.protocol, name) for writing in (old, new))
     was, there = pieces(then), pieces(before := service.path.read_text())
     text, changed = before, []
     for key, piece in pieces(now).items():

@@ -1,4 +1,4 @@
-"""What `generated/` says, read from its sources: promises, models and replies."""
+"""What `generated/` says, read from its sources: Protocols, models and replies."""
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,7 +40,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Promises:
+class ServiceProtocol:
     """One Protocol: its methods, and where the types in their signatures come from."""
 
     name: str
@@ -80,14 +80,14 @@ class Sources:
             for name in ("operations", "responses", "schemas", "security")
         }
 
-    def promises(self, protocol: str) -> Promises | None:
+    def protocol(self, name: str) -> ServiceProtocol | None:
         """The Protocol of that name; None where `generated/` has none."""
-        found = self.classes("operations").get(protocol)
+        found = self.classes("operations").get(name)
         if found is None:
             return None
         methods = {node.name: node for node in found.body if isinstance(node, Method)}
         imports = self.imports("operations")
-        return Promises(protocol, ast.get_docstring(found) or "", methods, imports)
+        return ServiceProtocol(name, ast.get_docstring(found) or "", methods, imports)
 
     def classes(self, module: str) -> dict[str, ast.ClassDef]:
         return {n.name: n for n in self.trees[module].body if isinstance(n, ast.ClassDef)}

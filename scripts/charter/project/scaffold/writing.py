@@ -1,4 +1,4 @@
-"""A resource as text: its table, its queries, and the service that keeps its promises."""
+"""A resource as text: its table, its queries, and the service of its operations."""
 
 import re
 import textwrap
@@ -12,7 +12,14 @@ from charter.generate.names import pascal, snake
 from charter.project.scaffold.edits import formatted
 from charter.project.scaffold.nouns import singular
 from charter.project.scaffold.resources import Call, Column, Kind, NotPlain, Reading, Resource
-from charter.project.scaffold.sources import Field, Hint, Promises, answer, arguments, qualified
+from charter.project.scaffold.sources import (
+    Field,
+    Hint,
+    ServiceProtocol,
+    answer,
+    arguments,
+    qualified,
+)
 
 KEYS = {"UUID": "default=uuid4", "int": "Identity()", "str": "default=lambda: uuid4().hex"}
 """Who makes an identity that nobody has said."""
@@ -88,7 +95,7 @@ class Body:
 class Writing:
     """Writes a resource whole, as if some columns weren't there if so asked.
 
-    Raises NotPlain, where a table and a few queries can't keep what an operation promises.
+    Raises NotPlain, where a table and a few queries can't do what an operation says.
     """
 
     def __init__(
@@ -161,7 +168,7 @@ class Writing:
 
     # -- the service ------------------------------------------------------------------------------
 
-    def service(self, promises: Promises, name: str) -> str:
+    def service(self, protocol: ServiceProtocol, name: str) -> str:
         known = self.sources.imports("schemas")
         adapters = [self.adapter(one) for one in self.columns.values() if self.is_adapted(one)]
         used = {name for name in known if re.search(rf"\b{name}\b", "\n".join(adapters))}
@@ -173,7 +180,7 @@ class Writing:
             f"from impl.repositories.{resource.module} import {resource.queries}",
         ]
         return service(
-            promises,
+            protocol,
             name,
             imports=imports,
             resource=resource,
@@ -382,7 +389,9 @@ class Writing:
         }
 
 
-def service(promises: Promises, name: str, *, imports: Iterable[str] = (), **filled: object) -> str:
+def service(
+    protocol: ServiceProtocol, name: str, *, imports: Iterable[str] = (), **filled: object
+) -> str:
     """The text of a service; without a resource, one of which nothing is written yet."""
     written: dict[str, object] = {
         "resource": None,
@@ -393,14 +402,14 @@ def service(promises: Promises, name: str, *, imports: Iterable[str] = (), **fil
     }
     return rendered(
         "service",
-        promises=promises,
+        protocol=protocol,
         name=name,
         imports=[
-            *promises.import_lines(promises.methods.values()),
-            f"from generated.operations import {promises.name}",
+            *protocol.import_lines(protocol.methods.values()),
+            f"from generated.operations import {protocol.name}",
             *imports,
         ],
-        docstring=docstring(promises.docstring),
+        docstring=docstring(protocol.docstring),
         **(written | filled),
     )
 
