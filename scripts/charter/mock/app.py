@@ -1,4 +1,4 @@
-"""The application of `charter mock`: judges every request by the document, and answers from it."""
+"""The application of `charter mock`: validates each request, and answers from the document."""
 
 import logging
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ log = logging.getLogger("charter.mock")
 
 
 class Mock:
-    """An ASGI application that keeps one document."""
+    """An ASGI application that answers for one document."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Mock:
         dynamic: bool = False,
         seed: int | None = None,
     ) -> None:
-        """`memory` outlives an edit of the document; without one nothing is remembered."""
+        """`memory` is kept across edits of the document; without it, nothing is stored."""
         random = Random(seed)
         self.contract = Contract(document, body_limit=BODY_LIMIT, on_violation=pass_over)
         self.dynamic = dynamic
@@ -66,7 +66,7 @@ class Mock:
             Remembering(self.contract, self.answers, memory, random) if memory is not None else None
         )
         self.operations: dict[str, dict[str, Operation]] = {}
-        """By what a request shows of their path, and their method."""
+        """By template key of the path, then by method."""
         for operation in self.contract.operations.values():
             methods = self.operations.setdefault(templates.template_key(operation.path), {})
             methods[operation.method] = operation
@@ -188,7 +188,7 @@ class Mock:
         return parse(headers)
 
     async def read(self, request: Request, operation: Operation) -> dict[tuple[str, str], Any]:
-        """The judged values of a request, by place and name. Raises RequestRefused."""
+        """The validated values of a request, by place and name. Raises RequestRefused."""
         if operation.id not in self.readers:
             self.readers[operation.id] = self.contract.reader(operation.id, OWN_QUERY)
         reader = self.readers[operation.id]
@@ -204,7 +204,7 @@ class Mock:
     ) -> Response:
         status, spec = self.answers.preferred(operation, prefer)
         is_json = True
-        if spec.contents:  # who gets no answer has changed nothing
+        if spec.contents:  # a request that gets no answer must change nothing
             is_json = self.answers.negotiate(request, spec)[1].is_json
         recalled = None
         if self.remembering is not None and prefer == Prefer() and status < 400:
@@ -235,7 +235,7 @@ class Mock:
         recalled: Recalled,
         prefer: Prefer,
     ) -> Response:
-        """The answer of what is remembered, which says where it is an example's after all."""
+        """The answer with the stored object; a note names what comes from an example instead."""
         response = self.answers.answer(
             request,
             status,
@@ -260,7 +260,7 @@ class Mock:
         faults: Any = (),
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """As the document says that the operation refuses; as a problem where it says nothing."""
+        """The refusal that the document declares, else a problem (RFC 9457)."""
         declared = declared_refusal(operation, status)
         if declared is None:
             return problem(status, detail, faults, headers)
@@ -276,7 +276,7 @@ class Mock:
 
 
 def declared_refusal(operation: Operation, status: int) -> tuple[int, ResponseSpec] | None:
-    """The declared response for a refusal: of its status, or of one that says nearly the same."""
+    """The declared response for a refusal, by its status or by one with a similar meaning."""
     similar = {400: (400, 422), 422: (422, 400), 413: (413, 400), 415: (415, 400)}
     for wanted in similar.get(status, (status,)):
         spec = operation.response_spec(wanted)
@@ -311,4 +311,4 @@ def explained(faults: Any) -> str:
 
 
 def pass_over(violation: ResponseViolation) -> None:
-    """The mock looks at its answers itself."""
+    """The mock checks its answers itself."""

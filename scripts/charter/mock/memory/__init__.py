@@ -1,4 +1,4 @@
-"""What was written to collections, and which paths of a document are their members'."""
+"""The objects that were sent to collections, and the paths of a document that lead to them."""
 
 import re
 from collections import OrderedDict
@@ -22,41 +22,41 @@ from charter.runtime.replies import ContentSpec
 from charter.runtime.shapes import Shape
 
 MOST = 10_000
-"""Objects of one collection; the oldest go."""
+"""Objects in one collection; beyond that, the oldest are dropped."""
 
 ATTEMPTS = 10
-"""New identities that are made to a pattern, until another kind is tried."""
+"""Identities that are generated from a pattern before another kind is tried."""
 
 Stored = OrderedDict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A collection and its members, as their paths tell: `/pets` and `/pets/{petId}`."""
+    """A collection and its members, recognised by their paths: `/pets` and `/pets/{petId}`."""
 
     collection: str
     member: str
     shown: Operation
-    """What shows a whole member."""
+    """The operation that answers with a whole member."""
     envelope: Envelope
-    """How it does."""
+    """Where the member is in that answer."""
     identifier: str
-    """The member's property that its path names."""
+    """The property of a member that its path contains."""
     parameter: Parameter
-    """What names it there."""
+    """The path's parameter for it."""
 
     def leads_to(self, identity: object) -> bool:
-        """Whether the member's path admits an identity."""
+        """Whether an identity is valid in the member's path."""
         text = self.parameter.style.shape.value(str(identity))
         return self.parameter.validator.is_valid(text)
 
 
 @dataclass
 class Memory:
-    """The objects of every collection that was written to; others show their examples."""
+    """The objects of each collection that was written to; the others show their examples."""
 
     collections: dict[str, Stored] = field(default_factory=dict)
-    """By the path of the collection, its own parameters filled in."""
+    """By the path of the collection, with values for its parameters."""
 
     def is_untouched(self, path: str) -> bool:
         return path not in self.collections
@@ -137,7 +137,7 @@ def shape_of(judge: Judge, content: ContentSpec) -> Shape:
 
 
 def identifier_of(parameter: str, collection: str, shape: Shape) -> str | None:
-    """The property that a path's parameter means: of its name, or of its last word, or `id`."""
+    """The property for a path's parameter: of the same name, of its last word, or `id`."""
     names = {plain(name): name for name in sorted(shape.names)}
     wanted = plain(parameter)
     singular = plain(collection.rpartition("/")[2]).removesuffix("s")
@@ -147,7 +147,7 @@ def identifier_of(parameter: str, collection: str, shape: Shape) -> str | None:
 
 
 def filled(path: str, values: Mapping[str, Any]) -> str:
-    """A path with its parameters."""
+    """A path with the values of its parameters."""
     return templates.TEMPLATE.sub(lambda match: str(values.get(match[1], match[0])), path)
 
 
@@ -191,7 +191,7 @@ class Identities:
 
 
 def slug_of(said: Mapping[str, Any]) -> str:
-    """What a title or a name is in a path."""
+    """A title or a name as a segment of a path."""
     title = said.get("title") or said.get("name") or ""
     return re.sub("[^a-z0-9]+", "-", str(title).lower()).strip("-")
 

@@ -11,10 +11,10 @@ from charter.runtime.shapes import Shape
 
 @dataclass(frozen=True)
 class Envelope:
-    """What a body holds, and the property in which it does."""
+    """The schema of a member in a body, and the property that holds it."""
 
     name: str | None
-    """None where the body itself is what it holds."""
+    """None where the body itself is the member."""
     shape: Shape
 
     def inside(self, body: Any) -> Any:
@@ -23,7 +23,7 @@ class Envelope:
         return body.get(self.name) if isinstance(body, dict) else None
 
     def around(self, held: Any, body: Any) -> Any:
-        """A body that holds this, and is else like another one."""
+        """Another body with this value in it."""
         if self.name is None:
             return held
         return {**(body if isinstance(body, dict) else {}), self.name: held}
@@ -94,7 +94,7 @@ ARE_THERE_MORE = frozenset({"hasmore", "hasnext", "hasnextpage"})
 COUNTS = frozenset({"count", "total", "totals"})
 GONE: Any = object()
 ENDS = (None, GONE, "")
-"""What says that there is no next page, as far as a schema admits it."""
+"""Values that mean "no next page"; the first that the schema admits is taken."""
 
 
 def beside(body: Any, total: int) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Schemas that a value must keep together, as one schema."""
+"""Merges the schemas of an `allOf` into one."""
 
 import json
 import math
@@ -21,11 +21,11 @@ AVOIDED = "x-avoided"
 
 
 class Contradiction(Exception):
-    """No value keeps both schemas."""
+    """No value is valid for both schemas."""
 
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Two schemas that a value must both keep, as one. Raises Contradiction."""
+    """One schema for the values that are valid for both. Raises Contradiction."""
     made = dict(first)
     beside: dict[str, Any] = {}
     if "contains" in first and "contains" in second:
@@ -86,7 +86,7 @@ def of(schema: Mapping[str, Any], name: str) -> Any:
 
 
 def join(keyword: str, first: Any, second: Any) -> Any:
-    """What a keyword says in two schemas at once. Raises Contradiction."""
+    """One value for a keyword that both schemas have. Raises Contradiction."""
     if keyword in LEAST:
         return max(first, second)
     if keyword in MOST:

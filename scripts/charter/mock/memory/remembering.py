@@ -1,4 +1,4 @@
-"""What is remembered, as each operation shows and changes it."""
+"""Reads and changes the stored objects, as each operation of a collection or member does."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +35,7 @@ Object = dict[str, Any]
 
 
 class NotRemembered(Exception):
-    """There is nothing to show or to change, or it is there already."""
+    """The object does not exist, or exists already."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -45,7 +45,7 @@ class NotRemembered(Exception):
 
 @dataclass(frozen=True)
 class Written:
-    """What a request says to one operation."""
+    """The content of a request to one operation."""
 
     operation: Operation
     values: Mapping[tuple[str, str], Any]
@@ -53,7 +53,7 @@ class Written:
     reader: RequestReader
     media_type: str
     address: str
-    """Of the server, as the client calls it."""
+    """Scheme and host of the server, as in the client's URL."""
 
     @property
     def body(self) -> Any:
@@ -66,20 +66,20 @@ class Written:
 
 @dataclass(frozen=True)
 class Recalled:
-    """What is remembered, as an operation shows it."""
+    """A stored object, in the form of an operation's answer."""
 
     body: Any = ABSENT
-    """ABSENT where an example stands for it."""
+    """ABSENT where the answer is an example instead."""
     headers: Mapping[str, str] = field(default_factory=dict)
     is_last_page: bool = False
     missing: tuple[str, ...] = ()
     """Properties that the answer's schema doesn't admit as they were sent."""
     why: str = ""
-    """Why an example stands for what is remembered."""
+    """Why the answer is an example, and not the stored object."""
 
     @property
     def note(self) -> str:
-        """What its author may wonder about; nothing where all is as it was sent."""
+        """Names each difference from what was sent; empty where there is none."""
         if self.why:
             return f"an example, for {self.why}"
         if self.missing:
@@ -120,7 +120,7 @@ class Remembering:
         self.lists = {item.path: item for item in operations if is_get(item)}
 
     def recall(self, written: Written) -> Recalled | None:
-        """What an operation shows; None where it has nothing to do with memory.
+        """The stored objects that the operation answers with; None if it is no part of a resource.
 
         Raises NotRemembered.
         """
@@ -187,13 +187,13 @@ class Remembering:
         return content, envelopes.of_many(shape, resource.collection, resource.identifier)
 
     def stored(self, resource: Resource, collection: str) -> Stored:
-        """The objects of a collection, which begins with the examples of its list."""
+        """The objects of a collection; at first, those in the example of its list."""
         if self.memory.is_untouched(collection):
             self.memory.of(collection).update(self.examples_of(resource))
         return self.memory.of(collection)
 
     def examples_of(self, resource: Resource) -> dict[str, Object]:
-        """What the list of a collection shows, by identity."""
+        """The members in the example of a collection's list, by identity."""
         listing = self.lists.get(resource.collection)
         content, envelope = self.listing(listing, resource) if listing else (None, None)
         if content is None or envelope is None:
@@ -270,7 +270,7 @@ class Remembering:
         return self.examples_of(resource).get(identity) or self.with_identity(resource, identity)
 
     def with_identity(self, resource: Resource, identity: str) -> Object | None:
-        """The example under another identity, as far as the schema lets it have that."""
+        """The example with another identity; None where the schema doesn't admit that."""
         view = self.view_of_member(resource)
         for value in (int(identity) if identity.isdecimal() else identity, identity):
             made = {**view.base, resource.identifier: value}
@@ -279,7 +279,7 @@ class Remembering:
         return None
 
     def changed(self, written: Written, resource: Resource, known: Object) -> Object | None:
-        """After a JSON Patch, a PUT, which replaces what a client may send, or a merge."""
+        """The member after a JSON Patch, a PUT (which replaces all writable members) or a merge."""
         view, shape = self.view_of_member(resource), resource.envelope.shape
         sent = self.sent(written, resource)
         clients = writable(sent.shape)
@@ -345,7 +345,7 @@ class Remembering:
         return envelopes.of_request(Shape(self.judge, *schemas), resource.envelope)
 
     def own_identity(self, written: Written, resource: Resource) -> list[str | int]:
-        """The identity that a client chose, where it is the client's to choose."""
+        """The identity in the body, where the schema lets the client choose it."""
         sent = self.sent(written, resource)
         body = sent.inside(written.body)
         value = body.get(resource.identifier) if isinstance(body, dict) else None
@@ -364,7 +364,10 @@ def settled(
     admits: Callable[[Mapping[str, Any]], bool],
     identifier: str,
 ) -> Object | None:
-    """What was said over an example, as much of it as the schema admits."""
+    """The example with as many of the sent properties as the schema admits; None if that fails.
+
+    Tries all of them over the example, then all alone, then one after the other.
+    """
     for made in ({**base, **said}, dict(said)):
         if admits(made):
             return made
@@ -380,7 +383,7 @@ def settled(
 
 
 def over(base: Any, value: Any) -> Any:
-    """What clients name alone, `{"parent": {"id": "0"}}`: the rest is the example's."""
+    """A sent value; an object is completed from the example: `{"parent": {"id": "0"}}`."""
     return {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
 
 
@@ -389,7 +392,7 @@ def objects(value: Any) -> list[Object]:
 
 
 def lost(said: Mapping[str, Any], made: Mapping[str, Any]) -> tuple[str, ...]:
-    """The properties that aren't, or don't hold, what was said."""
+    """The properties that are missing or differ from what was sent."""
     return tuple(
         name
         for name, value in said.items()
@@ -398,7 +401,7 @@ def lost(said: Mapping[str, Any], made: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def unlike(recalled: Recalled, wanted: Mapping[str, Any], made: Mapping[str, Any]) -> Recalled:
-    """Which says, too, what couldn't be remembered as it was sent."""
+    """Also names what could not be stored as it was sent."""
     missing = dict.fromkeys([*lost(wanted, made), *recalled.missing])
     return replace(recalled, missing=tuple(missing))
 
@@ -419,7 +422,7 @@ def location(spec: ResponseSpec, path: str, address: str) -> dict[str, str]:
 
 
 def counts(spec: ResponseSpec, total: int) -> dict[str, str]:
-    """`X-Total-Count` and its like, which say how many there are."""
+    """Headers that count the members, such as `X-Total-Count`."""
     return {
         header.name: str(total)
         for header in spec.headers
@@ -434,7 +437,7 @@ def is_marked(shape: Shape, mark: str) -> bool:
 
 
 def shown_members(shape: Shape, body: Mapping[str, Any]) -> Object:
-    """What of a body may be shown again: no password, and nothing that a member has no name for."""
+    """The properties that answers may contain: declared, and not writeOnly."""
     is_map = any(part.get("additionalProperties") for part in shape.parts)
     return {
         name: value
@@ -445,16 +448,16 @@ def shown_members(shape: Shape, body: Mapping[str, Any]) -> Object:
 
 
 def writable(shape: Shape) -> frozenset[str]:
-    """The members that a client sends: what else there is, the server makes up."""
+    """The properties that a client may send; the server sets the readOnly ones."""
     return frozenset(name for name in shape.names if not is_marked(shape.member(name), "readOnly"))
 
 
 CHANGED = re.compile("updated|modified|changed", re.IGNORECASE)
-"""What the time of the last change is called."""
+"""Names of the time of the last change."""
 
 
 def times_of(shape: Shape, names: Iterable[str]) -> Object:
-    """Now, for those that are times."""
+    """The present time for each name that is a date-time."""
     moment = now()
     is_time = {name for name in names if any(is_moment(part) for part in shape.member(name).parts)}
     return dict.fromkeys(sorted(is_time), moment)
@@ -465,7 +468,7 @@ def is_moment(part: Mapping[str, Any]) -> bool:
 
 
 def most_of(shape: Shape) -> int | None:
-    """How many elements an array may have; None where nothing is said."""
+    """The most elements that an array may have; None without a limit."""
     limits = [int(part["maxItems"]) for part in shape.parts if "maxItems" in part]
     return min(limits, default=None)
 
@@ -474,7 +477,7 @@ LIMITS = ("limit", "per_page", "perpage", "page_size", "pagesize", "size")
 
 
 def page(members: list[Any], values: Mapping[tuple[str, str], Any]) -> list[Any]:
-    """As many as the client asks for, by the usual names."""
+    """The members of the page that the client asks for, by the usual parameter names."""
     asked = {name.lower(): value for (_, name), value in values.items() if isinstance(value, int)}
     limit = next((asked[name] for name in LIMITS if name in asked), None)
     offset = asked.get("offset", asked.get("skip", 0))
