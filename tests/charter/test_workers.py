@@ -9,7 +9,7 @@ from charter.cli import workers
 
 @pytest.mark.parametrize("arguments", [[], ["-q"], ["-k", "refresh"], ["--lf", "--durations=5"]])
 def test_every_core_takes_part(arguments: list[str]) -> None:
-    assert workers(arguments) == ["-n", "auto"]
+    assert workers(arguments)[:2] == ["-n", "auto"]
 
 
 @pytest.mark.parametrize(
