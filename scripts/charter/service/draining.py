@@ -4,7 +4,8 @@ import signal
 import threading
 from types import FrameType
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DRAINING = "draining"
 """The member of the server's state that says that it is about to end."""
@@ -32,6 +33,15 @@ class Draining:
             timer.start()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.began:
-            scope = {**scope, "state": {**scope.get("state", {}), DRAINING: True}}
-        await self.app(scope, receive, send)
+        if not self.began:
+            await self.app(scope, receive, send)
+            return
+
+        async def last(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # or a balancer sends its next request at the moment that the connection is closed
+                MutableHeaders(scope=message)["connection"] = "close"
+            await send(message)
+
+        state = {**scope.get("state", {}), DRAINING: True}
+        await self.app({**scope, "state": state}, receive, last)
