@@ -8,6 +8,7 @@ from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from charter import runtime
 from charter.runtime import Contract
 from charter.runtime.credentials import Security
+from charter.service.events import SecurityEvent, record
 from generated.security import Principal, Scope
 from impl.core.accounts import ADMINISTRATIVE, PREFIX
 from impl.core.problems import InsufficientScope, InvalidToken, Unauthenticated
@@ -57,7 +58,9 @@ async def authenticate(
     if not found.administrator:
         scopes -= ADMINISTRATIVE
     if not any(scopes.issuperset(asked) for asked in security.by_bearer):
-        raise InsufficientScope([name for name in required.scopes if name not in scopes])
+        missing = [name for name in required.scopes if name not in scopes]
+        record(SecurityEvent.RIGHTS_REFUSED, claims.user_id, missing=" ".join(missing))
+        raise InsufficientScope(missing)
     return Principal(claims.user_id, scopes, claims.session_id)
 
 

@@ -22,8 +22,8 @@ class LoginFailureRepository:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def attempt(self, account: str, most: int, lock: timedelta) -> bool:
-        """Count an attempt as failed, unless the account is locked. Whether it was counted.
+    async def attempt(self, account: str, most: int, lock: timedelta) -> int | None:
+        """Count an attempt as failed, and return how many there are; None if the account is locked.
 
         Attempts at once wait for each other in this statement: exactly `most` get through. From
         then on each locks the account, for twice as long as the one before.
@@ -51,7 +51,7 @@ class LoginFailureRepository:
             where=or_(LoginFailures.locked_until.is_(None), LoginFailures.locked_until <= NOW),
         ).returning(LoginFailures.failures)
         async with self.database.autocommit.connect() as connection:
-            return await connection.scalar(counted) is not None
+            return await connection.scalar(counted)
 
     async def seconds_locked(self, account: str) -> float:
         """How long the account is locked still; 0 when it is not."""

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from charter.service.events import SecurityEvent, record
 from generated import schemas
 from generated.operations import AuthOperations
 from generated.responses import CreateToken200, ListSessions200, RevokeToken200
@@ -18,12 +19,12 @@ from impl.core.problems import (
     NotFound,
     RefusedRefreshToken,
 )
-from impl.core.tokens import AccessTokens, RefreshTokens
+from impl.core.tokens import AccessTokens, RefreshClaims, RefreshTokens
 from impl.models import Session, User
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
 from impl.services.budgets import Budgets
-from impl.services.login_guard import LoginGuard, login
+from impl.services.login_guard import LoginGuard, login, record_failure
 
 LONGEST_USER_AGENT = 256
 
@@ -93,7 +94,7 @@ class AuthService(AuthOperations):
     ) -> RevokeToken200:
         session_id = self._session_of(body.token)
         if session_id is not None:
-            await self.sessions.revoke(session_id, principal.id)
+            await self._end(session_id, principal)
         return RevokeToken200()  # RFC 7009 section 2.2: an unknown token is revoked already
 
     async def list_sessions(
@@ -109,10 +110,17 @@ class AuthService(AuthOperations):
 
     async def delete_sessions(self, principal: Principal) -> None:
         await self.sessions.revoke_all(principal.id)
+        record(SecurityEvent.SESSION_REVOKED, principal.id, sessions="all")
 
     async def delete_session(self, principal: Principal, *, session_id: UUID) -> None:
-        if not await self.sessions.revoke(session_id, principal.id):
+        if not await self._end(session_id, principal):
             raise NotFound("You have no such session.")
+
+    async def _end(self, session_id: UUID, principal: Principal) -> bool:
+        ended = await self.sessions.revoke(session_id, principal.id)
+        if ended:
+            record(SecurityEvent.SESSION_REVOKED, principal.id, session_id=session_id)
+        return ended
 
     async def _log_in(self, grant: schemas.PasswordGrant) -> Session:
         """The same work and answer for a wrong password, a stranger, and who may not log in."""
@@ -122,15 +130,18 @@ class AuthService(AuthOperations):
         with self.passwords.logins.place():
             await self.budgets.spend("login", login(email))
             while session is None:  # or the account changed while its password was compared
-                await self.guard.admit(login(email))
+                is_last = await self.guard.admit(login(email))
                 user = await self.users.by_email(email)
                 await self.users.release()
                 password_hash = user.password_hash if user else None
                 verdict = await self.passwords.verify(grant.password, password_hash)
                 if user is None or not user.active or not verdict.correct:
+                    user_id = user.id if user else None
+                    record_failure(SecurityEvent.LOGIN_FAILED, user_id, is_last=is_last)
                     raise BadCredentials
                 await self.guard.forget(login(email))
                 session = await self._open_session(user, verdict.replacement, asked)
+        record(SecurityEvent.LOGIN_SUCCEEDED, session.user_id, session_id=session.id)
         return session
 
     async def _open_session(
@@ -167,9 +178,15 @@ class AuthService(AuthOperations):
         session = await self.sessions.rotate(*spent, self.lifetimes.idle)
         session = session or await self.sessions.just_rotated(*spent, self.lifetimes.grace)
         if session is None:
-            await self.sessions.revoke(claims.session_id)
+            await self._end_replayed(claims)
             raise RefusedRefreshToken
         return session
+
+    async def _end_replayed(self, claims: RefreshClaims) -> None:
+        session = await self.sessions.get(claims.session_id)
+        if session is not None and claims.generation < session.generation:
+            record(SecurityEvent.REFRESH_TOKEN_REUSED, session.user_id, session_id=session.id)
+        await self.sessions.revoke(claims.session_id)
 
     def _tokens_of(self, session: Session) -> schemas.TokenPair:
         return schemas.TokenPair(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
+from charter.service.events import SecurityEvent, record
 from impl.core.config import Settings
 from impl.core.problems import TooManyRequests
 from impl.repositories.budgets import BudgetRepository
@@ -60,6 +61,7 @@ class Budgets:
         ]
         self.report(balances)
         if spent[-1].times > quota:
+            record(SecurityEvent.BUDGET_EXCEEDED, policy=balances[-1].policy)
             raise TooManyRequests(spent[-1].seconds, "Too many requests of this kind.")
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+from charter.service.events import SecurityEvent, record
 from impl.core.config import Settings
 from impl.core.problems import TooManyRequests
 from impl.repositories.login_failures import LoginFailureRepository
@@ -20,17 +21,27 @@ class LoginGuard:
         self.most = settings.login_max_failures
         self.lock = timedelta(seconds=settings.login_lock_seconds)
 
-    async def admit(self, account: str) -> None:
-        """Count an attempt, as failed until `forget` says otherwise.
+    async def admit(self, account: str) -> bool:
+        """Count an attempt, as failed until `forget` says otherwise. Whether it is the last.
 
         Raises TooManyRequests while the account is locked, whether or not it exists.
         """
-        if not await self.failures.attempt(account, self.most, self.lock):
+        failures = await self.failures.attempt(account, self.most, self.lock)
+        if failures is None:
+            record(SecurityEvent.LOGIN_REFUSED)
             raise TooManyRequests(await self.failures.seconds_locked(account))
+        return failures >= self.most
 
     async def forget(self, account: str) -> None:
         """The password was right."""
         await self.failures.forget(account)
+
+
+def record_failure(event: SecurityEvent, user_id: UUID | None, *, is_last: bool) -> None:
+    """Also that the account is locked from here on, where the attempt was the last."""
+    record(event, user_id)
+    if is_last:
+        record(SecurityEvent.LOGIN_LOCKED, user_id)
 
 
 def login(email: str) -> str:

@@ -2,6 +2,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
+from charter.service.events import SecurityEvent, record
 from charter.service.outage import constraint
 from generated import schemas
 from generated.operations import UsersOperations
@@ -23,7 +24,7 @@ from impl.models.users import UNIQUE_EMAIL
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
 from impl.services.budgets import Budgets
-from impl.services.login_guard import LoginGuard, password_change
+from impl.services.login_guard import LoginGuard, password_change, record_failure
 
 
 class UserService(UsersOperations):
@@ -57,6 +58,7 @@ class UserService(UsersOperations):
             if constraint(error) != UNIQUE_EMAIL:
                 raise
             raise EmailTaken from error
+        record(SecurityEvent.USER_CREATED, user.id)
         return CreateUser201(present(user), location=f"{PREFIX}/users/{user.id}")
 
     async def list_users(
@@ -90,7 +92,7 @@ class UserService(UsersOperations):
         return present(await self._change(user, body))
 
     async def delete_me(self, principal: Principal) -> None:
-        if not await self._delete(principal.id):
+        if not await self._delete(principal.id, by=principal):
             raise InvalidToken  # deleted since the token was checked
 
     async def change_password(
@@ -102,15 +104,19 @@ class UserService(UsersOperations):
         await self.users.release()
         with self.passwords.logins.place():
             await self.budgets.spend("password-change", user.id)
-            await self.guard.admit(password_change(user.id))
+            is_last = await self.guard.admit(password_change(user.id))
             verdict = await self.passwords.verify(body.current_password, user.password_hash)
             if not verdict.correct:
+                record_failure(SecurityEvent.PASSWORD_CHANGE_REFUSED, user.id, is_last=is_last)
                 raise WrongPassword
             await self.guard.forget(password_change(user.id))
             password_hash = await self.passwords.hash(body.new_password)
         if not await self.users.replace_password(user.id, user.password_hash, password_hash):
+            record(SecurityEvent.PASSWORD_CHANGE_REFUSED, user.id)
             raise WrongPassword  # it was changed, or the account deactivated, in the meantime
         await self.sessions.revoke_all(user.id, except_for=principal.session_id)
+        record(SecurityEvent.PASSWORD_CHANGED, user.id)
+        record(SecurityEvent.SESSION_REVOKED, user.id, sessions="others")
         return ChangePassword204()
 
     async def get_user(self, principal: Principal, *, user_id: UUID) -> schemas.User:
@@ -125,10 +131,11 @@ class UserService(UsersOperations):
         user = found(await self.users.locked(user_id))
         if body.active is False:
             await self.sessions.revoke_all(user.id)
+        record_changes(user, body, by=principal)
         return present(await self._change(user, body))
 
     async def delete_user(self, principal: Principal, *, user_id: UUID) -> None:
-        if not await self._delete(user_id):
+        if not await self._delete(user_id, by=principal):
             raise no_such_user()
 
     async def _caller(self, principal: Principal) -> User:
@@ -142,10 +149,17 @@ class UserService(UsersOperations):
             setattr(user, name, value)
         return await self.users.add(user)
 
-    async def _delete(self, user_id: UUID) -> bool:
-        """Whether there was such a user. Only administrators wait for each other."""
-        if await self.users.delete_ordinary(user_id):
-            return True
+    async def _delete(self, user_id: UUID, by: Principal) -> bool:
+        """Whether there was such a user."""
+        deleted = await self.users.delete_ordinary(user_id) or await self._delete_administrator(
+            user_id
+        )
+        if deleted:
+            record(SecurityEvent.USER_DELETED, user_id, by=by.id)
+        return deleted
+
+    async def _delete_administrator(self, user_id: UUID) -> bool:
+        """Administrators alone wait for each other."""
         administrators = await self.users.lock_administrators()
         if administrators == [user_id]:
             raise LastAdministrator
@@ -159,6 +173,17 @@ def found(user: User | None) -> User:
     if user is None:
         raise no_such_user()
     return user
+
+
+def record_changes(user: User, patch: schemas.UserPatch, by: Principal) -> None:
+    """What of the patch changes who may do what."""
+    if patch.active not in (None, user.active):
+        event = SecurityEvent.USER_REACTIVATED if patch.active else SecurityEvent.USER_DEACTIVATED
+        record(event, user.id, by=by.id)
+    if patch.administrator not in (None, user.administrator):
+        record(
+            SecurityEvent.ROLE_CHANGED, user.id, by=by.id, administrator=patch.administrator is True
+        )
 
 
 def no_such_user() -> NotFound:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TextIO
 from uuid import uuid4
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
@@ -18,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_address: ContextVar[str | None] = ContextVar("address", default=None)
 _operation: ContextVar[str] = ContextVar("operation")
 
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder
@@ -40,6 +42,11 @@ log = logging.getLogger("charter.access")
 def request_id() -> str | None:
     """The id of the request that is being answered."""
     return _request_id.get()
+
+
+def client_address() -> str | None:
+    """Where the request that is being answered comes from."""
+    return _address.get()
 
 
 def exposition() -> bytes:
@@ -65,9 +72,9 @@ class UtcJsonFormatter(JsonFormatter):
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def configure_logging(level: str) -> None:
-    """Send everything to standard error as JSON, one object a line, in UTC."""
-    handler = logging.StreamHandler(sys.stderr)
+def json_handler(stream: TextIO) -> logging.Handler:
+    """Writes JSON, one object a line, in UTC."""
+    handler = logging.StreamHandler(stream)
     handler.addFilter(RequestContext())
     handler.setFormatter(
         UtcJsonFormatter(
@@ -76,8 +83,13 @@ def configure_logging(level: str) -> None:
             rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
         )
     )
+    return handler
+
+
+def configure_logging(level: str) -> None:
+    """Send everything to standard error as JSON."""
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [json_handler(sys.stderr)]
     root.setLevel(level.upper())
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
@@ -101,7 +113,8 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         name = given_request_id(scope) or uuid4().hex
-        token = _request_id.set(name)
+        address = scope["client"][0] if scope.get("client") else None
+        tokens = (_request_id.set(name), _address.set(address))
         _operation.set("none")
         started = self.clock()
         status = CLIENT_CLOSED_REQUEST
@@ -117,13 +130,13 @@ class RequestLog:
             await self.app(scope, receive, named)
         finally:
             self.report(scope, status, self.clock() - started)
-            _request_id.reset(token)
+            _request_id.reset(tokens[0])
+            _address.reset(tokens[1])
 
     def report(self, scope: Scope, status: int, seconds: float) -> None:
         REQUESTS.labels(_operation.get(), status).inc()
         DURATION.labels(_operation.get(), status).observe(seconds)
         if log.isEnabledFor(logging.INFO):
-            client = scope.get("client")
             log.info(
                 "request",
                 extra={
@@ -131,7 +144,7 @@ class RequestLog:
                     "path": scope["path"],
                     "status": status,
                     "milliseconds": round(seconds * 1000, 1),
-                    "address": client[0] if client else None,
+                    "address": client_address(),
                 },
             )
 
