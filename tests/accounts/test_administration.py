@@ -22,7 +22,7 @@ async def test_whoever_registers_is_an_ordinary_user(ada: Person) -> None:
     assert (me["active"], me["administrator"], me["full_name"]) == (True, False, None)
 
 
-async def test_there_is_no_default_account(ada: Person, admin: Person) -> None:
+async def test_auz_6_there_is_no_default_account(ada: Person, admin: Person) -> None:
     page = (await admin.get("/users")).json()
 
     assert {user["email"] for user in page["data"]} == {ada.email, admin.email}
@@ -39,7 +39,7 @@ async def test_a_patch_tells_absent_from_null(ada: Person) -> None:
     assert cleared.json()["updated_at"] > named.json()["updated_at"]
 
 
-async def test_a_new_password_needs_the_current_one(ada: Person) -> None:
+async def test_ref_10_a_new_password_needs_the_current_one(ada: Person) -> None:
     body = {"current_password": "not the password", "new_password": NEW_PASSWORD}
 
     answer = await ada.put("/users/me/password", json=body)
@@ -49,7 +49,7 @@ async def test_a_new_password_needs_the_current_one(ada: Person) -> None:
     assert (await ada.log_in()).status_code == 200
 
 
-async def test_a_new_password_ends_the_other_sessions(ada: Person) -> None:
+async def test_ref_10_a_new_password_ends_the_other_sessions(ada: Person) -> None:
     other = Person(ada.client, ada.id, ada.email)
     await other.log_in()
     body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
@@ -103,7 +103,9 @@ async def test_the_list_comes_in_pages_and_filters(ada: Person, admin: Person) -
     assert [user["email"] for user in literal.json()["data"]] == [ada.email]
 
 
-async def test_who_is_deactivated_is_out_at_once_and_stays_out(ada: Person, admin: Person) -> None:
+async def test_ref_11_who_is_deactivated_is_out_at_once_and_stays_out(
+    ada: Person, admin: Person
+) -> None:
     assert (await admin.patch(f"/users/{ada.id}", content='{"active": false}')).status_code == 200
     assert (await ada.get("/users/me")).status_code == 401
     assert (await ada.refresh()).status_code == 401
@@ -116,7 +118,7 @@ async def test_who_is_deactivated_is_out_at_once_and_stays_out(ada: Person, admi
     assert (await ada.log_in()).status_code == 200
 
 
-async def test_rights_come_and_go_with_the_next_request(ada: Person, admin: Person) -> None:
+async def test_ref_12_rights_come_and_go_with_the_next_request(ada: Person, admin: Person) -> None:
     await admin.patch(f"/users/{ada.id}", content='{"administrator": true}')
     await ada.log_in()
     assert (await ada.get("/users")).status_code == 200
@@ -127,7 +129,7 @@ async def test_rights_come_and_go_with_the_next_request(ada: Person, admin: Pers
 
 
 @pytest.mark.parametrize("change", ['{"administrator": false}', '{"active": false}'])
-async def test_the_last_administrator_can_not_step_down(admin: Person, change: str) -> None:
+async def test_auz_6_the_last_administrator_can_not_step_down(admin: Person, change: str) -> None:
     answer = await admin.patch(f"/users/{admin.id}", content=change)
 
     assert answer.status_code == 409
@@ -136,14 +138,14 @@ async def test_the_last_administrator_can_not_step_down(admin: Person, change: s
 
 
 @pytest.mark.parametrize("path", ["/users/me", "/users/{id}"])
-async def test_the_last_administrator_can_not_leave(admin: Person, path: str) -> None:
+async def test_auz_6_the_last_administrator_can_not_leave(admin: Person, path: str) -> None:
     answer = await admin.delete(path.format(id=admin.id))
 
     assert answer.status_code == 409
     assert (await admin.get("/users/me")).status_code == 200
 
 
-async def test_of_two_who_demote_each_other_one_succeeds(
+async def test_auz_6_of_two_who_demote_each_other_one_succeeds(
     settings: Settings, database: Database, admin: Person
 ) -> None:
     other = await promote(await register(admin.client, "other@example.com"), database)

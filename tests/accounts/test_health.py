@@ -54,7 +54,7 @@ async def test_a_healthy_service_is_alive_and_ready(client: httpx.AsyncClient) -
     assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
 
 
-async def test_without_its_database_the_service_is_alive_and_not_ready(
+async def test_rel_1_without_its_database_the_service_is_alive_and_not_ready(
     settings: Settings, unused_tcp_port: int
 ) -> None:
     async with worker(
@@ -76,7 +76,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-async def test_the_service_is_not_ready_where_the_schema_is_behind(
+async def test_cfg_2_the_service_is_not_ready_where_the_schema_is_behind(
     copy: Copy, template: str, damage: str
 ) -> None:
     async with copy(template) as database, worker(database, PREFIX) as client:
@@ -90,7 +90,7 @@ async def test_the_service_is_not_ready_where_the_schema_is_behind(
         assert (await client.get("/livez")).status_code == 200
 
 
-async def test_the_service_is_ready_as_soon_as_the_schema_is_at_head_again(
+async def test_cfg_2_the_service_is_ready_as_soon_as_the_schema_is_at_head_again(
     copy: Copy, template: str
 ) -> None:
     async with copy(template) as database, worker(database, PREFIX) as client:
@@ -114,7 +114,7 @@ async def test_the_service_stays_ready_while_a_newer_version_migrates(
         await SCHEMA.check_head(target(database))
 
 
-async def test_the_service_makes_no_table(copy: Copy) -> None:
+async def test_cfg_2_the_service_makes_no_table(copy: Copy) -> None:
     async with copy("template1") as database:
         async with worker(database, PREFIX) as client:
             ready = await client.get("/readyz")

@@ -53,7 +53,9 @@ def ids(operations: list[Operation]) -> list[str]:
     return [operation.id for operation in operations]
 
 
-async def test_a_session_of_somebody_else_can_not_be_ended(ada: Person, grace: Person) -> None:
+async def test_auz_1_a_session_of_somebody_else_can_not_be_ended(
+    ada: Person, grace: Person
+) -> None:
     session = (await ada.get("/auth/sessions")).json()["data"][0]["id"]
 
     assert (await grace.delete(f"/auth/sessions/{session}")).status_code == 404
@@ -86,7 +88,7 @@ def assignments() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("method", "path", "name"), list(assignments()))
-async def test_nothing_is_set_that_is_not_the_callers_to_set(
+async def test_auz_2_nothing_is_set_that_is_not_the_callers_to_set(
     method: str, path: str, name: str, ada: Person, database: Database
 ) -> None:
     headers = MERGE_PATCH if method == "PATCH" else {}
@@ -103,7 +105,7 @@ async def test_nothing_is_set_that_is_not_the_callers_to_set(
 
 
 @pytest.mark.parametrize("operation", ADMINISTRATIVE, ids=ids(ADMINISTRATIVE))
-async def test_what_administrators_do_is_refused_to_everybody_else(
+async def test_auz_3_what_administrators_do_is_refused_to_everybody_else(
     operation: Operation, ada: Person, grace: Person
 ) -> None:
     request = request_for(operation, user_id=grace.id)
@@ -137,7 +139,7 @@ async def refused_without_its_scope(
 
 
 @pytest.mark.parametrize("operation", SECURED, ids=ids(SECURED))
-async def test_an_anonymous_call_is_refused(operation: Operation, ada: Person) -> None:
+async def test_auz_4_an_anonymous_call_is_refused(operation: Operation, ada: Person) -> None:
     await refused_to_strangers(request_for(operation), ada)
 
 
@@ -150,7 +152,7 @@ async def refused_to_strangers(request: dict[str, Any], ada: Person) -> None:
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-async def test_an_answer_tells_nothing_about_others(ada: Person, grace: Person) -> None:
+async def test_auz_5_an_answer_tells_nothing_about_others(ada: Person, grace: Person) -> None:
     seen = [(await ada.get(path)).text for path in ("/users/me", "/auth/sessions")]
 
     assert not any(grace.email in text or grace.id in text for text in seen)

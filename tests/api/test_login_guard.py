@@ -49,7 +49,7 @@ def strict(settings: Settings) -> Settings:
 
 
 @pytest.mark.parametrize("cost", [0, 0.05], ids=["cheap hashes", "dear hashes"])
-async def test_of_many_guesses_at_once_exactly_as_many_are_judged_as_are_allowed(
+async def test_enu_6_of_many_guesses_at_once_exactly_as_many_are_judged_as_are_allowed(
     strict: Settings, database: Database, monkeypatch: pytest.MonkeyPatch, cost: float
 ) -> None:
     judged: list[str] = []
@@ -82,7 +82,9 @@ async def test_who_finds_no_place_to_wait_is_not_counted(
     assert row.failures == statuses[401]
 
 
-async def test_the_wait_doubles_up_to_fifteen_minutes(strict: Settings, database: Database) -> None:
+async def test_enu_5_the_wait_doubles_up_to_fifteen_minutes(
+    strict: Settings, database: Database
+) -> None:
     waits = []
     async with worker(strict) as client:
         for _ in range(2):
@@ -97,7 +99,7 @@ async def test_the_wait_doubles_up_to_fifteen_minutes(strict: Settings, database
     assert seconds == [60, 120, 240, 480, 900, 900, 900]
 
 
-async def test_a_strangers_guesses_lock_nothing_that_the_owner_does_with_a_session(
+async def test_enu_5_a_strangers_guesses_lock_nothing_that_the_owner_does_with_a_session(
     strict: Settings, database: Database
 ) -> None:
     async with worker(strict) as client:
@@ -125,7 +127,7 @@ async def test_guesses_at_the_current_password_are_bounded_too(
         assert (await ada.log_in()).status_code == 200
 
 
-async def test_the_count_outlives_the_worker_that_counted(
+async def test_enu_6_the_count_outlives_the_worker_that_counted(
     strict: Settings, database: Database
 ) -> None:
     for status in (401, 401, 401, 429):
@@ -133,7 +135,7 @@ async def test_the_count_outlives_the_worker_that_counted(
             assert (await guess(client)).status_code == status
 
 
-async def test_a_success_begins_the_count_anew_everywhere(
+async def test_enu_5_a_success_begins_the_count_anew_everywhere(
     strict: Settings, database: Database
 ) -> None:
     async with worker(strict) as one, worker(strict) as other:

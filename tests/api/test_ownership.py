@@ -42,7 +42,7 @@ def request_for(operation: Operation, item_id: object = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", ITEM, ids=ids(ITEM))
-async def test_an_item_of_somebody_else_is_like_none(
+async def test_auz_1_an_item_of_somebody_else_is_like_none(
     operation: Operation, ada: Person, grace: Person, database: Database
 ) -> None:
     item = await create_item(ada)
@@ -55,7 +55,7 @@ async def test_an_item_of_somebody_else_is_like_none(
     assert (await ada.get(f"/items/{item['id']}")).json() == item
 
 
-async def test_a_list_holds_nothing_of_somebody_else(ada: Person, grace: Person) -> None:
+async def test_auz_1_a_list_holds_nothing_of_somebody_else(ada: Person, grace: Person) -> None:
     item = await create_item(ada)
 
     found = await grace.get("/items", params={"q": item["title"]})
@@ -63,7 +63,7 @@ async def test_a_list_holds_nothing_of_somebody_else(ada: Person, grace: Person)
     assert found.json()["data"] == []
 
 
-async def test_an_answer_tells_nothing_about_others(ada: Person, grace: Person) -> None:
+async def test_auz_5_an_answer_tells_nothing_about_others(ada: Person, grace: Person) -> None:
     await create_item(grace)
     seen = [(await ada.get(path)).text for path in ("/users/me", "/items", "/auth/sessions")]
 
@@ -78,7 +78,7 @@ def assignments() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("operation_id", "name"), list(assignments()))
-async def test_nothing_is_set_that_is_not_the_callers_to_set(
+async def test_auz_2_nothing_is_set_that_is_not_the_callers_to_set(
     operation_id: str, name: str, ada: Person, database: Database
 ) -> None:
     item = await create_item(ada)

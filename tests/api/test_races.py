@@ -71,7 +71,7 @@ async def outdate(database: Database, person: Person) -> None:
 # -- a password that changes while it is compared -------------------------------------------------
 
 
-async def test_a_login_does_not_outlive_the_password_it_was_checked_with(
+async def test_ref_10_a_login_does_not_outlive_the_password_it_was_checked_with(
     ada: Person, pause: Pause
 ) -> None:
     pause.arm()
@@ -130,7 +130,7 @@ async def test_of_two_changes_of_a_password_at_once_one_is_refused(
     assert (await ada.log_in(password=NEW_PASSWORD)).status_code == 200
 
 
-async def test_a_login_does_not_outlive_a_deactivation(
+async def test_ref_11_a_login_does_not_outlive_a_deactivation(
     ada: Person, admin: Person, pause: Pause
 ) -> None:
     pause.arm()
@@ -147,7 +147,7 @@ async def test_a_login_does_not_outlive_a_deactivation(
     assert not await opens_something(ada.client, answer)
 
 
-async def test_no_login_outlives_a_password_however_the_two_meet(ada: Person) -> None:
+async def test_ref_10_no_login_outlives_a_password_however_the_two_meet(ada: Person) -> None:
     for number in range(12):
         before, ada.password = ada.password, f"another-long-secret-{number}"
         logins = [ada.client.post("/auth/token", data=form(ada, before)) for _ in range(3)]

@@ -67,7 +67,7 @@ def index() -> str:
     found = holders()
     lines = [HEADING]
     for point, _ in rows():
-        lines.append(f"- {point}" if found[point] else f"- {point}: no test yet")
+        lines.append(f"- {point}")
         lines += [f"  - `{test}`" for test in found[point]]
     return "\n".join(lines) + "\n"
 
@@ -77,6 +77,12 @@ def test_a_point_stands_in_the_page_once() -> None:
 
     assert rows()
     assert often == []
+
+
+def test_every_point_is_held_by_a_test() -> None:
+    found = holders()
+
+    assert [point for point, _ in rows() if not found[point]] == []
 
 
 def test_the_index_lists_the_tests_that_hold_each_point() -> None:
