@@ -18,6 +18,7 @@ from charter.runtime.inputs import TypedReader
 from charter.runtime.replies import Reply
 from generated import operations
 from impl.authentication import authenticate
+from tests.accounts.test_negative_matrix import SECURED
 from tests.people import Person
 from tests.promises import contract
 
@@ -262,6 +263,10 @@ def test_auz_4_the_public_operations_are_these(app: FastAPI) -> None:
     }
 
     assert public == {"createToken", "createUser", "getLiveness", "getReadiness"}
+
+
+def test_auz_4_every_other_operation_is_in_the_negative_matrix() -> None:
+    assert [one for one in OPERATIONS if one.security] == SECURED
 
 
 # -- methods and paths that are not there ---------------------------------------------------------
