@@ -1,0 +1,132 @@
+"""Who asks: the callers of the service under test, and what they have seen of it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from starlette.responses import Response
+
+from charter.contract.api import label
+from charter.contract.subject import Subject
+from charter.errors import Misconfigured
+from charter.runtime import Operation
+
+
+class UnfitSubject(Misconfigured):
+    """The service under test can't be fuzzed; the message says why."""
+
+
+@dataclass
+class Probed:
+    """What the probes have seen."""
+
+    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
+    mocked: set[str] = field(default_factory=set)
+    """The labels of the operations that the mock answered."""
+    implemented: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
+    """Those that only let in who shows a client certificate."""
+    links: set[str] = field(default_factory=set)
+    """Those that were followed, as `POST /books -> [201] show`."""
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def requests(self) -> int:
+        return self.statuses.total()
+
+
+class Client:
+    """Asks one service, as several callers."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.api = subject.api
+        self.settings = subject.settings
+        self.probed = Probed()
+        self.stranger_name = subject.plan.accounts.users[-1]
+        self.tokens: dict[str, str | None] = {}
+        self.violations: list[str] = []
+        """Of the document, by answers since they were reported last."""
+
+    def send(self, operation: Operation, token: str | None, **parts: Any) -> requests.Response:
+        answer = self.subject.send(operation, token, **parts)
+        self.probed.statuses[label(operation), answer.status_code] += 1
+        self.violations += violations(operation, answer)
+        return answer
+
+    def log_in(self) -> None:
+        """Raises UnfitSubject where the login gives the fuzzer's own account no token."""
+        if self.subject.login is None:
+            return
+        name = self.subject.plan.accounts.callers[0]
+        if self.token(name) is None:
+            raise UnfitSubject(
+                f"{label(self.subject.login)} gave {name} no token: see that the accounts program"
+                " makes this account, and what [tool.charter.fuzz.login] says."
+            )
+
+    def token(self, name: str) -> str | None:
+        """The token of an account that lives on."""
+        if name not in self.tokens:
+            found = self.subject.log_in(name)
+            self.tokens[name] = found.text if found is not None else None
+        return self.tokens[name]
+
+    @property
+    def caller(self) -> str | None:
+        return self.token(self.subject.plan.accounts.callers[0])
+
+    @property
+    def stranger(self) -> str | None:
+        return self.token(self.stranger_name)
+
+    def passing(self) -> tuple[str, str | None]:
+        """The name and a token of an account that need not live on."""
+        name = next(self.subject.passing)
+        found = self.subject.log_in(name)
+        return name, found.text if found is not None else None
+
+    def caller_of(self, operation: Operation) -> str | None:
+        """A caller that an operation may end, if it ends its callers."""
+        return self.passing()[1] if operation.id in self.settings.ends else self.caller
+
+    def is_implemented(self, operation: Operation) -> bool:
+        return label(operation) in self.probed.implemented
+
+    def known_body(self, operation: Operation, name: str, token: str = "") -> Mapping[str, Any]:
+        """An example with what only a known value fits, or nothing to change."""
+        known = self.subject.known_members(operation, name, token)
+        if operation == self.subject.login:
+            known = self.subject.form(name)
+        _, example = self.subject.body_example(operation)
+        return {"body": example | known} if known and isinstance(example, dict) else {}
+
+    def readable(self) -> Operation | None:
+        """An operation that shows how a token is judged, and changes nothing."""
+        found = (
+            one
+            for one in self.api.operations
+            if one.method == "GET"
+            and self.api.takes_bearer(one)
+            and self.api.is_secured(one)
+            and not self.api.has_path_parameter(one)
+            and self.is_implemented(one)
+        )
+        return next(found, None)
+
+
+def violations(operation: Operation, answer: requests.Response) -> list[str]:
+    """What of an answer the document doesn't declare."""
+    spec = operation.response_spec(answer.status_code)
+    where = f"{label(operation)} answered {answer.status_code}"
+    if spec is None:
+        return [f"{where}, which it doesn't declare"]
+    if answer.status_code >= 400 and not spec.contents:
+        return []  # a refusal may say why all the same
+    response = Response(answer.content, answer.status_code, dict(answer.headers))
+    return [
+        f"{where}: the {fault.place} {fault.pointer} {fault.detail}".replace("  ", " ")
+        for fault in spec.faults(response)
+    ]

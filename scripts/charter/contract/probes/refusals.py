@@ -1,0 +1,143 @@
+"""What a service has to refuse: callers, what is undeclared, malformed or taken, forged tokens."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jwt
+
+from charter.contract.api import label
+from charter.contract.probes.client import Client
+from charter.runtime import Operation
+from charter.runtime.parameters import JSON
+from charter.runtime.parts import essence
+
+UNDECLARED = "x-undeclared"
+"""A query parameter that no document declares."""
+
+
+def refuses_the_anonymous(client: Client, operation: Operation) -> Iterator[str]:
+    if not client.api.is_secured(operation):
+        return
+    answer = client.send(operation, None, anonymous=True)
+    if answer.status_code < 400:
+        yield f"{label(operation)} answered {answer.status_code} to a caller without credentials"
+
+
+def refuses_too_few_scopes(client: Client, operation: Operation) -> Iterator[str]:
+    alternatives = client.api.scopes(operation)
+    if not alternatives or not all(alternatives) or not client.settings.login.scope:
+        return
+    needed = frozenset().union(*alternatives)
+    scope = next(iter(sorted(client.api.known_scopes - needed)), "")
+    found = client.subject.log_in(client.subject.plan.accounts.callers[0], scope)
+    if found is None or (found.scopes and any(found.scopes >= one for one in alternatives)):
+        return  # this login can't narrow scopes
+    answer = client.send(operation, found.text)
+    if answer.status_code < 400:
+        lacking = " ".join(sorted(needed))
+        yield f"{label(operation)} answered {answer.status_code} to a token without {lacking}"
+
+
+def refuses_ordinary_callers(client: Client, operation: Operation) -> Iterator[str]:
+    alternatives = client.api.scopes(operation)
+    found = client.subject.log_in(client.stranger_name) if alternatives else None
+    if found is None or found.scopes is None:
+        return
+    if any(found.scopes >= needed for needed in alternatives):
+        return
+    answer = client.send(operation, found.text)
+    if answer.status_code < 400:
+        status = answer.status_code
+        yield f"{label(operation)} answered {status} to an ordinary user, who lacks its scopes"
+
+
+def refuses_what_is_undeclared(client: Client, operation: Operation) -> Iterator[str]:
+    query = [one for one in operation.parameters if one.place == "query"]
+    if any(one.style.shape.is_object for one in query):
+        return  # its members may be called anything
+    answer = client.send(operation, client.caller_of(operation), query={UNDECLARED: "1"})
+    if answer.status_code < 400 and operation.refusal_status in operation.response_specs:
+        status = answer.status_code
+        yield f"{label(operation)} answered {status} to a query parameter that it doesn't declare"
+
+
+def refuses_what_is_malformed(client: Client, operation: Operation) -> Iterator[str]:
+    """A body that is no JSON, and one of a media type that isn't declared."""
+    media_type, _ = client.subject.body_example(operation)
+    if media_type is None:
+        return
+    token = client.caller_of(operation)
+    attempts = {"application/x-undeclared": b"?"}
+    if JSON.fullmatch(essence(media_type)):
+        attempts[media_type] = b"{"
+    declares_any = any("*" in name for name in (client.api.body(operation) or {})["content"])
+    for kind, content in attempts.items():
+        answer = client.send(operation, token, raw=(kind, content))
+        if answer.status_code < 400 and not declares_any:
+            yield f"{label(operation)} answered {answer.status_code} to a malformed body of {kind}"
+
+
+def refuses_what_is_taken(client: Client, operation: Operation) -> Iterator[str]:
+    """An address that must be nobody else's, for the second time."""
+    if not client.api.unique_emails(operation):
+        return
+    body = client.subject.body_example(operation)[1]
+    answers = [client.send(operation, client.caller, body=body).status_code for _ in range(2)]
+    if client.is_implemented(operation) and answers[0] < 300 and answers[1] < 300:
+        yield f"{label(operation)} took the same address twice"
+
+
+def refuses_other_passwords(client: Client, operation: Operation) -> Iterator[str]:
+    if operation != client.subject.login:
+        return
+    form = client.subject.form(client.stranger_name)
+    guess = {
+        name: f"not {text}" if text == client.subject.plan.accounts.password else text
+        for name, text in form.items()
+    }
+    if guess != form and client.send(operation, None, body=guess).status_code < 400:
+        yield f"{label(operation)} accepted a wrong password"
+
+
+def refuses_forged_tokens(client: Client, operation: Operation) -> Iterator[str]:
+    """Not signed with the service's key, not signed at all, expired, of another type."""
+    if operation != client.readable():
+        return
+    token = client.passing()[1]
+    if token is None or client.send(operation, token).status_code != 200:
+        return
+    try:
+        header = jwt.get_unverified_header(token)
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return  # it is opaque: nobody can forge one
+    for kind, forged in forgeries(header, claims, client.subject.plan.secret).items():
+        if client.send(operation, forged).status_code < 400:
+            yield f"{label(operation)} accepted a token {kind}"
+
+
+def forgeries(header: Mapping[str, Any], claims: Mapping[str, Any], secret: str) -> dict[str, str]:
+    """Tokens that the service must refuse, by what is wrong with them (RFC 8725)."""
+    members = {name: header[name] for name in ("kid", "typ") if name in header}
+    algorithm = str(header.get("alg", "HS256"))
+    forged = {"signed by another key": jwt.encode(dict(claims), "x" * 64, "HS256", members)}
+    forged["without a signature"] = jwt.encode(dict(claims), None, "none", members)
+    if algorithm.startswith("HS"):
+        past = dict(claims) | {"iat": int(time.time()) - 2000, "exp": int(time.time()) - 1100}
+        forged["that has expired"] = jwt.encode(past, secret, algorithm, members)
+        if str(members.get("typ")).lower() == "at+jwt":  # RFC 9068 section 4
+            other = members | {"typ": "JWT"}
+            forged["of another type"] = jwt.encode(dict(claims), secret, algorithm, other)
+    return forged
+
+
+REFUSALS = (
+    refuses_the_anonymous,
+    refuses_too_few_scopes,
+    refuses_ordinary_callers,
+    refuses_what_is_undeclared,
+    refuses_what_is_malformed,
+    refuses_what_is_taken,
+    refuses_other_passwords,
+)
