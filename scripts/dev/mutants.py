@@ -1,7 +1,7 @@
 """Tests the gate: plants one defect after the other in the service, and the gate must notice each.
 
 `python -m dev.mutants [NAME ...]` prints which run noticed what; exit code 1 if one passed.
-`--probes` tries the probes alone, which is quick.
+`--probes` tries the probes alone, `--quick` what `charter fuzz --quick` does.
 """
 
 import argparse
@@ -10,68 +10,99 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from charter.contract.fuzz import REPORTS, Attempt
+from charter.contract.fuzz import DAILY, QUICK, REPORTS, Attempt, Depth
 from charter.contract.report import Screen
+from charter.contract.service_under_test import NotStarted
 from charter.errors import Misconfigured
 
 APP = "tests.contract.defects:create_app"
-DEFECTS = Path(__file__).parents[2] / "tests" / "contract" / "defects.py"
-EXAMPLES = 100
-SCENARIOS = 40
+DEFECTS = Path(__file__).parents[2] / "tests" / "contract" / "defects"
+EARLY = ("--max-failures", "1")
 
 
 def names() -> list[str]:
-    """In the order of the file; read, not imported: importing it plants nothing, but it is slow."""
-    return re.findall(r"@defect\ndef (\w+)\(", DEFECTS.read_text())
+    """In the order of the files; read, not imported, for that is slow."""
+    texts = (file.read_text() for file in sorted(DEFECTS.glob("*.py")))
+    return [name for text in texts for name in re.findall(r"@defect\ndef (\w+)\(", text)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 when every defect was noticed."""
+    """The exit code: 0 when every defect was noticed, 2 when one could not be planted."""
     parser = argparse.ArgumentParser(prog="python -m dev.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="of the defects; all if left out")
     parser.add_argument("--probes", action="store_true", help="try the probes alone")
+    parser.add_argument("--quick", action="store_true", help="look no closer than --quick does")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="how many are tried at a time")
     chosen = parser.parse_args(arguments)
     wanted = [name for name in names() if name in chosen.names or not chosen.names]
-    passed = []
-    print(f"{'planted':<42}{'noticed':<10}{'seconds':>8}  by")
-    for name in wanted:
-        started = time.monotonic()
-        noticed_in, finding = notice(name, chosen.seed, probes_alone=chosen.probes)
-        seconds = time.monotonic() - started
-        print(f"{name:<42}{noticed_in or 'NO':<10}{seconds:>8.0f}  {finding}", flush=True)
-        if not noticed_in:
-            passed.append(name)
-    print(f"{len(wanted) - len(passed)} of {len(wanted)} defects were noticed.")
-    return 1 if passed else 0
+    if unknown := set(chosen.names) - set(wanted):
+        parser.error(f"there is no defect {', '.join(sorted(unknown))}")
+    depth = QUICK if chosen.quick else DAILY
+    runs = 1 if chosen.probes else 4
+    original = Attempt(chosen.seed, reports=REPORTS / "defects", screen=Screen(quiet=True))
+    print(f"{'planted':<58}{'noticed':<10}{'seconds':>8}  by")
+    with original.prepared() as database, ThreadPoolExecutor(chosen.jobs) as workers:
+
+        def noticed(name: str) -> "Noticed":
+            attempt = Attempt(
+                chosen.seed, APP, {"DEFECT": name}, REPORTS / "defects" / name,
+                screen=Screen(quiet=True), database=database,
+            )  # fmt: skip
+            return notice(attempt, depth, runs)
+
+        found = []
+        for name, one in zip(wanted, workers.map(noticed, wanted), strict=True):
+            print(f"{name:<58}{one.run or 'NO':<10}{one.seconds:>8.0f}  {one.finding}", flush=True)
+            found.append(one)
+    print(f"{sum(bool(one.run) for one in found)} of {len(found)} defects were noticed.")
+    if any(one.run == UNPLANTED for one in found):
+        return 2
+    return 0 if all(one.run for one in found) else 1
 
 
-def notice(name: str, seed: int, *, probes_alone: bool = False) -> tuple[str, str]:
-    """The run that noticed the defect and its first finding; two empty strings if none did."""
-    attempt = Attempt(
-        seed, APP, {"DEFECT": name}, REPORTS / "defects" / name, screen=Screen(quiet=True)
-    )
-    early = ("--max-failures", "1")
-    runs: tuple[tuple[str, Callable[[], Iterable[str]]], ...] = (
-        ("probes", lambda: attempt.probe().findings),
-        ("main", lambda: attempt.main(EXAMPLES, *early).failures()),
-        ("stateful", lambda: attempt.stateful(SCENARIOS, *early).failures()),
-        ("peers", lambda: peers(attempt)),
-    )
-    for run_name, start in runs[: 1 if probes_alone else None]:
+UNPLANTED = "unplanted"
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """The run that noticed a defect and its first finding; empty strings if none did."""
+
+    run: str
+    finding: str
+    seconds: float
+
+
+def notice(attempt: Attempt, depth: Depth, runs: int) -> Noticed:
+    """Try the cheapest run first, and end with the first finding."""
+    started = time.monotonic()
+    name = finding = ""
+    for name, findings in tuple(tries(attempt, depth))[:runs]:
         try:
-            finding = next(iter(start()), "")
+            finding = next(iter(findings()), "")
+        except NotStarted as error:
+            name, finding = UNPLANTED, str(error)
         except Misconfigured as error:
-            return run_name, str(error)
+            finding = str(error)
         if finding:
-            return run_name, finding.removeprefix(f"{run_name}: ")
-    return "", ""
+            break
+    said = finding.removeprefix(f"{name}: ")
+    return Noticed(name if finding else "", said, time.monotonic() - started)
 
 
-def peers(attempt: Attempt) -> Iterable[str]:
-    run = attempt.peers(EXAMPLES // 4)
+def tries(attempt: Attempt, depth: Depth) -> Iterable[tuple[str, Callable[[], Iterable[str]]]]:
+    yield "probes", attempt.findings
+    yield "main", lambda: attempt.main(depth.examples, *EARLY).failures()
+    yield "stateful", lambda: attempt.stateful(depth.scenarios, *EARLY).failures()
+    yield "peers", lambda: peers(attempt, depth)
+
+
+def peers(attempt: Attempt, depth: Depth) -> Iterable[str]:
+    run = attempt.peers(max(1, depth.examples // 4))
     return run.failures() if run is not None else ()
 
 

@@ -23,9 +23,9 @@ from typing import Any
 from charter.contract import configuration, report
 from charter.contract.api import Api, fuzzed, label
 from charter.contract.gate import Gate, Run
-from charter.contract.probes import Probed, probe
+from charter.contract.probes import Client, Probed, findings, probe
 from charter.contract.report import Screen
-from charter.contract.service_under_test import APPLICATION, Running, service_under_test
+from charter.contract.service_under_test import APPLICATION, Prepared, Running, prepared
 from charter.contract.settings import FuzzSettings
 from charter.contract.subject import PLAN, Plan, Subject
 from charter.errors import Misconfigured
@@ -62,7 +62,7 @@ def run(
     screen = attempt.screen
     screen.say(f"Fuzzing with seed {seed} and {depth.examples} examples for each operation.")
     started = monotonic()
-    with screen.progress:
+    with screen.progress, attempt.prepared():
         probed = attempt.probe()
         main = None if peers else attempt.main(depth.examples)
         stateful = None if peers else attempt.stateful(depth.scenarios)
@@ -98,6 +98,7 @@ class Depth:
         return secrets.randbelow(2**32)
 
 
+QUICK = Depth(examples=10, scenarios=5, repeatable=True)
 DAILY = Depth(examples=200, scenarios=80, repeatable=True)
 NIGHTLY = Depth(examples=1000, scenarios=600, repeatable=False)
 
@@ -113,6 +114,7 @@ class Attempt:
     reports: Path = REPORTS
     project: Project = field(default_factory=Project.find)
     screen: Screen = field(default_factory=Screen)
+    database: Prepared | None = None
     mocked: set[str] = field(default_factory=set)
     """The labels of operations that nobody has written yet; the probes find out."""
 
@@ -146,6 +148,11 @@ class Attempt:
             probed = probe(subject, lambda finding: self.screen.found(f"probes: {finding}"))
         self.mocked |= probed.mocked
         return probed
+
+    def findings(self) -> Iterator[str]:
+        """What the probes find, for whoever needs no more than the first of it."""
+        with self.service("probes") as (_, _, plan):
+            yield from findings(Client(Subject(plan, self.settings)))
 
     def main(self, examples: int, *arguments: str) -> Run:
         phases = ("--phases", "examples,coverage,fuzzing", "--max-examples", str(examples))
@@ -184,6 +191,21 @@ class Attempt:
         return found
 
     @contextmanager
+    def prepared(self) -> Iterator[Prepared]:
+        """The database that all runs have copies of; made once, by the outermost block."""
+        if self.database is not None:
+            yield self.database
+            return
+        directory = self.reports.absolute() / "prepared"
+        with prepared(
+            directory, accounts=self.settings.accounts, environment=self.settings.environment
+        ) as self.database:
+            try:
+                yield self.database
+            finally:
+                self.database = None
+
+    @contextmanager
     def service(self, name: str) -> Iterator[tuple[Path, Running, Plan]]:
         """A service of its own for a run, and the plan that leads to it."""
         directory = self.reports.absolute() / name
@@ -191,12 +213,10 @@ class Attempt:
         directory.mkdir(parents=True)
         document = directory / "openapi.json"
         document.write_text(json.dumps(fuzzed(self.contract)))
-        with service_under_test(
-            directory,
-            app=self.app,
-            accounts=self.settings.accounts,
-            environment=dict(self.settings.environment) | dict(self.environment),
-        ) as running:
+        with (
+            self.prepared() as prepared,
+            prepared.service(directory, self.app, self.environment) as running,
+        ):
             plan = Plan(
                 running.base_url, self.seed, str(document), running.jwt_secret, running.accounts
             )

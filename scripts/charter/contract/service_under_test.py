@@ -46,33 +46,70 @@ class Running:
             )
 
 
-@contextlib.contextmanager
-def service_under_test(
-    directory: Path,
-    *,
-    app: str = APPLICATION,
-    accounts: str = ACCOUNTS,
-    environment: Mapping[str, str] | None = None,
-) -> Iterator[Running]:
-    """Serve the app on a database of its own; its log goes to `directory`.
+@dataclass(frozen=True)
+class Prepared:
+    """A database with the project's tables and accounts, of which each service has a copy."""
 
-    Raises NotStarted when it does not start.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    with database(testing=True) as server:
-        name = f"fuzz_{os.getpid()}_{secrets.token_hex(3)}"
-        address = databases.create(server, name)
+    server: Address
+    template: str
+    """The name of the database."""
+    accounts: Accounts
+    environment: Mapping[str, str]
+    """Of the service, but for its address and its secret."""
+
+    @contextlib.contextmanager
+    def service(
+        self, directory: Path, app: str = APPLICATION, environment: Mapping[str, str] | None = None
+    ) -> Iterator[Running]:
+        """Serve the app on a copy of its own; its log goes to `directory`.
+
+        Raises NotStarted when it does not start.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        name = unused_name()
+        address = databases.create(self.server, name, self.template)
         try:
             secret = secrets.token_urlsafe(48)
-            environ = address.environment() | SETTINGS | {"JWT_SECRET": secret}
-            environ |= dict(environment or {})
-            log = directory / "service.log"
-            prepare(["alembic", "upgrade", "head"], environ, log)
-            made = Accounts.read(prepare([accounts], environ, log), accounts)
-            with served(log, app, environ) as (base_url, process):
-                yield Running(base_url, address, secret, made, process)
+            environ = {**self.environment, **address.environment(), "JWT_SECRET": secret}
+            with served(directory / "service.log", app, environ | dict(environment or {})) as made:
+                base_url, process = made
+                yield Running(base_url, address, secret, self.accounts, process)
+        finally:
+            databases.drop(self.server, name)
+
+
+@contextlib.contextmanager
+def prepared(
+    directory: Path, *, accounts: str = ACCOUNTS, environment: Mapping[str, str] | None = None
+) -> Iterator[Prepared]:
+    """Migrate a database and fill in the accounts, once for all services of a run.
+
+    Raises NotStarted where one of the two programs fails; its log goes to `directory`.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    log = directory / "service.log"
+    with database(testing=True) as server:
+        name = unused_name()
+        address = databases.create(server, name)
+        try:
+            environ = SETTINGS | dict(environment or {})
+            known = address.environment() | {"JWT_SECRET": secrets.token_urlsafe(48)} | environ
+            prepare(["alembic", "upgrade", "head"], known, log)
+            made = Accounts.read(prepare([accounts], known, log), accounts)
+            yield Prepared(server, name, made, environ)
         finally:
             databases.drop(server, name)
+
+
+@contextlib.contextmanager
+def service_under_test(directory: Path) -> Iterator[Running]:
+    """Serve the project's own application on a database of its own. Raises NotStarted."""
+    with prepared(directory) as made, made.service(directory) as running:
+        yield running
+
+
+def unused_name() -> str:
+    return f"fuzz_{os.getpid()}_{secrets.token_hex(3)}"
 
 
 def prepare(program: list[str], environ: Mapping[str, str], log: Path) -> str:

@@ -79,4 +79,4 @@ def attempt(client: Client, found: Iterator[str]) -> Iterator[str]:
     client.violations.clear()
 
 
-__all__ = ["Probed", "UnfitSubject", "probe"]
+__all__ = ["Client", "Probed", "UnfitSubject", "findings", "probe"]

@@ -1,0 +1,231 @@
+"""What is listed: pages, orders, filters, searches."""
+
+import re
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from generated import schemas
+from generated.responses import ListItems200
+from generated.security import Principal
+from impl.core.links import next_page
+from impl.services.auth import AuthService
+from impl.services.items import ItemService
+from impl.services.users import UserService
+from tests.contract.defects.planting import defect, instead_of
+
+
+def listed(rows: list[schemas.Item], cursor: str | None = None) -> ListItems200:
+    body = schemas.ItemPage(data=rows, next_cursor=cursor)
+    return ListItems200(body, link=next_page("/items", cursor))
+
+
+# -- pages ----------------------------------------------------------------------------------------
+
+
+@defect
+def a_cursor_is_ignored() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        return await original(self, principal, **(asked | {"cursor": None}))
+
+
+@defect
+def a_page_is_longer_than_its_limit() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        return await original(self, principal, **(asked | {"limit": asked["limit"] + 1}))
+
+
+@defect
+def a_row_is_lost_between_pages() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **(asked | {"limit": asked["limit"] + 1}))
+        return listed(found.body.data[: asked["limit"]], found.body.next_cursor)
+
+
+@defect
+def a_row_is_shown_twice() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        if found.body.next_cursor is None or asked["limit"] == 1:
+            return found
+        before = await original(self, principal, **(asked | {"limit": asked["limit"] - 1}))
+        return listed(found.body.data, before.body.next_cursor)
+
+
+@defect
+def rows_of_one_key_are_lost_between_pages() -> None:
+    ends: dict[str, schemas.Item] = {}
+
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        rows = found.body.data
+        end = ends.get(asked["cursor"])
+        while "title" in asked["sort"] and end is not None and rows and rows[0].title == end.title:
+            rows = rows[1:]
+        if found.body.next_cursor is not None:
+            ends[found.body.next_cursor] = found.body.data[-1]
+        return listed(rows, found.body.next_cursor)
+
+
+@defect
+def the_last_page_is_left_out() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        if found.body.next_cursor is None:
+            return found
+        following = await original(self, principal, **(asked | {"cursor": found.body.next_cursor}))
+        is_last = following.body.next_cursor is None
+        return listed(found.body.data, None if is_last else found.body.next_cursor)
+
+
+@defect
+def a_link_forgets_the_filter() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        link = next_page("/items", found.body.next_cursor, limit=asked["limit"])
+        return replace(found, link=link)
+
+
+@defect
+def a_second_page_forgets_the_filter() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        status = asked["status"] if asked["cursor"] is None else None
+        return await original(self, principal, **(asked | {"status": status}))
+
+
+# -- which rows, in which order -------------------------------------------------------------------
+
+
+@defect
+def a_filter_is_ignored() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        return await original(self, principal, **(asked | {"status": None}))
+
+
+@defect
+def a_filter_of_users_is_turned_round() -> None:
+    @instead_of(UserService, "list_users")
+    async def list_users(original: Any, self: UserService, principal: Any, **asked: Any) -> Any:
+        active = None if asked["active"] is None else not asked["active"]
+        return await original(self, principal, **(asked | {"active": active}))
+
+
+@defect
+def archived_items_are_hidden_by_default() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        if asked["status"] is not None:
+            return found
+        rows = [row for row in found.body.data if row.status != "archived"]
+        return listed(rows, found.body.next_cursor)
+
+
+@defect
+def the_order_is_ignored() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        newest_first = schemas.ItemSort("-created_at")
+        return await original(self, principal, **(asked | {"sort": newest_first}))
+
+
+@defect
+def a_descending_order_ascends() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        sort = "title" if asked["sort"] == "-title" else asked["sort"]
+        return await original(self, principal, **(asked | {"sort": schemas.ItemSort(sort)}))
+
+
+@defect
+def the_default_order_is_another() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        sort = "created_at" if asked["sort"] == "-created_at" else asked["sort"]
+        return await original(self, principal, **(asked | {"sort": schemas.ItemSort(sort)}))
+
+
+@defect
+def a_wildcard_is_not_escaped() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        if asked["q"] is None or not re.search("[%_]", asked["q"]):
+            return await original(self, principal, **asked)
+        found = await original(self, principal, **(asked | {"q": None, "limit": 100}))
+        like = re.escape(asked["q"]).replace("%", ".*").replace("_", ".")
+        rows = [row for row in found.body.data if re.search(like, row.title, re.I | re.S)]
+        return listed(rows[: asked["limit"]])
+
+
+@defect
+def a_search_misses_the_description() -> None:
+    search(lambda row, text: text.lower() in row.title.lower())
+
+
+@defect
+def a_search_minds_the_case() -> None:
+    search(lambda row, text: text in f"{row.title}\n{row.description or ''}")
+
+
+def search(finds: Any) -> None:
+    """Of the items that a search finds, show some."""
+
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        if asked["q"] is None:
+            return found
+        rows = [row for row in found.body.data if finds(row, asked["q"])]
+        return listed(rows, found.body.next_cursor)
+
+
+@defect
+def a_search_misses_the_names_of_users() -> None:
+    @instead_of(UserService, "list_users")
+    async def list_users(original: Any, self: UserService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        if asked["q"] is None:
+            return found
+        rows = [row for row in found.body.data if asked["q"].lower() in row.email]
+        return replace(found, body=found.body.model_copy(update={"data": rows}))
+
+
+# -- whose rows -----------------------------------------------------------------------------------
+
+
+@defect
+def everybodys_items_are_listed() -> None:
+    owners: set[UUID] = set()
+
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        owners.add(principal.id)
+        pages = [await original(self, as_user(principal, one), **asked) for one in owners]
+        rows = [row for page in pages for row in page.body.data]
+        is_more = any(page.body.next_cursor for page in pages)
+        return listed(rows[: asked["limit"]], pages[0].body.next_cursor if is_more else None)
+
+
+@defect
+def everybodys_sessions_are_listed() -> None:
+    owners: set[UUID] = set()
+
+    @instead_of(AuthService, "list_sessions")
+    async def list_sessions(original: Any, self: AuthService, principal: Any, **asked: Any) -> Any:
+        owners.add(principal.id)
+        pages = [await original(self, as_user(principal, one), **asked) for one in owners]
+        rows = [row for page in pages for row in page.body.data][: asked["limit"]]
+        return replace(pages[0], body=pages[0].body.model_copy(update={"data": rows}))
+
+
+def as_user(principal: Principal, user_id: UUID) -> Principal:
+    return replace(principal, id=user_id)
