@@ -1,7 +1,7 @@
 """`python -m dev.bench`."""
 
-import sys
+import typer
 
 from dev.bench import run
 
-sys.exit(run())
+typer.run(run)

@@ -2,26 +2,29 @@
 
 import asyncio
 import json
+import math
 import os
 import secrets
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import psutil
+import typer
 from sqlalchemy import insert, text
 
-from charter.contract.service_under_test import SETTINGS, served
+from charter.contract.service_under_test import SETTINGS
 from charter.postgres import databases
 from charter.project.environment import database, exported
-from dev.bench.load import Measure, Work, measure
+from dev.bench.apps import EVERY, App, available, serving
+from dev.bench.load import Measure, Work, measured
 from generated.security import Scope
 from impl.core import config
 from impl.core.config import Settings
@@ -30,14 +33,12 @@ from impl.db.migrations import SCHEMA, target
 from impl.db.session import Database
 from impl.models import Session, User
 
-APPS = {"limit": "dev.bench.limit:create_app", "charter": "impl.app:create_app"}
 USERS = 50
 ITEMS_EACH = 1000
 CONNECTIONS = 16
 WARM_UP_SECONDS = 2.0
-SECONDS = 5.0
-ROUNDS = 3
-REPORT = Path(__file__).resolve().parents[3] / ".data" / "bench"
+LOGS = Path(__file__).resolve().parents[3] / ".data" / "bench"
+REPORT = LOGS / "bench.json"
 
 
 @dataclass
@@ -51,8 +52,30 @@ class Caller:
     refresh_token: str
 
 
-def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> int:
-    REPORT.mkdir(parents=True, exist_ok=True)
+def run(
+    rounds: Annotated[int, typer.Option(help="How often each app is measured.")] = 3,
+    seconds: Annotated[float, typer.Option(help="How long each request is measured.")] = 5.0,
+    app: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Measure this app; repeatable.")
+    ] = None,
+    work: Annotated[
+        list[str] | None, typer.Option(metavar="REQUEST", help="Send this request; repeatable.")
+    ] = None,
+) -> None:
+    """Measure what requests cost Charter, a hand-written limit, and other frameworks."""
+    known = available()
+    measures = measure([known[name] for name in app or known], work or EVERY, rounds, seconds)
+    print(table(measures))
+    REPORT.write_text(json.dumps({name: as_json(apps) for name, apps in measures.items()}))
+    print(f"{rounds} rounds of {seconds:g} s at {CONNECTIONS} connections, medians; {REPORT}")
+
+
+Measures = dict[str, dict[str, Measure]]
+"""By work, then by app."""
+
+
+def measure(apps: Sequence[App], wanted: Sequence[str], rounds: int, seconds: float) -> Measures:
+    LOGS.mkdir(parents=True, exist_ok=True)
     secret = secrets.token_urlsafe(48)
     with database(testing=True) as server:
         name = f"bench_{os.getpid()}"
@@ -61,46 +84,42 @@ def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> int:
             with exported(address.environment() | SETTINGS | {"BCRYPT_ROUNDS": "4"}):
                 settings = config.without_tokens()
                 SCHEMA.upgrade(target(settings))
-                measures = measure_all(settings, secret, rounds, seconds)
+                return measure_all(settings, secret, apps, wanted, rounds, seconds)
         finally:
             databases.drop(server, name)
-    print(table(measures))
-    report = REPORT / "bench.json"
-    report.write_text(json.dumps({work: apps_as_json(apps) for work, apps in measures.items()}))
-    print(f"{rounds} rounds of {seconds:g} s at {CONNECTIONS} connections, medians; {report}")
-    return 0
 
 
-Measures = dict[str, dict[str, Measure]]
-"""By work, then by app."""
-
-
-def measure_all(settings: Settings, secret: str, rounds: int, seconds: float) -> Measures:
+def measure_all(
+    settings: Settings,
+    secret: str,
+    apps: Sequence[App],
+    wanted: Sequence[str],
+    rounds: int,
+    seconds: float,
+) -> Measures:
     callers = asyncio.run(fill(settings, secret))
-    taken: dict[str, dict[str, list[Measure]]] = {}
+    chosen = {name: one for name, one in works(callers).items() if name in wanted}
+    taken: dict[str, dict[str, list[Measure]]] = {name: {} for name in chosen}
     # the checks of responses are sampled, as in production
-    environ = {"JWT_SECRET": secret, "RESPONSE_CHECK_SHARE": "0.01", "LOG_LEVEL": "WARNING"}
-    for _ in range(rounds):
-        for app, factory in APPS.items():
-            with served(REPORT / f"{app}.log", factory, environ) as (base_url, _):
-                port = urlsplit(base_url).port or 0
-                process = server_process(port)
-                for name, work in works(callers).items():
-                    load = partial(measure, port, process, work, connections=CONNECTIONS)
-                    load(seconds=WARM_UP_SECONDS)
-                    taken.setdefault(name, {}).setdefault(app, []).append(load(seconds=seconds))
-    return {
-        work: {app: median(measures) for app, measures in apps.items()}
-        for work, apps in taken.items()
+    environ = {
+        "JWT_SECRET": secret,
+        "LOG_LEVEL": "WARNING",
+        "RESPONSE_CHECK_SHARE": "0.01",
+        "REFRESHES_PER_MINUTE": "1000000",  # counted, and never spent
     }
-
-
-def server_process(port: int) -> psutil.Process:
-    """The child of ours that was started with this port."""
-    for child in psutil.Process().children():
-        if str(port) in child.cmdline():
-            return child
-    raise RuntimeError(f"Nothing of ours serves port {port}.")
+    for _ in range(rounds):
+        for app in apps:
+            with serving(app, LOGS / f"{app.name}.log", environ) as (port, pid):
+                process = psutil.Process(pid)
+                for name, one in chosen.items():
+                    if name in app.works:
+                        load = partial(measured, port, process, one, connections=CONNECTIONS)
+                        load(seconds=min(WARM_UP_SECONDS, seconds))
+                        taken[name].setdefault(app.name, []).append(load(seconds=seconds))
+    return {
+        work: {app: median(measures) for app, measures in by_app.items()}
+        for work, by_app in taken.items()
+    }
 
 
 def works(callers: list[Caller]) -> Mapping[str, Work]:
@@ -200,7 +219,7 @@ def table(measures: Measures) -> str:
         f"{'work':<22}{'app':<10}{'CPU µs':>9}{'ratio':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}"
     ]
     for work, apps in measures.items():
-        limit = apps["limit"].cpu_microseconds
+        limit = apps["limit"].cpu_microseconds if "limit" in apps else math.nan
         for app, one in apps.items():
             lines.append(
                 f"{work:<22}{app:<10}{one.cpu_microseconds:>9.0f}"
@@ -211,7 +230,7 @@ def table(measures: Measures) -> str:
     return "\n".join(lines)
 
 
-def apps_as_json(apps: dict[str, Measure]) -> dict[str, dict[str, float]]:
+def as_json(apps: dict[str, Measure]) -> dict[str, dict[str, float]]:
     return {app: asdict(one) for app, one in apps.items()}
 
 

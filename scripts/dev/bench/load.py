@@ -31,7 +31,7 @@ class Measure:
     p99_milliseconds: float
 
 
-def measure(
+def measured(
     port: int, process: psutil.Process, work: Work, *, connections: int, seconds: float
 ) -> Measure:
     """Raises RuntimeError when an answer is no success."""
