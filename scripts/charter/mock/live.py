@@ -1,0 +1,153 @@
+"""A document that is being edited, and its mock: the last good one while the document is broken."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from charter.document import Document, DocumentError
+from charter.document.checks import check
+from charter.document.signature import Signature, signature, surroundings
+from charter.mock.app import Mock
+from charter.mock.memory import Memory
+
+HEADER = "Charter-Document"
+"""In every answer while the document is broken: `broken;file="openapi.yaml";line=12;column=3`."""
+
+INTERVAL = 0.1
+"""Seconds after which the watch looks for an edit."""
+SETTLES = 0.03
+"""Seconds that an editor has to write the rest of a file."""
+
+log = logging.getLogger(__name__)
+
+
+class LiveMock:
+    """The mock of a document as it was last saved in a good state.
+
+    Whether it was saved since is looked up for each request, at the cost of a few `stat` calls: a
+    request that comes after a save is answered by what was saved.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        *,
+        memory: Memory | None = None,
+        dynamic: bool = False,
+        seed: int | None = None,
+        on_edit: Callable[["LiveMock"], None] = lambda live: None,
+        watches: bool = True,
+        otherwise: Path | None = None,
+    ) -> None:
+        """`on_edit` is called after each edit, be it good or not; without `watches` none is seen.
+
+        `otherwise` is an older document to begin with where this one is broken. Raises
+        DocumentError where there is none.
+        """
+        self.file = file
+        self.memory = memory
+        self.dynamic = dynamic
+        self.seed = seed
+        self.on_edit = on_edit
+        self.watches = watches
+        self.error: DocumentError | None = None
+        self.files: list[Path] = [file]
+        self.seen = self._signature()
+        self.document, self.mock = self._begin(otherwise)
+        self.seen = self._signature()
+        self.lock = asyncio.Lock()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether something was saved since."""
+        return self.watches and self.seen != self._signature()
+
+    async def watch(self) -> None:
+        """Take up every edit, whether or not anybody asks."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            if self.is_outdated:
+                await asyncio.sleep(SETTLES)
+                await self.refresh()
+
+    async def refresh(self) -> None:
+        """Take up what was saved since; of several callers, one does and the others wait."""
+        if not self.is_outdated:
+            return
+        async with self.lock:
+            if not self.is_outdated:
+                return
+            files = self.files
+            before = signature(files)
+            await self._take_up()
+            # what is saved while it is read is looked at again
+            self.seen = self._signature() if before == signature(files) else ()
+            self.on_edit(self)
+
+    async def _take_up(self) -> None:
+        try:
+            self.document, self.mock = await asyncio.to_thread(self._load)
+            self.error = None
+        except DocumentError as error:
+            self.error = error
+        except Exception:
+            # a fault of Charter: the designer can go on, and the traceback helps to correct it
+            log.exception("The edit could not be taken up. The last good document stays.")
+
+    def _begin(self, otherwise: Path | None) -> tuple[Document, Mock]:
+        try:
+            return self._load()
+        except DocumentError as error:
+            if otherwise is None or not otherwise.exists():
+                raise
+            self.error = error
+        older = Document(otherwise)
+        return older, self._mock(older)
+
+    def _load(self) -> tuple[Document, Mock]:
+        """Raises DocumentError."""
+        document = Document(self.file)
+        check(document)
+        mock = self._mock(document)
+        self.files = document.files
+        return document, mock
+
+    def _mock(self, document: Document) -> Mock:
+        return Mock(document.content, memory=self.memory, dynamic=self.dynamic, seed=self.seed)
+
+    def _signature(self) -> Signature:
+        around = surroundings(self.files) if self.error is not None else ()
+        return signature(self.files) + around
+
+
+class ShowsBroken:
+    """Says in every answer, as long as it is so, that the document is broken, and where."""
+
+    def __init__(self, app: ASGIApp, live: LiveMock) -> None:
+        self.app = app
+        self.live = live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        await self.live.refresh()
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start" and self.live.error is not None:
+                MutableHeaders(scope=message)[HEADER] = structured(self.live.error)
+            await send(message)
+
+        await self.app(scope, receive, marked)
+
+
+def structured(error: DocumentError) -> str:
+    """An item of a structured field (RFC 9651), whose strings are ASCII."""
+    place = error.place
+    file = quote(str(place.file), safe="/ :@!$&'()*+,;=")
+    return f'broken;file="{file}";line={place.line};column={place.column}'

@@ -1,0 +1,41 @@
+"""What a mock serves beside its operations: the document, its docs, and how it stands."""
+
+import json
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from charter.document.overview import Overviews
+from charter.mock.live import LiveMock
+from charter.runtime import docs
+
+
+class WithPages:
+    """A live mock and its pages. An operation of the document at the address of a page goes first,
+    if its path has no parameter: one that any path fits would hide all of them."""
+
+    def __init__(self, live: LiveMock, overviews: Overviews) -> None:
+        self.live = live
+        self.pages = pages(live, overviews)
+        self.addresses = {getattr(route, "path", "") for route in self.pages.routes}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_page = scope["type"] == "http" and scope["path"] in self.addresses
+        is_page = is_page and scope["method"] in ("GET", "HEAD")
+        if is_page and not self.live.mock.declares(scope["path"]):
+            await self.pages(scope, receive, send)
+        else:
+            await self.live.mock(scope, receive, send)
+
+
+def pages(live: LiveMock, overviews: Overviews) -> Starlette:
+    published = APIRouter()
+    bundle = docs.Made(lambda: json.dumps(live.document.content), "application/json")
+    docs.add(published, "/openapi.json", bundle)
+    docs.add(published, "/openapi.yaml", docs.StaticFile(Path(live.file), "application/yaml"))
+    # the bundle: a page can't follow references to files, and needs what can be read
+    docs.add_pages(published, live=True, document="/openapi.json")
+    docs.add_overview(published, overviews.current)
+    return Starlette(routes=published.routes)

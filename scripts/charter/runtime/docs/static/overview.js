@@ -1,0 +1,34 @@
+// Keeps the overview as it is now, without moving what somebody looks at.
+
+import { follow } from "./live.js";
+
+const PAGE = "/docs/overview";
+
+async function update() {
+  const response = await fetch(PAGE);
+  if (!response.ok) return; // the document may be whole again in a moment
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const open = new Map([...document.querySelectorAll("details")].map((one) => [one.id, one.open]));
+  const focused = document.activeElement?.closest("[id]")?.id;
+  document.title = fresh.title;
+  for (const id of ["pages", "overview"]) {
+    document.getElementById(id).replaceWith(document.adoptNode(fresh.getElementById(id)));
+  }
+  for (const details of document.querySelectorAll("details")) {
+    details.open = open.get(details.id) ?? details.open;
+  }
+  const again = focused && document.getElementById(focused);
+  if (again && again !== document.activeElement) {
+    (again.querySelector("summary, a") ?? again).focus({ preventScroll: true });
+  }
+  tell();
+}
+
+/** For those who hear the page; a broken document is an alert of its own. */
+function tell() {
+  const counts = [...document.querySelectorAll(".counts li")].map((item) => item.innerText);
+  const news = document.getElementById("news");
+  news.textContent = `Updated at ${new Date().toLocaleTimeString()}: ${counts.join(", ")}.`;
+}
+
+follow(update, PAGE);
