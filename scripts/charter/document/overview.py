@@ -10,14 +10,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from charter.document import Document, DocumentError, breaking, rules
-from charter.document.breaking import shape_of
+from charter.document import Document, DocumentError
+from charter.document.changes import changes, shape_of
 from charter.document.excerpts import excerpt
-from charter.document.findings import Finding
+from charter.document.findings import Finding, Severity
 from charter.document.history import Committed, committed, head
+from charter.document.lint import lint
 from charter.document.model import Model, Operation, keyworded, mapping
 from charter.document.signature import Signature, signature
 from charter.runtime.docs.overview import Change, Overview, Remark, Row
+from charter.runtime.docs.overview import Severity as Shown
 from charter.runtime.references import at, has, tokens_of
 
 Key = tuple[str, str]
@@ -85,7 +87,7 @@ def described(document: Document, base: Committed) -> Overview:
     found: dict[Key | None, list[Remark]] = defaultdict(list)
     for key, remarks in breaks.items():
         found[key] += remarks
-    for finding in rules.lint(document):
+    for finding in lint(document):
         found[owners.owner(finding)].append(remark(finding))
     rows = [row(document, one, changes.get(key_of(one), ""), found[key_of(one)])
             for one in model.operations]  # fmt: skip
@@ -120,10 +122,17 @@ def row(document: Document, operation: Operation, change: Change, remarks: Itera
     )
 
 
+KINDS: Mapping[Severity, Shown] = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.INFO: "hint",
+}
+
+
 def remark(finding: Finding) -> Remark:
     place = f"{finding.file}:{finding.line}:{finding.column}"
     lines = excerpt(finding.file, finding.line, finding.column)
-    return Remark(finding.severity.value, finding.rule, place, finding.message, lines)
+    return Remark(KINDS[finding.severity], finding.rule, place, finding.message, lines)
 
 
 def remark_of(error: DocumentError) -> Remark:
@@ -237,15 +246,16 @@ def digest(node: Any) -> str:
 def broken_clients(base: Document, revision: Document) -> dict[Key, list[Remark]]:
     """What breaks the clients of each operation of the older document."""
     found: dict[Key, list[Remark]] = defaultdict(list)
-    keys = {operation.label: key_of(operation) for operation in Model(base).operations}
-    for change in breaking.changes(Model(base), Model(revision)):
-        label = " ".join(change.where.split(" ")[:2])
-        place = revision.place(change.path)
+    operations = [*Model(revision).operations, *Model(base).operations]
+    keys = {operation.label: key_of(operation) for operation in operations}
+    for change in changes(base, revision):
+        if change.severity is not Severity.ERROR or change.operation not in keys:
+            continue
+        place = revision.place(change.new or ())
         lines = excerpt(place.file, place.line, place.column)
-        where = change.where.removeprefix(label).strip()
-        message = f"{where}: {change.message}" if where else change.message
+        message = f"{change.where}: {change.message}" if change.where else change.message
         message = message[:1].upper() + message[1:]
         one = Remark("breaking", change.rule, str(place), message, lines)
-        if label in keys and one not in found[keys[label]]:
-            found[keys[label]].append(one)
+        if one not in found[keys[change.operation]]:
+            found[keys[change.operation]].append(one)
     return found

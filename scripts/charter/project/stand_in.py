@@ -2,6 +2,9 @@
 
 In development and tests alone: in production such an operation answers 501. The service marks its
 answer by putting the operation's id into the request's state, under `UNWRITTEN`.
+
+In development the mock follows the document: what it has beyond the code that runs is answered
+before that code is generated. An overview says how both stand.
 """
 
 import logging
@@ -10,20 +13,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from fastapi import APIRouter
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from charter.document import Document
-from charter.mock.app import Mock
+from charter.document.revisions import relative
+from charter.mock.live import LiveMock, ShowsBroken
 from charter.mock.memory import Memory
-from charter.project import Project
+from charter.project import Project, status
 from charter.project.start import fault
+from charter.runtime import Contract, docs, layers
 from charter.runtime.dispatch import Dispatch
+from charter.runtime.docs.overview import report
+from charter.runtime.paths import template_key
 from charter.runtime.routing import UNWRITTEN
 
 HEADER = "Charter-Mock"
 """Names the operation, in every answer that the mock gave."""
+DEVELOPMENT = "development"
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +40,28 @@ def application(app: Any = None, *, document: Path | None = None, remembers: boo
     """The project's application with the mock inside it, unless it serves production."""
     project = Project.find()
     app = app or made(project)
-    if not app.state.settings.production:
-        memory = Memory() if remembers else None
-        mock = Mock(Document(document or project.document).content, memory=memory)
-        # around what dispatches, inside all else: the layers are around the mock's answers, too
-        layers = app.user_middleware
-        inmost = [index for index, layer in enumerate(layers) if layer.cls is Dispatch]
-        layers.insert(min(inmost, default=len(layers)), Middleware(StandIn, mock=mock))
+    settings = app.state.settings
+    if settings.production:
+        return app
+    develops = settings.environment == DEVELOPMENT
+    live = LiveMock(
+        document or relative(project.document),
+        memory=Memory() if remembers else None,
+        watches=develops,
+        otherwise=project.generated / "openapi.json",
+    )
+    # around what dispatches, inside all else: the layers are around the mock's answers, too
+    insert(app.user_middleware, Dispatch, Middleware(StandIn, live=live))
+    if develops:
+        # a method that is new in the document is unknown to the layer that refuses methods
+        ahead = Middleware(StandAhead, live=live, contract=app.state.contract)
+        insert(app.user_middleware, layers.Methods, ahead)
+        app.user_middleware.insert(0, Middleware(ShowsBroken, live=live))
+    if develops and settings.serves_docs:
+        published = APIRouter()
+        overviews = status.overviews(project)
+        docs.add_overview(published, overviews.current, lambda: fuzz_report(project))
+        app.router.routes.extend(published.routes)
     return app
 
 
@@ -53,12 +76,24 @@ def made(project: Project) -> Any:
         raise
 
 
+def insert(stack: list[Middleware], inner: Any, layer: Middleware) -> None:
+    """Put a layer around another one, or innermost where that is not there."""
+    inmost = [index for index, one in enumerate(stack) if one.cls is inner]
+    stack.insert(min(inmost, default=len(stack)), layer)
+
+
+def fuzz_report(project: Project) -> str | None:
+    """The page of the fuzzer's last run; None without one."""
+    verdict = status.read_verdict(project)
+    return report(verdict.words, verdict.findings, str(status.VERDICT.parent)) if verdict else None
+
+
 class StandIn:
     """Asks the service first, and the mock where an operation raised NotImplementedError."""
 
-    def __init__(self, app: ASGIApp, mock: Mock) -> None:
+    def __init__(self, app: ASGIApp, live: LiveMock) -> None:
         self.app = app
-        self.mock = mock
+        self.live = live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,10 +113,39 @@ class StandIn:
         await self.app(scope, recorded, unless_missing)
         if UNWRITTEN in state:
             request = Request(scope, replayed(seen, receive))
-            response = await self.mock.respond(request)
-            response.headers[HEADER] = state[UNWRITTEN]
-            log.warning("answered by the mock", extra={"unwritten": state[UNWRITTEN]})
-            await response(scope, receive, send)
+            await answer(self.live, request, state[UNWRITTEN], send)
+
+
+class StandAhead:
+    """Lets the mock answer operations that the document has and the running code has not.
+
+    Any credential of the right kind is taken, as by `charter mock`: the service does not know the
+    operation, and the mock shows nothing but examples and what was sent to it.
+    """
+
+    def __init__(self, app: ASGIApp, live: LiveMock, contract: Contract) -> None:
+        self.app = app
+        self.live = live
+        self.known = {
+            (template_key(operation.path), operation.method)
+            for operation in contract.operations.values()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = None
+        if scope["type"] == "http":
+            found = self.live.mock.find(scope["path"], scope["method"])
+        if found is None or (template_key(found.path), found.method) in self.known:
+            await self.app(scope, receive, send)
+        else:
+            await answer(self.live, Request(scope, receive), found.id, send)
+
+
+async def answer(live: LiveMock, request: Request, operation_id: str, send: Send) -> None:
+    response = await live.mock.respond(request)
+    response.headers[HEADER] = operation_id
+    log.warning("answered by the mock", extra={"unwritten": operation_id})
+    await response(request.scope, request.receive, send)
 
 
 def replayed(seen: list[Message], receive: Receive) -> Receive:

@@ -4,9 +4,9 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from charter.generate.names import pascal, snake
 from charter.project.scaffold.edits import formatted
@@ -20,6 +20,9 @@ from charter.project.scaffold.sources import (
     arguments,
     qualified,
 )
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 KEYS = {"UUID": "default=uuid4", "int": "Identity()", "str": "default=lambda: uuid4().hex"}
 """Who makes an identity that nobody has said."""
@@ -59,13 +62,19 @@ SERVICE_IMPORTS = (
 )
 """Of both, what a text doesn't use is left out when it is formatted."""
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=False,  # noqa: S701 - it writes Python
-)
+
+@cache
+def templates() -> "Environment":
+    """Imported late: who only reads services need not have Jinja."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - it writes Python
+    )
 
 
 @dataclass(frozen=True)
@@ -415,7 +424,7 @@ def service(
 
 
 def rendered(template: str, **filled: object) -> str:
-    text = TEMPLATES.get_template(f"{template}.jinja2").render(filled)
+    text = templates().get_template(f"{template}.jinja2").render(filled)
     return formatted(text, with_imports=True)
 
 
