@@ -50,8 +50,8 @@ async def authenticate(
     if token is None or not security.by_bearer:
         await without_token(request, security)
     claims = access_tokens.read(token)
-    async with database.autocommit.connect() as connection:
-        found = await find_bearer(connection, claims.user_id, claims.session_id)
+    async with database.statements() as session:
+        found = await find_bearer(session, claims.user_id, claims.session_id)
     if found is None:
         raise InvalidToken
     scopes = frozenset(Scope(name) for name in found.scopes)

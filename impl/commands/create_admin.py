@@ -7,11 +7,11 @@ import warnings
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from charter.runtime import Contract
 from charter.service import ConfigurationError, Refused
 from charter.service.outage import constraint
+from charter.service.sessions import Session
 from generated import DOCUMENT
 from impl.core import config
 from impl.core.accounts import EMAIL, PASSWORD
@@ -77,17 +77,18 @@ async def save(settings: Settings, email: str, password: str, *, existing: bool)
     database = Database(settings)
     try:
         password_hash = await passwords.hash(password)
-        async with database.writing() as session, session.begin():
+        async with database.transaction() as session:
             if existing:
                 await take_over(session, email, password_hash)
             else:
                 await create(session, email, password_hash)
+            await session.commit()
     finally:
         passwords.close()
         await database.dispose()
 
 
-async def create(session: AsyncSession, email: str, password_hash: str) -> None:
+async def create(session: Session, email: str, password_hash: str) -> None:
     user = User(email=email, password_hash=password_hash, administrator=True)
     try:
         await UserRepository(session).add(user)
@@ -100,10 +101,11 @@ async def create(session: AsyncSession, email: str, password_hash: str) -> None:
         ) from error
 
 
-async def take_over(session: AsyncSession, email: str, password_hash: str) -> None:
+async def take_over(session: Session, email: str, password_hash: str) -> None:
     user = await session.scalar(select(User).where(User.email == email).with_for_update())
     if user is None:
         raise Refused(f"{email} has no account: leave --existing out to make one.")
     user.password_hash = password_hash
     user.administrator = user.active = True
+    await UserRepository(session).add(user)
     await SessionRepository(session).revoke_all(user.id)

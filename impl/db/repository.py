@@ -2,8 +2,7 @@
 
 from typing import Generic, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from charter.service.sessions import Session
 from impl.db.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -12,18 +11,15 @@ Row = TypeVar("Row", bound=Base)
 class Repository(Generic[Row]):
     """Named queries about one table, within one transaction."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
 
     async def add(self, row: Row) -> Row:
-        """Insert the row now, so that a broken constraint surfaces here and not at the commit."""
-        self.session.add(row)
-        await self.session.flush()
-        return row
+        """Write the row now, so that a broken constraint surfaces here and not at the commit."""
+        return await self.session.add(row)
 
     async def remove(self, row: Row) -> None:
-        await self.session.delete(row)
-        await self.session.flush()
+        await self.session.remove(row)
 
     async def release(self) -> None:
         """Give the connection back while something slow happens; nothing may be written yet.
@@ -31,4 +27,4 @@ class Repository(Generic[Row]):
         A password takes a quarter of a second to hash: who held a connection meanwhile would
         empty the pool with a dozen logins. What was read stays readable.
         """
-        await self.session.close()
+        await self.session.release()

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
+from charter.service import sessions
+from charter.service.statements import Statements
 from impl.core.config import Settings
 from impl.core.problems import Problem
 from impl.db.engine import create_engine
@@ -16,13 +18,26 @@ SAFE_METHODS = frozenset({"GET", "HEAD"})  # RFC 9110 section 9.2.1
 
 
 class Database:
-    """The engine and the two ways to use it: in a transaction, or statement by statement."""
+    """The engine and the ways to use it: in a transaction, or statement by statement.
+
+    Requests use `transaction` and `statements`, which keep statements compiled. `writing` and
+    `reading` open SQLAlchemy's own sessions, for whatever needs a unit of work.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.engine: AsyncEngine = create_engine(settings)
+        self.compiled = Statements(self.engine.dialect)
         self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.writing = async_sessionmaker(self.engine, expire_on_commit=False)
         self.reading = async_sessionmaker(self.autocommit, expire_on_commit=False)
+
+    def transaction(self) -> sessions.Session:
+        """All statements are one transaction, which is rolled back unless it is committed."""
+        return sessions.Session(self.engine, self.compiled, is_transaction=True)
+
+    def statements(self) -> sessions.Session:
+        """Each statement is a transaction of its own."""
+        return sessions.Session(self.engine, self.compiled, is_transaction=False)
 
     async def dispose(self) -> None:
         await self.engine.dispose()
@@ -35,7 +50,7 @@ async def database(request: Request) -> Database:
 
 async def session(
     request: Request, database: Annotated[Database, Depends(database)]
-) -> AsyncIterator[AsyncSession]:
+) -> AsyncIterator[sessions.Session]:
     """Commit once the operation has returned, roll back once it has raised.
 
     The commit comes after the response has been built and before it is sent: a client never
@@ -43,10 +58,10 @@ async def session(
     it has nothing to commit, and BEGIN and COMMIT would be a third of what it costs.
     """
     if request.method in SAFE_METHODS:
-        async with database.reading() as reading:
+        async with database.statements() as reading:
             yield reading
         return
-    async with database.writing() as writing:
+    async with database.transaction() as writing:
         try:
             yield writing
         except Problem as problem:
@@ -68,4 +83,4 @@ async def uncut(commit: Coroutine[Any, Any, None]) -> None:
     task.result()
 
 
-Session = Annotated[AsyncSession, Depends(session, scope="function")]
+Session = Annotated[sessions.Session, Depends(session, scope="function")]

@@ -40,8 +40,8 @@ class BudgetRepository:
             select(made.c.spent, extract("epoch", made.c.ends_at - NOW)).select_from(made)
             for made in steps
         ]
-        async with self.database.autocommit.connect() as connection:
-            rows = await connection.execute(queries[0].union_all(*queries[1:]))
+        async with self.database.statements() as session:
+            rows = await session.rows(queries[0].union_all(*queries[1:]))
             return [Spent(times, max(0.0, float(seconds))) for times, seconds in rows]
 
 

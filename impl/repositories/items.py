@@ -42,7 +42,7 @@ class ItemRepository(Repository[Item]):
             query = query.where(Item.status == status)
         order = order_of(sort)
         rows = await self.session.scalars(order.slice(query, cursor, limit))
-        return order.page(rows.all(), limit)
+        return order.page(rows, limit)
 
     async def change(
         self,

@@ -50,20 +50,20 @@ class LoginFailureRepository:
             },
             where=or_(LoginFailures.locked_until.is_(None), LoginFailures.locked_until <= NOW),
         ).returning(LoginFailures.failures)
-        async with self.database.autocommit.connect() as connection:
-            return await connection.scalar(counted)
+        async with self.database.statements() as session:
+            return await session.scalar(counted)
 
     async def seconds_locked(self, account: str) -> float:
         """How long the account is locked still; 0 when it is not."""
         query = select(extract("epoch", LoginFailures.locked_until - NOW)).where(
             LoginFailures.address_digest == digest(account), LoginFailures.locked_until > NOW
         )
-        async with self.database.autocommit.connect() as connection:
-            return float(await connection.scalar(query) or 0)
+        async with self.database.statements() as session:
+            return float(await session.scalar(query) or 0)
 
     async def forget(self, account: str) -> None:
-        async with self.database.autocommit.connect() as connection:
-            await connection.execute(
+        async with self.database.statements() as session:
+            await session.execute(
                 delete(LoginFailures).where(LoginFailures.address_digest == digest(account))
             )
 

@@ -3,10 +3,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, Text, and_, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import array
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from charter.service.sessions import Session as Connected
+from charter.service.statements import statement
 from impl.db.pages import Order, Page
 from impl.db.repository import Repository
 from impl.models import Session, User
@@ -64,7 +65,7 @@ class SessionRepository(Repository[Session]):
     async def live(self, user_id: UUID, *, limit: int, cursor: str | None) -> Page[Session]:
         query = select(Session).where(Session.user_id == user_id, is_live())
         rows = await self.session.scalars(NEWEST_FIRST.slice(query, cursor, limit))
-        return NEWEST_FIRST.page(rows.all(), limit)
+        return NEWEST_FIRST.page(rows, limit)
 
     async def rotate(self, session_id: UUID, presented: int, idle: timedelta) -> Session | None:
         """Spend a generation: one statement, so that of many at once exactly one succeeds."""
@@ -126,22 +127,16 @@ class Bearer:
     scopes: Sequence[str]
 
 
-FIND_BEARER = (
-    select(User.administrator, Session.scopes)
-    .join(User, User.id == Session.user_id)
-    .where(
-        Session.id == bindparam("session_id"),
-        Session.user_id == bindparam("user_id"),
-        is_live(),
-        User.active,
+@statement()
+def of_bearer(user_id: UUID, session_id: UUID) -> Select[bool, list[str]]:
+    return (
+        select(User.administrator, Session.scopes)
+        .join(User, User.id == Session.user_id)
+        .where(Session.id == session_id, Session.user_id == user_id, is_live(), User.active)
     )
-)
 
 
-async def find_bearer(
-    connection: AsyncConnection, user_id: UUID, session_id: UUID
-) -> Bearer | None:
+async def find_bearer(session: Connected, user_id: UUID, session_id: UUID) -> Bearer | None:
     """Asked for every request: a revocation holds on the next one, on every worker."""
-    found = await connection.execute(FIND_BEARER, {"user_id": user_id, "session_id": session_id})
-    row = found.one_or_none()
-    return Bearer(*row) if row else None
+    rows = await session.rows(of_bearer(user_id, session_id))
+    return Bearer(*rows[0]) if rows else None

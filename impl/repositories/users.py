@@ -30,7 +30,7 @@ class UserRepository(Repository[User]):
             .order_by(User.id)
             .with_for_update()
         )
-        return (await self.session.scalars(query)).all()
+        return await self.session.scalars(query)
 
     async def replace_password(self, user_id: UUID, checked: str, password_hash: str) -> bool:
         """Replace the hash if it is still the one that was checked. Whether it was."""
@@ -73,4 +73,4 @@ class UserRepository(Repository[User]):
         if administrator is not None:
             query = query.where(User.administrator.is_(administrator))
         rows = await self.session.scalars(NEWEST_FIRST.slice(query, cursor, limit))
-        return NEWEST_FIRST.page(rows.all(), limit)
+        return NEWEST_FIRST.page(rows, limit)

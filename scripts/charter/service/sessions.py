@@ -1,0 +1,225 @@
+"""Runs statements on a pooled connection: in one transaction, or each for itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, Self, TypeVar, overload
+
+import asyncpg
+from sqlalchemy import ColumnElement, and_, delete
+from sqlalchemy import inspect as inspected
+from sqlalchemy.engine import Connection as EngineConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import DeclarativeBase, Mapper
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlalchemy.util import greenlet_spawn
+
+from .rows import Loader
+from .statements import Given, Ready, Statements, value_of
+
+Selected = TypeVar("Selected")
+Row = TypeVar("Row", bound=DeclarativeBase)
+
+
+class Session:
+    """The statements of one piece of work, on one connection of the engine's pool.
+
+    The connection is taken for the first statement. Its errors are SQLAlchemy's, as an
+    AsyncSession would raise them. Rows that it loads or writes are instances of the mapped
+    classes which belong to no session: nothing is loaded or written behind anybody's back.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, statements: Statements, *, is_transaction: bool
+    ) -> None:
+        self.engine = engine.sync_engine
+        self.statements = statements
+        self.is_transaction = is_transaction
+        self._pooled: PoolProxiedConnection | None = None
+        self._connection: asyncpg.Connection | None = None
+        self._has_begun = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.release()
+
+    # -- statements -------------------------------------------------------------------------------
+
+    @overload
+    async def scalar(self, asked: Given[TypedReturnsRows[Selected]]) -> Selected | None: ...
+    @overload
+    async def scalar(self, asked: TypedReturnsRows[Selected]) -> Selected | None: ...
+    @overload
+    async def scalar(self, asked: Executable) -> Any: ...
+    async def scalar(self, asked: Any) -> Any:
+        """What the first row selects first; None where there is no row."""
+        loader, records = await self._run(asked)
+        return loader.first(records[0]) if records else None
+
+    @overload
+    async def scalars(self, asked: Given[TypedReturnsRows[Selected]]) -> list[Selected]: ...
+    @overload
+    async def scalars(self, asked: TypedReturnsRows[Selected]) -> list[Selected]: ...
+    @overload
+    async def scalars(self, asked: Executable) -> list[Any]: ...
+    async def scalars(self, asked: Any) -> list[Any]:
+        """What each row selects first."""
+        loader, records = await self._run(asked)
+        return [loader.first(record) for record in records]
+
+    async def rows(self, asked: Any) -> list[tuple[Any, ...]]:
+        """All that each row selects."""
+        loader, records = await self._run(asked)
+        return [loader.row(record) for record in records]
+
+    async def execute(self, asked: Any) -> None:
+        """For a statement that returns nothing."""
+        await self._run(asked)
+
+    # -- rows -------------------------------------------------------------------------------------
+
+    async def add(self, row: Row) -> Row:
+        """Write a new row, or what has changed in one that was loaded, and read back all of it.
+
+        It is written now, so that a broken constraint surfaces here and not at the commit.
+        """
+        state: Any = inspected(row)
+        mapper: Mapper[Any] = state.mapper
+        if state.key is None:
+            ready = self.statements.insertion(mapper, new_values(mapper, state.dict))
+        elif state.committed_state:
+            values = {name: state.dict[name] for name in state.committed_state}
+            ready = self.statements.change(mapper, state.key[1], values)
+        else:
+            return row
+        loader, records = await self._fetch(ready)
+        for written in map(loader.first, records):
+            state.key = inspected(written).key
+            state.dict.update(inspected(written).dict)
+        state._commit_all(state.dict)
+        return row
+
+    async def remove(self, row: DeclarativeBase) -> None:
+        """Delete a row that was loaded."""
+        state: Any = inspected(row)
+        await self.execute(delete(state.mapper).where(is_row(state.mapper, state.identity)))
+
+    # -- the transaction --------------------------------------------------------------------------
+
+    async def commit(self) -> None:
+        await self._end("COMMIT")
+
+    async def rollback(self) -> None:
+        await self._end("ROLLBACK")
+
+    async def release(self) -> None:
+        """Give the connection back; what was not committed is rolled back."""
+        try:
+            await self.rollback()
+        finally:
+            await self._give_back()
+
+    async def _end(self, command: str) -> None:
+        if not self._has_begun:
+            return
+        self._has_begun = False
+        assert self._connection is not None
+        try:
+            await self._connection.execute(command)
+        except Exception as error:
+            self._fail(error, command)
+        except BaseException as error:
+            self._drop(error)
+            raise
+
+    # -- the connection ---------------------------------------------------------------------------
+
+    async def _run(self, asked: Any) -> tuple[Loader, Sequence[asyncpg.Record]]:
+        return await self._fetch(self.statements.ready(asked))
+
+    async def _fetch(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
+        connection = self._connection or await self._connect()
+        try:
+            if self.is_transaction and not self._has_begun:
+                await connection.execute("BEGIN")
+                self._has_begun = True
+            loader = ready.compiled.loader or await ready.compiled.describe(connection, ready.sql)
+            return loader, await connection.fetch(ready.sql, *ready.arguments)
+        except Exception as error:
+            self._fail(error, ready.sql)
+        except BaseException as error:  # cancelled: what the server still does is of no interest
+            self._drop(error)
+            raise
+
+    async def _connect(self) -> asyncpg.Connection:
+        dialect = self.engine.dialect
+        try:
+            self._pooled = await greenlet_spawn(self.engine.pool.connect)
+        except dialect.loaded_dbapi.Error as error:
+            EngineConnection._handle_dbapi_exception_noconnection(error, dialect, self.engine)
+        self._connection = self._pooled.driver_connection
+        return self._connection
+
+    def _fail(self, error: Exception, sql: str) -> NoReturn:
+        """Raise the error as SQLAlchemy does, with what listens to its errors."""
+        assert self._pooled is not None
+        pooled, dialect = self._pooled, self.engine.dialect
+        adapted: Any = pooled.dbapi_connection
+        try:
+            adapted._handle_exception(error)
+        except Exception as translated:
+            is_disconnect = isinstance(
+                translated, dialect.loaded_dbapi.Error
+            ) and dialect.is_disconnect(translated, adapted, None)
+            try:
+                EngineConnection._handle_dbapi_exception_noconnection(
+                    translated, dialect, self.engine, is_disconnect
+                )
+            except DBAPIError as raised:
+                raised.statement = sql
+                if raised.connection_invalidated:
+                    self.engine.pool._invalidate(pooled, raised, _checkin=False)
+                    self._drop(raised)
+                raise
+            except Exception as raised:  # the network's, or a time that is over
+                self._drop(raised)
+                raise
+        raise AssertionError("The driver's error was not raised.")
+
+    def _drop(self, error: BaseException) -> None:
+        """Close the connection at once: nobody knows what it is doing."""
+        pooled, self._pooled, self._connection = self._pooled, None, None
+        self._has_begun = False
+        if pooled is not None:
+            pooled.invalidate(error)
+            pooled.close()
+
+    async def _give_back(self) -> None:
+        pooled, self._pooled, self._connection = self._pooled, None, None
+        if pooled is None:
+            return
+        pool = self.engine.pool
+        if isinstance(pool, QueuePool) and pool.overflow() > 0:
+            await greenlet_spawn(pooled.close)  # which may wait until the connection is closed
+        else:
+            pooled.close()
+
+
+def new_values(mapper: Mapper[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said of a new row, and Python's defaults of which nothing was."""
+    values = {}
+    for attribute in mapper.column_attrs:
+        default: Any = attribute.columns[0].default
+        if attribute.key in given:
+            values[attribute.key] = given[attribute.key]
+        elif default is not None and not default.is_sequence:
+            values[attribute.key] = value_of(default)()
+    return values
+
+
+def is_row(mapper: Mapper[Any], identity: Sequence[Any] | None) -> ColumnElement[bool]:
+    keys = zip(mapper.primary_key, identity or (), strict=True)
+    return and_(*(column == value for column, value in keys))
