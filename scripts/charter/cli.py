@@ -336,6 +336,30 @@ def bundle(document: Chosen = None) -> int:
     return commands.bundle(chosen(document))
 
 
+@app.command(rich_help_panel=DESIGN)
+@verb
+def sdk(
+    language: Annotated[Literal["python", "typescript"], typer.Argument(help="Of the client.")],
+    document: Chosen = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the package; `TITLE-client` if left out.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder that the package is put into.")] = Path(
+        "dist/clients"
+    ),
+    build: Annotated[
+        bool, typer.Option(help="Compile TypeScript, for which Node is needed.")
+    ] = True,
+) -> int:
+    """Write a typed client as an installable package.
+
+    It logs in, refreshes, retries and pages by itself, and depends on httpx2 or on nothing.
+    """
+    from charter.sdk import command
+
+    return command.run(language, chosen(document), name=name, out=out, builds=build)
+
+
 # -- building -------------------------------------------------------------------------------------
 
 

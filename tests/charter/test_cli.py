@@ -20,7 +20,7 @@ from tests.conftest import JWT_SECRET
 from tests.data import ROOT
 
 VERBS = (
-    "mock", "lint", "diff", "show", "bundle", "generate", "scaffold", "serve", "migrate",
+    "mock", "lint", "diff", "show", "bundle", "sdk", "generate", "scaffold", "serve", "migrate",
     "run", "test", "check", "fuzz",
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from charter.document.listings import CURSORS, following, named, rows_of
 from charter.mock.memory import resources
 from charter.runtime import Contract, Operation
 from charter.runtime.parameters import JSON, Parameter
@@ -23,7 +24,6 @@ IF_NONE_MATCH = "if-none-match"
 IDEMPOTENCY_KEY = "idempotency-key"
 """Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
 LIMITS = frozenset({"limit", "page_size", "pagesize", "per_page", "perpage"})
-CURSORS = frozenset({"cursor", "page_token", "pagetoken", "after", "starting_after"})
 SORTS = frozenset({"sort", "sort_by", "sortby", "order_by", "orderby"})
 MERGE_PATCH = "application/merge-patch+json"
 DEFINITE = frozenset({"boolean", "integer", "number"})
@@ -314,7 +314,7 @@ class Api:
             row,
             named(query, LIMITS),
             cursor,
-            following(shape, cursor),
+            following(shape, cursor.name if cursor else None),
             tuple(name for name, one in query.items() if selects(one, row)),
             sort,
             orders(sort, row),
@@ -333,32 +333,6 @@ class Api:
 
 def has_format(shape: Shape, format_: str) -> bool:
     return any(part.get("format") == format_ for part in shape.parts)
-
-
-def named(query: Mapping[str, Parameter], names: frozenset[str]) -> Parameter | None:
-    return next((one for name, one in query.items() if name.lower() in names), None)
-
-
-def rows_of(shape: Shape) -> tuple[str | None, Shape | None]:
-    """The rows of a list: the answer's elements, or those of its only member that is an array."""
-    if shape.is_array:
-        return None, shape.element
-    arrays = [name for name in sorted(shape.names) if shape.member(name).is_array]
-    if len(arrays) != 1:
-        return None, None
-    return arrays[0], shape.member(arrays[0]).element
-
-
-def following(shape: Shape, cursor: Parameter | None) -> str | None:
-    """The member of the answer that is the next page's cursor."""
-    if cursor is None:
-        return None
-    wanted = cursor.name.lower().replace("_", "")
-    for name in sorted(shape.names):
-        plain = name.lower().replace("_", "")
-        if plain.startswith("next") and plain.endswith(wanted):
-            return name
-    return None
 
 
 def values_of(shape: Shape) -> list[Any]:

@@ -1,0 +1,1 @@
+"""What every client needs, whatever its document: the same files in each generated package."""
