@@ -10,6 +10,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from charter.service.hosts import WritableHost
 from charter.service.outage import READ_ONLY, DatabaseUnreachable
 from impl.core.config import Settings, is_loopback
 
@@ -43,7 +44,7 @@ def connect_args(settings: Settings) -> dict[str, Any]:
         "connection_class": Connection,
     }
     if "," in settings.db_host:
-        arguments["target_session_attrs"] = "read-write"
+        arguments["async_creator_fn"] = WritableHost().connect
     if settings.db_pgbouncer:
         # a transaction pooler hands the names of one client's statements to another
         return arguments | {"statement_cache_size": 0, "prepared_statement_cache_size": 0}

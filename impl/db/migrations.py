@@ -27,7 +27,8 @@ def target(settings: Settings) -> Target:
         name_failures(made)
         return made
 
-    return Target(settings.db_name, f"{settings.db_host}:{settings.db_port}", engine)
+    address = f"{settings.db_host}:{settings.db_port}"
+    return Target(settings.db_name, address, engine, is_pooled=settings.db_pgbouncer)
 
 
 def patient(settings: Settings) -> dict[str, object]:

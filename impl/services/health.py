@@ -1,3 +1,4 @@
+from charter.service.outage import require_writable
 from generated import schemas
 from generated.operations import HealthOperations
 from impl.core.problems import ServiceUnavailable
@@ -6,7 +7,7 @@ from impl.db.session import Database
 
 
 class HealthService(HealthOperations):
-    """Liveness asks nobody; readiness asks the database whether it is there and migrated.
+    """Liveness asks nobody; readiness asks the database whether it is there, migrated and writable.
 
     A service that is about to end is alive and not ready, so that the traffic goes elsewhere.
     """
@@ -24,4 +25,5 @@ class HealthService(HealthOperations):
         async with self.database.autocommit.connect() as connection:
             if await SCHEMA.is_behind(connection):
                 raise ServiceUnavailable
+            await require_writable(connection)
         return schemas.Health(status="ok")

@@ -114,6 +114,20 @@ async def test_the_service_stays_ready_while_a_newer_version_migrates(
         await SCHEMA.check_head(target(database))
 
 
+async def test_the_service_is_not_ready_while_the_database_only_reads(
+    settings: Settings, copy: Copy, template: str
+) -> None:
+    async with copy(template) as database:
+        setting = f'ALTER DATABASE "{database.db_name}" SET default_transaction_read_only ='
+        await run(settings, f"{setting} on")
+        async with worker(database, PREFIX) as client:
+            assert is_unavailable(await client.get("/readyz"))
+            assert (await client.get("/livez")).status_code == 200
+
+            await run(settings, f"{setting} off")
+            assert not is_unavailable(await client.get("/readyz"))
+
+
 async def test_cfg_2_the_service_makes_no_table(copy: Copy) -> None:
     async with copy("template1") as database:
         async with worker(database, PREFIX) as client:

@@ -113,6 +113,18 @@ class Cluster:
 
     async def execute(self, statement: str, *values: object, database: str = NAME) -> list[object]:
         """The first column of the rows."""
+        async with self.connection(database) as connection:
+            return [row[0] for row in await connection.fetch(statement, *values)]
+
+    @asynccontextmanager
+    async def locked(self, table: str) -> AsyncIterator[None]:
+        """Nobody else reads or writes the table within the block."""
+        async with self.connection() as connection, connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            yield
+
+    @asynccontextmanager
+    async def connection(self, database: str = NAME) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(
             host="127.0.0.1",
             port=self.port,
@@ -123,7 +135,7 @@ class Cluster:
             timeout=5,
         )
         try:
-            return [row[0] for row in await connection.fetch(statement, *values)]
+            yield connection
         finally:
             await connection.close()
 

@@ -50,6 +50,7 @@ class Load:
         self.http = httpx.AsyncClient(timeout=2 * HANGS_SECONDS, limits=httpx.Limits())
         self.outcomes: list[Outcome] = []
         self.acknowledged: set[str] = set()
+        self.people: list[Caller] = []
 
     async def send(
         self, method: str, path: str, *, allowed: int | None = None, **content: Any
@@ -187,8 +188,8 @@ async def steady(
 ) -> AsyncIterator[Load]:
     """Load from so many callers for as long as the block runs."""
     load = Load(urls, may_be_cut=may_be_cut)
-    people = await asyncio.gather(*(Caller(load).arrive() for _ in range(callers)))
-    tasks = [asyncio.create_task(person.live()) for person in people]
+    load.people = await asyncio.gather(*(Caller(load).arrive() for _ in range(callers)))
+    tasks = [asyncio.create_task(person.live()) for person in load.people]
     try:
         yield load
         for task in tasks:

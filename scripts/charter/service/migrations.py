@@ -46,6 +46,8 @@ class Target:
     name: str
     address: str
     engine: Callable[[], AsyncEngine]
+    is_pooled: bool = False
+    """Whether a transaction pooler stands in between, which keeps nothing of a session."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,17 @@ class Schema:
         command.upgrade(config, "head")
 
     def require_head(self, target: Target) -> None:
-        """Raises CommandError where the schema is older than this code needs it."""
+        """Raises CommandError where the schema is older than this code needs it.
+
+        Behind a transaction pooler also where the role has no bounds for what it runs.
+        """
         asyncio.run(self.check_head(target))
 
     async def check_head(self, target: Target) -> None:
         async with connect(target, autocommit=True) as connection:
             state = await self.inspect_state(connection, target.name)
+            if target.is_pooled:
+                await require_bounds(connection)
         if self.lacks_migrations(state.revisions):
             if objection := state.objection():
                 raise CommandError(objection)
@@ -152,6 +159,11 @@ class Schema:
         CREATE INDEX CONCURRENTLY, which waits for old snapshots, would wait for its own end.
         Raises CommandError, whose message Alembic prints, where the database can't be migrated.
         """
+        if target.is_pooled:
+            raise CommandError(
+                "A migration holds a lock of its session, which PgBouncer doesn't keep: set"
+                " DB_PGBOUNCER=false, and DB_HOST and DB_PORT to PostgreSQL itself."
+            )
         async with connect(target, autocommit=True) as locking:
             await take_lock(locking)
             state = await self.inspect_state(locking, target.name)
@@ -281,6 +293,29 @@ async def connect(target: Target, *, autocommit: bool) -> AsyncIterator[AsyncCon
             yield connection
     finally:
         await engine.dispose()
+
+
+BOUNDS = {
+    "statement_timeout": "3s",
+    "lock_timeout": "1s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+"""What a role needs where no session can set it; the values are the defaults of the settings."""
+
+
+async def require_bounds(connection: AsyncConnection) -> None:
+    """Raises CommandError where a statement may wait for ever."""
+    unset = text("SELECT name FROM pg_settings WHERE setting = '0' AND name = ANY(:names)")
+    if missing := list(await connection.scalars(unset, {"names": list(BOUNDS)})):
+        role, database = (await connection.execute(text("SELECT user, current_database()"))).one()
+        commands = " ".join(
+            f'ALTER ROLE "{role}" IN DATABASE "{database}" SET {name} = \'{BOUNDS[name]}\';'
+            for name in sorted(missing)
+        )
+        raise CommandError(
+            f"Behind PgBouncer the role has to bound what it runs. Run in psql: {commands}"
+            " Then have PgBouncer RECONNECT."
+        )
 
 
 def unreachable(target: Target, error: Exception) -> str:

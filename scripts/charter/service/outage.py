@@ -2,8 +2,10 @@
 
 from typing import TypeGuard
 
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 UNAVAILABLE_CLASSES = ("08", "28", "53", "57", "58")
 """Connections, authorisation, resources, operator intervention, system errors."""
@@ -40,7 +42,7 @@ UNFIT_CODES = frozenset(
 
 
 class DatabaseUnreachable(Exception):
-    """The network between us and PostgreSQL failed, or took too long. The cause is an OSError."""
+    """No server that takes writes can be reached in time. The cause says why."""
 
 
 def is_outage(error: Exception) -> bool:
@@ -55,6 +57,11 @@ def is_outage(error: Exception) -> bool:
         or code.startswith(UNAVAILABLE_CLASSES)
         or code in UNAVAILABLE_CODES
     )
+
+
+async def require_writable(connection: AsyncConnection) -> None:
+    """Ask for a lock on no row: a server that only reads refuses that, too (25006)."""
+    await connection.execute(text("SELECT FROM alembic_version WHERE false FOR UPDATE"))
 
 
 def is_unfit(error: Exception) -> TypeGuard[DBAPIError]:
