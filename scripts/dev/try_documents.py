@@ -5,8 +5,8 @@
 
 Prints a Markdown table. For each document: `init`, ruff, mypy, then the service is started and
 asked for the first operation. `--whole` also runs all tests and `charter check` of the first
-projects. A document that `init` refuses is a row with the reason, which is for a person to judge.
-The exit code is 1 if a step failed; its output is printed below the table.
+projects. Where `init` refuses a document, the row has the place and the reason, for a person to
+judge. The exit code is 1 if a step failed; its output is printed below the table.
 """
 
 import argparse
@@ -128,7 +128,9 @@ class Trial:
             text=True,
             check=False,
         )
-        if done.returncode:
+        if refused := re.fullmatch(r"charter: \S+:(\d+:\d+: .*)\n", done.stderr):
+            self.cells[name] = f"refused at {refused[1]}"
+        elif done.returncode:
             self.fail(name, f"{done.stdout[-3000:]}{done.stderr[-3000:]}")
         else:
             self.cells[name] = f"{monotonic() - started:.0f} s"
