@@ -227,6 +227,68 @@ def mock(
 
 @app.command(rich_help_panel=DESIGN)
 @verb
+def dev(
+    document: Annotated[
+        Path | None,
+        typer.Argument(help="An OpenAPI document, to work on it alone; the project's if left out."),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Instead of HOST.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Instead of PORT, or 4010; 0 takes a free one."),
+    ] = None,
+) -> int:
+    """Work on a document: every save is live, checked and explained.
+
+    In a project, code is generated and served, too, and the services' types are checked. The page
+    at `/` shows how all of it stands. While the document is broken, its last good version answers.
+    """
+    from charter.project import Project
+
+    if document is None or document.absolute() == project_document():
+        project = Project.find()
+        warn_of_another_version(project)
+        os.chdir(project.root)
+        sys.path.insert(0, str(project.root))
+        from charter.project.dev import of_project
+
+        return of_project.run(project, host=host, port=port)
+    from charter.project.dev import of_document
+
+    return of_document.run(
+        document.absolute(), host=host or "127.0.0.1", port=4010 if port is None else port
+    )
+
+
+def project_document() -> Path | None:
+    from charter.project import Project
+
+    try:
+        return Project.find().document
+    except Misconfigured:
+        return None
+
+
+@app.command(rich_help_panel=DESIGN)
+@verb
+def status(
+    document: Chosen = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it for programs.")] = False,
+    findings: Annotated[
+        bool, typer.Option("--findings", help="Show the findings, too, with their lines.")
+    ] = False,
+) -> int:
+    """List the operations: state, change since the last commit, findings.
+
+    In a project, which have code, which the mock answers, and how the last fuzzing went.
+    """
+    from charter.project import reporting
+
+    return reporting.run(chosen(document), as_json=json, findings=findings)
+
+
+@app.command(rich_help_panel=DESIGN)
+@verb
 def lint(
     document: Chosen = None,
     form: Annotated[

@@ -30,6 +30,8 @@ class Given(BaseSettings):
     )
 
     environment: str = "development"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
     data_dir: Path = Path(".data")
     jwt_secret: SecretStr | None = None
     db_host: str | None = None

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from charter.document.revisions import relative
 from charter.mock.live import LiveMock, ShowsBroken
 from charter.mock.memory import Memory
-from charter.project import Project, status
+from charter.project import Project, status, supervision
 from charter.project.start import fault
 from charter.runtime import Contract, docs, layers
 from charter.runtime.dispatch import Dispatch
@@ -43,6 +43,7 @@ def application(app: Any = None, *, document: Path | None = None, remembers: boo
     settings = app.state.settings
     if settings.production:
         return app
+    supervision.report_to_parent(app)
     develops = settings.environment == DEVELOPMENT
     live = LiveMock(
         document or relative(project.document),

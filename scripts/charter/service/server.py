@@ -27,6 +27,10 @@ from charter.service.draining import Draining
 from charter.service.telemetry import SHARED_METRICS
 from charter.service.wire import BoundedProtocol, WireSettings
 
+LISTENER = "CHARTER_LISTENER"
+"""The variable that names the descriptor of a socket to serve on, for a server that is handed one:
+the old one and the new one take turns without a request that is refused."""
+
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -68,7 +72,8 @@ def run(
     signal.signal(signal.SIGTERM, on_sigterm)
     with bound(settings) as listener:
         prepare()
-        if not settings.production:  # whose output is its log
+        if not settings.production and LISTENER not in os.environ:
+            # in production the output is the log
             threading.Thread(
                 target=announce, args=[document, settings, listener], daemon=True
             ).start()
@@ -83,6 +88,10 @@ def on_sigterm(number: int, frame: FrameType | None) -> None:
 @contextlib.contextmanager
 def bound(settings: ServerSettings) -> Iterator[socket.socket]:
     """The socket to serve on."""
+    if (given := os.environ.get(LISTENER)) is not None:
+        with socket.socket(fileno=int(given)) as listener:
+            yield listener
+        return
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

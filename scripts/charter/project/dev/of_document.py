@@ -1,0 +1,69 @@
+"""`charter dev DOCUMENT`: the mock of a document, which says of every save how it stands."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from charter.document import DocumentError
+from charter.document.bundling import shown
+from charter.document.overview import Overviews, remark_of
+from charter.document.signature import signature, surroundings
+from charter.mock import server
+from charter.mock.live import INTERVAL, LiveMock
+from charter.mock.memory import Memory
+from charter.project.dev.screen import Screen
+
+INTERRUPTED = 130
+
+
+def run(file: Path, *, host: str, port: int) -> int:
+    """Mock and watch until a signal comes. Raises Refusal where the port can't be had."""
+    file = shown(file)
+    screen = Screen()
+    with server.bound(host, port) as listener:
+        try:
+            live = first_good(file, screen)
+            overviews = Overviews(file)
+            server.announce(live, listener)
+            began = time.perf_counter()
+            screen.show(overviews.current(), time.perf_counter() - began)
+            live.on_edit = Teller(overviews, screen)
+            asyncio.run(server.serve(live, overviews, listener))
+        except KeyboardInterrupt:
+            return INTERRUPTED
+    return 0
+
+
+def first_good(file: Path, screen: Screen) -> LiveMock:
+    """The mock, once the document can be read. Raises NoDocument where there is no file at all."""
+    from charter.document.source import NoDocument
+
+    while True:
+        try:
+            return LiveMock(file, memory=Memory())
+        except NoDocument:
+            raise
+        except DocumentError as error:
+            screen.show_broken(str(file), remark_of(error))
+        seen = signature([file]), surroundings([file])
+        while seen == (signature([file]), surroundings([file])):
+            time.sleep(INTERVAL)
+
+
+class Teller:
+    """Says of each edit how the document stands, while the mock answers."""
+
+    def __init__(self, overviews: Overviews, screen: Screen) -> None:
+        self.overviews = overviews
+        self.screen = screen
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self, live: LiveMock) -> None:
+        task = asyncio.create_task(asyncio.to_thread(self.tell))
+        self.tasks.add(task)  # which would be collected otherwise
+        task.add_done_callback(self.tasks.discard)
+
+    def tell(self) -> None:
+        began = time.perf_counter()
+        overview = self.overviews.current()
+        self.screen.show(overview, time.perf_counter() - began)

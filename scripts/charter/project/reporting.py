@@ -1,0 +1,71 @@
+"""The work of `charter status`: the overview of a document as a table, or for programs."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from charter.document.commands import relative
+from charter.document.overview import Overviews
+from charter.errors import Misconfigured
+from charter.project import Project, status
+from charter.project.dev.screen import COLOURS, Screen, every_remark, summary
+from charter.runtime.docs.overview import Overview, Row
+
+
+def run(file: Path, *, as_json: bool, findings: bool) -> int:
+    """Print how a document stands; 0 whatever that is. Raises DocumentError."""
+    overview = overviews(file).current()
+    if as_json:
+        print(json.dumps(asdict(overview), indent=1, ensure_ascii=False))
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(f"{overview.title} {overview.version}", style="bold"))
+    console.print(Text(f"{overview.file}. {overview.base} {overview.fuzzed}".rstrip()))
+    console.print()
+    console.print(table(overview))
+    console.print()
+    console.print(Text(f"{summary(overview)}."))
+    if findings:
+        Screen(console).show_problems(every_remark(overview))
+    return 0
+
+
+def overviews(file: Path) -> Overviews:
+    """With the states of the services, if it is a project's document."""
+    try:
+        project = Project.find()
+    except Misconfigured:
+        return Overviews(relative(file))
+    if file.absolute() != project.document:
+        return Overviews(relative(file))
+    os.chdir(project.root)
+    return status.overviews(project)
+
+
+def table(overview: Overview) -> Table:
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("method", "path", "operation", "state", "change", "fuzz", "findings"):
+        made.add_column(title, overflow="fold")
+    for row in overview.rows:
+        made.add_row(*cells(row))
+    return made
+
+
+def cells(row: Row) -> list[Text]:
+    state = "" if row.change == "removed" else row.state
+    change = f"{row.change}, breaking" if row.is_breaking else row.change
+    number = len(row.remarks)
+    return [
+        Text(row.method),
+        Text(row.path),
+        Text(row.id),
+        Text(state, style=COLOURS.get(state, "")),
+        Text(change, style="red" if row.is_breaking else COLOURS.get(change, "")),
+        Text(row.fuzz, style={"passed": "green", "failed": "red"}.get(row.fuzz, "")),
+        Text(str(number) if number else ""),
+    ]
