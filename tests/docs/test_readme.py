@@ -73,9 +73,9 @@ class Edit:
             return found if self.is_above else found + 1
         nodes = ast.walk(ast.parse("\n".join(lines)))
         methods = [node for node in nodes if isinstance(node, ast.AsyncFunctionDef)]
-        (method,) = [method for method in methods if method.name == self.anchor]
-        assert method.end_lineno is not None
-        return method.end_lineno
+        (end,) = [method.end_lineno for method in methods if method.name == self.anchor]
+        assert end is not None
+        return end
 
 
 def activated() -> dict[str, str]:
