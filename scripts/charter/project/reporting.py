@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from charter.document.commands import relative
+from charter.document.revisions import relative
 from charter.document.overview import Overviews
 from charter.errors import Misconfigured
 from charter.project import Project, status
