@@ -5,18 +5,26 @@
 """
 
 import argparse
+import contextlib
+import multiprocessing
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from charter.contract.fuzz import DAILY, QUICK, REPORTS, Attempt, Depth
 from charter.contract.report import Screen
-from charter.contract.service_under_test import NotStarted
+from charter.contract.service_under_test import (
+    NotStarted,
+    Process,
+    free_port,
+    wait_until_it_answers,
+)
 from charter.errors import Misconfigured
 
 APP = "tests.contract.defects:create_app"
@@ -51,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         def noticed(name: str) -> "Noticed":
             attempt = Attempt(
                 chosen.seed, APP, {"DEFECT": name}, REPORTS / "defects" / name,
-                screen=Screen(quiet=True), database=database,
+                screen=Screen(quiet=True), database=replace(database, serve=forked),
             )  # fmt: skip
             return notice(attempt, depth, runs)
 
@@ -66,6 +74,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 UNPLANTED = "unplanted"
+
+
+# -- serving --------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def forked(log: Path, app: str, environ: Mapping[str, str]) -> Iterator[tuple[str, Process]]:
+    """As `served`, by a copy of a process that has imported the service already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([app.partition(":")[0], "uvicorn"])
+    port = free_port()
+    process = context.Process(target=serve, args=(log, app, dict(environ), port), daemon=True)
+    process.start()
+    try:
+        base_url = f"http://127.0.0.1:{port}"
+        wait_until_it_answers(Forked(process), base_url, log)
+        yield base_url, Forked(process)
+    finally:
+        process.kill()
+        process.join()
+
+
+def serve(log: Path, app: str, environ: Mapping[str, str], port: int) -> None:
+    """In the copy: print to the log, and serve."""
+    import uvicorn
+
+    with log.open("ab") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    os.environ.update(environ)
+    uvicorn.run(app, factory=True, port=port, access_log=False, server_header=False)
+
+
+@dataclass(frozen=True)
+class Forked:
+    process: BaseProcess
+
+    @property
+    def returncode(self) -> int | None:
+        return self.process.exitcode
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
 
 
 @dataclass(frozen=True)

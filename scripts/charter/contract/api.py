@@ -5,6 +5,7 @@ Everything is derived from the document alone; no operation is named here.
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 from charter.document.listings import CURSORS, following, named, rows_of
 from charter.mock.memory import resources
+from charter.mock.memory.envelopes import words
 from charter.runtime import Contract, Operation
 from charter.runtime.parameters import JSON, Parameter
 from charter.runtime.parts import essence
@@ -24,6 +26,7 @@ IF_NONE_MATCH = "if-none-match"
 IDEMPOTENCY_KEY = "idempotency-key"
 """Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
 LIMITS = frozenset({"limit", "page_size", "pagesize", "per_page", "perpage"})
+SEARCHES = frozenset({"q", "query", "search", "search_text", "term", "text"})
 SORTS = frozenset({"sort", "sort_by", "sortby", "order_by", "orderby"})
 MERGE_PATCH = "application/merge-patch+json"
 DEFINITE = frozenset({"boolean", "integer", "number"})
@@ -202,6 +205,13 @@ class Api:
         return Shape(self.judge, *(content.get("schema", True) for content in contents))
 
     @once
+    def writable(self, operation: Operation) -> frozenset[str]:
+        """The members of the body that are a client's to send."""
+        shape = self.body_shape(operation)
+        kept = (n for n in shape.names if any("readOnly" in one for one in shape.member(n).parts))
+        return shape.names - frozenset(kept)
+
+    @once
     def members(self, operation: Operation, format_: str) -> tuple[str, ...]:
         """The members of the body whose values are of a format."""
         shape = self.body_shape(operation)
@@ -351,6 +361,35 @@ def selects(parameter: Parameter, row: Shape) -> bool:
     return asked.types == {"boolean"} or bool(values_of(asked))
 
 
+def search_members(
+    api: Api, listing: Listing, create: Operation
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """By parameter, its description, and the texts of a row in which it says that it looks."""
+    place = listing.operation.place
+    for index, parameter in enumerate(listing.operation.parameters):
+        asked = parameter.style.shape
+        is_search = parameter.place == "query" and parameter.name.lower() in SEARCHES
+        if not is_search or parameter.media_type is not None or asked.types != {"string"}:
+            continue
+        node = api.judge.at(api.judge.locate(f"{place}/parameters/{index}"))
+        said = str(node.get("description", "")).lower()
+        shared = sorted(listing.row.names & api.body_shape(create).names)
+        texts = (name for name in shared if is_text(listing.row.member(name)))
+        yield parameter.name, said, tuple(name for name in texts if is_said(name, said))
+
+
+def is_text(shape: Shape) -> bool:
+    """Whether it may hold any words."""
+    has_words = not any(has_format(shape, one) for one in (*INSTANTS, "uuid", "uri"))
+    return shape.types - {"null"} == {"string"} and not values_of(shape) and has_words
+
+
+def is_said(name: str, description: str) -> bool:
+    """Whether a description speaks of a member, by its name or by the last word of it."""
+    said = description.replace("-", "")
+    return words(name)[-1] in re.findall(r"[a-z]+", said) or " ".join(words(name)) in said
+
+
 def orders(sort: Parameter | None, row: Shape) -> dict[str, tuple[str, bool]]:
     """The orders that need no rules of a language: of numbers and of instants."""
     if sort is None or sort.media_type is not None:
@@ -372,8 +411,11 @@ def is_definite(shape: Shape) -> bool:
 
 def default_of(parameter: Parameter) -> Any:
     """What a parameter is when it is left out; None where nothing says so."""
-    declared = (part["default"] for part in parameter.style.shape.parts if "default" in part)
-    return next(declared, None)
+    return default_of_shape(parameter.style.shape)
+
+
+def default_of_shape(shape: Shape) -> Any:
+    return next((part["default"] for part in shape.parts if "default" in part), None)
 
 
 def fuzzed(contract: Contract) -> dict[str, Any]:

@@ -163,13 +163,13 @@ def the_list_is_what_was_asked_for(context: Any, response: Any, case: Any) -> No
     listing = subject().api.listing(operation)
     body = json_of(response)
     if listing is not None and isinstance(body, dict | list):
-        for complaint in complaints(listing, dict(case.query or {}), body):
+        for complaint in complaints(listing, dict(case.query or {}), listing.rows(body)):
             raise AssertionError(complaint)
 
 
-def complaints(listing: Listing, query: Mapping[str, Any], body: Any) -> list[str]:
+def complaints(listing: Listing, query: Mapping[str, Any], found: list[Any]) -> list[str]:
     """What is wrong with the rows of a list, by what was asked for."""
-    rows = [row for row in listing.rows(body) if isinstance(row, dict)]
+    rows = [row for row in found if isinstance(row, dict)]
     return [
         *too_many(listing, query, rows),
         *unfit(listing, query, rows),

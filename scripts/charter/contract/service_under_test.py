@@ -9,9 +9,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from charter.contract.accounts import Accounts
 from charter.errors import Misconfigured
@@ -21,12 +23,25 @@ from charter.project.environment import database
 APPLICATION = "charter.project.stand_in:application"
 """The project's application, with the mock behind what is unwritten."""
 ACCOUNTS = "tests.contract.accounts"
-START_SECONDS = 60
+START_SECONDS = 180
+"""More than any machine takes, however busy it is."""
 SETTINGS = {"ENVIRONMENT": "test", "LOG_LEVEL": "WARNING"}
 
 
 class NotStarted(Misconfigured):
     """The service under test did not start; the message says where its log is."""
+
+
+class Process(Protocol):
+    """As of `subprocess`."""
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+
+Serve = Callable[[Path, str, Mapping[str, str]], AbstractContextManager[tuple[str, Process]]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,7 @@ class Running:
     address: Address
     jwt_secret: str
     accounts: Accounts
-    process: subprocess.Popen[bytes]
+    process: Process
 
     def require_alive(self, log: Path) -> None:
         """Raises NotStarted where the service has ended by itself."""
@@ -56,6 +71,8 @@ class Prepared:
     accounts: Accounts
     environment: Mapping[str, str]
     """Of the service, but for its address and its secret."""
+    serve: "Serve"
+    """Starts a process that serves an app; `served`, or what does the same."""
 
     @contextlib.contextmanager
     def service(
@@ -71,8 +88,8 @@ class Prepared:
         try:
             secret = secrets.token_urlsafe(48)
             environ = {**self.environment, **address.environment(), "JWT_SECRET": secret}
-            with served(directory / "service.log", app, environ | dict(environment or {})) as made:
-                base_url, process = made
+            environ |= dict(environment or {})
+            with self.serve(directory / "service.log", app, environ) as (base_url, process):
                 yield Running(base_url, address, secret, self.accounts, process)
         finally:
             databases.drop(self.server, name)
@@ -96,7 +113,7 @@ def prepared(
             known = address.environment() | {"JWT_SECRET": secrets.token_urlsafe(48)} | environ
             prepare(["alembic", "upgrade", "head"], known, log)
             made = Accounts.read(prepare([accounts], known, log), accounts)
-            yield Prepared(server, name, made, environ)
+            yield Prepared(server, name, made, environ, served)
         finally:
             databases.drop(server, name)
 
@@ -129,9 +146,7 @@ def prepare(program: list[str], environ: Mapping[str, str], log: Path) -> str:
 
 
 @contextlib.contextmanager
-def served(
-    log: Path, app: str, environ: Mapping[str, str]
-) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def served(log: Path, app: str, environ: Mapping[str, str]) -> Iterator[tuple[str, Process]]:
     """The base URL of a process that serves the app, ended at the end."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", app, "--port", str(port)]
@@ -155,7 +170,7 @@ def served(
                 process.wait()
 
 
-def wait_until_it_answers(process: subprocess.Popen[bytes], base_url: str, log: Path) -> None:
+def wait_until_it_answers(process: Process, base_url: str, log: Path) -> None:
     """Whatever it answers. Raises NotStarted."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:

@@ -3,7 +3,7 @@
 Every member has a default; docs/fuzz.md describes them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -45,8 +45,14 @@ class FuzzSettings:
     login: Login = field(default_factory=Login)
     credentials: Texts = field(default_factory=dict)
     """What to show for the security schemes that take no bearer token, by their names."""
-    ends: tuple[str, ...] = ()
-    """Operations that end the caller's session or account: each call has its own caller."""
+    ends: Texts = field(default_factory=dict)
+    """Operations that end sessions of the caller, and which: `all`, `others`, the caller's `own`,
+    `one` of them, or with all of them the `account`. Each call has its own caller. A list names
+    operations that end `one`."""
+    bars: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Operations by which an administrator locks an account out, and with which body."""
+    demotes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Operations that make an administrator an ordinary user, and with which body."""
     own: tuple[str, ...] = ()
     """Operations that list the caller's own objects, and nobody else's."""
     known: Mapping[str, Texts] = field(default_factory=dict)
@@ -76,6 +82,8 @@ class FuzzSettings:
     def check(self, contract: Contract) -> None:
         named: dict[str, Iterable[str]] = {
             "ends": self.ends,
+            "bars": self.bars,
+            "demotes": self.demotes,
             "own": self.own,
             "known": self.known,
             "unprovoked": [key.partition(" ")[0] for key in self.unprovoked],
@@ -103,7 +111,8 @@ def read(kind: type[Any], table: Any, place: str) -> dict[str, Any]:
 
 
 TEXTS = frozenset({"accounts", "checks", "operation", "refuses", "scope", "token"})
-LISTS = frozenset({"ends", "own", "respelled"})
+LISTS = frozenset({"own", "respelled"})
+ENDS = ("account", "all", "one", "others", "own")
 
 
 def converted(value: Any, name: str, place: str) -> Any:
@@ -115,11 +124,28 @@ def converted(value: Any, name: str, place: str) -> Any:
         if not isinstance(value, list):
             raise ValueError(f"{place} is not a list.")
         return tuple(text(one, place) for one in value)
-    if not isinstance(value, dict):
-        raise ValueError(f"{place} is not a table.")
+    if name == "ends" and isinstance(value, list):
+        return {text(one, place): "one" for one in value}
+    value = table_of(value, place)
+    if name in ("bars", "demotes"):
+        return {key: table_of(child, f"{place}.{key}") for key, child in value.items()}
+    if name == "ends":
+        return {key: one_of(ENDS, child, f"{place}.{key}") for key, child in value.items()}
     if name == "known":
         return {key: converted(child, key, f"{place}.{key}") for key, child in value.items()}
     return {key: text(child, f"{place}.{key}") for key, child in value.items()}
+
+
+def table_of(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{place} is not a table.")
+    return value
+
+
+def one_of(names: Collection[str], value: Any, place: str) -> str:
+    if value not in names:
+        raise ValueError(f"{place} is none of {', '.join(names)}.")
+    return str(value)
 
 
 def text(value: Any, place: str) -> str:

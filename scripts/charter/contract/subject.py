@@ -63,6 +63,8 @@ class Token:
     text: str
     scopes: frozenset[str] | None
     """What it is good for; None where the service doesn't say."""
+    answer: requests.Response
+    """In which it came."""
 
 
 class Subject:
@@ -124,7 +126,7 @@ class Subject:
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
         scopes = frozenset(said.split()) if isinstance(said, str) else None
-        return Token(found, scopes) if isinstance(found, str) else None
+        return Token(found, scopes, answer) if isinstance(found, str) else None
 
     # -- asking -----------------------------------------------------------------------------------
 
@@ -247,6 +249,40 @@ class Subject:
             if any(unlike.get(name, ABSENT) != value for name, value in made.items()):
                 break
         return self.fresh(operation, made)
+
+    def full_body(self, operation: Operation) -> Any:
+        """A valid body that has as many of its members as can be made. Raises Impossible."""
+        made = self.another_body(operation)
+        wanted = self.api.writable(operation)
+        for _ in range(ATTEMPTS):
+            if not isinstance(made, dict) or made.keys() >= wanted:
+                break
+            more = self.another_body(operation)
+            made = self.body_with(operation, made, more) or made
+        return made
+
+    def body_with(
+        self, operation: Operation, members: Mapping[str, Any], body: Any = ABSENT
+    ) -> dict[str, Any] | None:
+        """A full body with some members as they are given; None where they aren't valid."""
+        made = self.full_body(operation) if body is ABSENT else body
+        if not isinstance(made, dict):
+            return None
+        made = self.fresh(operation, made | dict(members))
+        return made if self.is_valid(operation, made) else None
+
+    def least_body(self, operation: Operation) -> dict[str, Any] | None:
+        """A body of the required members alone."""
+        made = self.full_body(operation)
+        required = self.api.body_shape(operation).required
+        if not isinstance(made, dict):
+            return None
+        least = {name: value for name, value in made.items() if name in required}
+        return least if self.is_valid(operation, least) else None
+
+    def is_valid(self, operation: Operation, body: Any) -> bool:
+        validator = self.api.judge.validator(self.body_place(operation), Direction.REQUEST)
+        return bool(validator.is_valid(body))
 
     # -- values that don't collide ----------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from charter.document.revisions import relative
 from charter.document.overview import Overviews
+from charter.document.revisions import relative
 from charter.errors import Misconfigured
 from charter.project import Project, status
 from charter.project.dev.screen import COLOURS, Screen, every_remark, summary

@@ -154,7 +154,7 @@ def test_a_list_that_is_not_what_was_asked_for_is_noticed(
     listing = library().listing(operation("browse"))
     assert listing is not None
 
-    found = complaints(listing, query, {"books": rows})
+    found = complaints(listing, query, rows)
 
     assert [complaint in one for one in found] == [True] if complaint else not found
 

@@ -89,7 +89,7 @@ def test_a_mock_need_not_remember() -> None:
 
 
 def test_peers_live_on_and_mocks_have_no_owners() -> None:
-    settings = FuzzSettings(ends=("discard",))
+    settings = FuzzSettings(ends={"discard": "one"})
     table = configuration.peers(settings, Path("/peers.json"), ["ada", "bob"], {"GET /books"})
     found = tomllib.loads(configuration.toml(table))
 

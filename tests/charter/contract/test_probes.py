@@ -16,7 +16,7 @@ from charter.contract.subject import Plan, Subject
 from tests.charter.contract.library import ADMINISTRATORS, SECRET, Library, library, served
 
 ACCOUNTS = Accounts(SECRET, ADMINISTRATORS, ["ada", "bob"], [])
-SETTINGS = FuzzSettings(ends=("leave",))
+SETTINGS = FuzzSettings(ends={"leave": "all"})
 
 
 def subject(base_url: str, directory: Path, settings: FuzzSettings = SETTINGS) -> Subject:
@@ -88,7 +88,7 @@ def test_a_flaw_is_noticed(tmp_path: Path, flaw: str, finding: str) -> None:
 
 
 def test_a_list_of_ones_own_shows_nobody_elses_rows(tmp_path: Path) -> None:
-    settings = FuzzSettings(ends=("leave",), own=("browse",))
+    settings = FuzzSettings(ends={"leave": "all"}, own=("browse",))
     app = Library(frozenset({"all books are listed"})).app
 
     found = probed(tmp_path, app, settings)

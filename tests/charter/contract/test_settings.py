@@ -22,7 +22,7 @@ def test_every_setting_has_a_default() -> None:
 
     assert found.accounts == "tests.contract.accounts"
     assert found.login.form["username"] == "{name}"
-    assert found.ends == ()
+    assert found.ends == {}
 
 
 def test_settings_are_read() -> None:
@@ -35,7 +35,7 @@ def test_settings_are_read() -> None:
         }
     )
 
-    assert found.ends == ("discard",)
+    assert found.ends == {"discard": "one"}
     assert (found.login.operation, found.login.token) == ("enter", "/jwt")
     assert found.login.form == {"user": "{name}"}
     assert found.known == {"join": {"secret": "{password}"}}
@@ -46,7 +46,10 @@ def test_settings_are_read() -> None:
     [
         ([], "tool.charter.fuzz is not a table"),
         ({"end": []}, "tool.charter.fuzz.end is not a setting; there are accounts, checks"),
-        ({"ends": "discard"}, "tool.charter.fuzz.ends is not a list"),
+        ({"ends": "discard"}, "tool.charter.fuzz.ends is not a table"),
+        ({"ends": {"discard": "it"}}, "tool.charter.fuzz.ends.discard is none of account, all"),
+        ({"bars": {"discard": 1}}, "tool.charter.fuzz.bars.discard is not a table"),
+        ({"demotes": {"burn": {}}}, "tool.charter.fuzz.demotes names burn"),
         ({"ends": ["burn"]}, "tool.charter.fuzz.ends names burn"),
         ({"own": [1]}, "tool.charter.fuzz.own is not a text"),
         ({"accounts": 1}, "tool.charter.fuzz.accounts is not a text"),

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import requests
 
-from charter.contract.probes import answers, endings, links, lists, objects, refusals
+from charter.contract.probes import answers, endings, links, lists, objects, refusals, versions
 from charter.contract.probes.client import Client, Probed, UnfitSubject
 from charter.contract.subject import Subject
 from charter.mock.samples import Impossible
@@ -44,30 +44,37 @@ def findings(client: Client) -> Iterator[str]:
         yield from attempt(client, answers.is_answered(client, operation))
     answers.require_a_subject(client)
     for operation in client.api.operations:
+        if client.is_implemented(operation):
+            for each in meaning(client, operation):
+                yield from attempt(client, each)
+    for operation in client.api.operations:
         for refuses in refusals.REFUSALS:
             yield from attempt(client, refuses(client, operation))
     for operation in client.api.operations:
         yield from attempt(client, links.lead_somewhere(client, operation))
-    for operation in client.api.operations:
-        if client.is_implemented(operation):
-            for each in meaning(client, operation):
-                yield from attempt(client, each)
 
 
 def meaning(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
     """The probes of what an operation means, which a mock can't answer."""
     resource = client.api.resources.get(operation.path)
     if operation.method == "POST" and resource and operation.path == resource.collection:
-        yield objects.is_idempotent(client, operation)
-        yield objects.live_and_die(client, resource)
+        yield versions.repeat_answers(client, operation)
+        yield versions.guard_changes(client, resource)
+        yield objects.are_kept(client, resource)
+        yield objects.are_changed(client, resource)
         yield objects.are_their_owners(client, resource)
     listing = client.api.listing(operation)
     if listing is not None:
-        yield lists.are_whole(client, listing)
+        yield lists.show_what_is_there(client, listing)
+        yield lists.find_what_is_looked_for(client, listing)
         if operation.id in client.settings.own:
             yield lists.are_ones_own(client, listing)
     if operation.id in client.settings.ends:
         yield endings.end_sessions(client, operation)
+    if operation.id in client.settings.bars:
+        yield endings.end_accounts(client, operation)
+    if operation.id in client.settings.demotes:
+        yield endings.demote(client, operation)
     yield refusals.refuses_forged_tokens(client, operation)
 
 

@@ -1,7 +1,7 @@
 """Who asks: the callers of the service under test, and what they have seen of it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import requests
 from starlette.responses import Response
 
 from charter.contract.api import label
-from charter.contract.subject import Subject
+from charter.contract.subject import Subject, Token
 from charter.errors import Misconfigured
 from charter.runtime import Operation
 
@@ -82,10 +82,13 @@ class Client:
     def stranger(self) -> str | None:
         return self.token(self.stranger_name)
 
-    def passing(self) -> tuple[str, str | None]:
+    def passing_token(self) -> tuple[str, Token | None]:
         """The name and a token of an account that need not live on."""
         name = next(self.subject.passing)
-        found = self.subject.log_in(name)
+        return name, self.subject.log_in(name)
+
+    def passing(self) -> tuple[str, str | None]:
+        name, found = self.passing_token()
         return name, found.text if found is not None else None
 
     def caller_of(self, operation: Operation) -> str | None:
@@ -105,16 +108,14 @@ class Client:
 
     def readable(self) -> Operation | None:
         """An operation that shows how a token is judged, and changes nothing."""
-        found = (
-            one
-            for one in self.api.operations
-            if one.method == "GET"
-            and self.api.takes_bearer(one)
-            and self.api.is_secured(one)
-            and not self.api.has_path_parameter(one)
-            and self.is_implemented(one)
-        )
-        return next(found, None)
+        return next(self.readables(), None)
+
+    def readables(self) -> Iterator[Operation]:
+        for one in self.api.operations:
+            is_read = one.method == "GET" and not self.api.has_path_parameter(one)
+            is_judged = self.api.takes_bearer(one) and self.api.is_secured(one)
+            if is_read and is_judged and self.is_implemented(one):
+                yield one
 
 
 def violations(operation: Operation, answer: requests.Response) -> list[str]:

@@ -10,7 +10,7 @@ from charter.contract.api import label
 from charter.contract.checks import GONE
 from charter.contract.probes.client import Client
 from charter.contract.probes.lists import fill
-from charter.contract.probes.objects import Made
+from charter.contract.probes.made import Made
 from charter.contract.subject import json_of
 from charter.runtime import Operation
 

@@ -1,116 +1,336 @@
-"""What lists mean: pages, orders, filters, owners."""
+"""What lists mean: pages, orders, filters, searches, owners."""
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin
 
-from charter.contract.api import Listing, label, values_of
-from charter.contract.checks import complaints, limit_of, spelt
+import requests
+
+from charter.contract.api import Listing, default_of, label, search_members, values_of
+from charter.contract.checks import complaints, is_same, limit_of, spelt
 from charter.contract.probes.client import Client
-from charter.contract.subject import json_of
+from charter.contract.subject import TIMEOUT, json_of
+from charter.mock.memory import identifier_of
+from charter.mock.memory.envelopes import Envelope
 
 OBJECTS = 7
 """How many objects a probe makes to list them."""
 PAGES = 12
 """How many pages a probe follows."""
+SIZES = (1, 2, 3)
+CASELESS = ("any case", "case-insensitive", "case insensitive", "ignoring case")
+"""Words of a description by which a search minds no case."""
+
+Query = Mapping[str, Any]
 
 
-def are_whole(client: Client, listing: Listing) -> Iterator[str]:
-    """Small pages are the large one in pieces; orders and filters hold over all of them."""
-    fill(client, listing, client.caller, OBJECTS)
-    found = page(client, listing, largest(client, listing))
-    if found is None:
-        return
-    rows = listing.rows(found)
-    place = label(listing.operation)
-    if listing.limit is not None and listing.cursor is not None and listing.next_cursor:
-        for limit in (1, 2, 3):
-            walked = walk(client, listing, limit)
-            if walked != rows[: len(walked)] or len(walked) < min(len(rows), limit * PAGES):
-                yield f"{place} shows other rows in pages of {limit} than in one page"
-    for order in listing.orders if listing.sort is not None else ():
-        asked = largest(client, listing) | {listing.sort.name: order} if listing.sort else {}
-        body = page(client, listing, asked)
-        if body is not None:
-            yield from (f"{place}: {one}" for one in complaints(listing, asked, body))
-            if len(rows) < limit_of(client.api, listing) and not same_rows(
-                listing.rows(body), rows
-            ):
-                yield f"{place} shows other rows in the order of {order}"
-    for name in listing.filters:
-        yield from (f"{place} {one}" for one in filtered(client, listing, name, rows))
+@dataclass(frozen=True)
+class Created:
+    """What a POST to a list's path has made."""
+
+    sent: Mapping[str, Any]
+    shown: Mapping[str, Any]
+    """What it answered."""
 
 
-def filtered(client: Client, listing: Listing, name: str, rows: list[Any]) -> Iterator[str]:
-    """Every row that fits is shown, and no other."""
-    parameter = next(one for one in listing.operation.parameters if one.name == name)
-    values = values_of(parameter.style.shape) or [True, False]
-    is_whole = len(rows) < limit_of(client.api, listing)
-    for value in values:
-        asked = largest(client, listing) | {name: spelt(value)}
-        body = page(client, listing, asked)
-        if body is None:
-            continue
-        yield from complaints(listing, asked, body)
-        fitting = [row for row in rows if isinstance(row, dict) and row.get(name) == value]
-        shown = listing.rows(body)
-        if is_whole and any(row not in shown for row in fitting):
-            yield f"leaves out rows whose {name} is {value}"
+def fill(client: Client, listing: Listing, token: str | None, number: int) -> list[Created]:
+    """Make objects for a list to show, of all kinds that its filters tell apart.
 
-
-def are_ones_own(client: Client, listing: Listing) -> Iterator[str]:
-    """What the caller's list shows, nobody else's does."""
-    mine = page(client, listing, largest(client, listing))
-    theirs = json_of(client.send(listing.operation, client.stranger))
-    if mine is None or not isinstance(theirs, dict | list):
-        return
-    if any(row in listing.rows(theirs) for row in listing.rows(mine)):
-        yield f"{label(listing.operation)} shows the rows of somebody else"
-
-
-def fill(client: Client, listing: Listing, token: str | None, number: int) -> None:
-    """Make objects for a list to show, of all kinds that its filters tell apart."""
+    Every other one is like the one before, so that orders have to tell equals apart.
+    """
     create = client.api.at("POST", listing.operation.path)
     if create is None or not client.is_implemented(create):
-        return
+        return []
+    made = []
+    body: Any = None
     for index in range(number):
-        body = client.subject.another_body(create)
+        if index % 2 == 0:
+            body = client.subject.another_body(create)
         for name in listing.filters:
             kinds = values_of(client.api.body_shape(create).member(name))
             if kinds and isinstance(body, dict):
-                body[name] = kinds[index % len(kinds)]
-        client.send(create, token, body=body)
+                body = body | {name: kinds[index % len(kinds)]}
+        made += made_of(client, listing, token, client.subject.fresh(create, body))
+    return made
 
 
-def largest(client: Client, listing: Listing) -> dict[str, Any]:
-    """The query for as large a page as there is."""
-    if listing.limit is None:
-        return {}
-    return {listing.limit.name: limit_of(client.api, listing)}
+def made_of(client: Client, listing: Listing, token: str | None, body: Any) -> list[Created]:
+    create = client.api.at("POST", listing.operation.path)
+    assert create is not None
+    answer = client.send(create, token, body=body)
+    resource = client.api.resources.get(listing.operation.path)
+    envelope = resource.envelope if resource is not None else Envelope(None, listing.row)
+    shown = envelope.inside(json_of(answer)) if answer.status_code in (200, 201) else None
+    if not isinstance(shown, dict) or not isinstance(body, dict):
+        return []
+    return [Created(body, shown)]
 
 
-def page(client: Client, listing: Listing, query: Mapping[str, Any]) -> Any:
-    """What a list answers; None where it refuses to."""
-    answer = client.send(listing.operation, client.caller, query=query)
-    return json_of(answer) if answer.status_code == 200 else None
+def show_what_is_there(client: Client, listing: Listing) -> Iterator[str]:
+    """Small pages are the large one in pieces; orders and filters hold over all of them."""
+    made = fill(client, listing, client.caller, OBJECTS)
+    seen = Seen(client, listing)
+    rows = seen.rows({})
+    if rows is not None:
+        yield from seen.complete(rows, made)
+        yield from seen.in_pieces({}, rows, SIZES)
+        yield from seen.in_order(rows)
+        for name in listing.filters:
+            yield from seen.filtered(name, rows)
 
 
-def walk(client: Client, listing: Listing, limit: int) -> list[Any]:
-    """The rows of the first pages, one after the other."""
-    assert listing.limit is not None
-    assert listing.cursor is not None
-    rows: list[Any] = []
-    query: dict[str, Any] = {listing.limit.name: limit}
-    for _ in range(PAGES):
-        body = page(client, listing, query)
-        if body is None:
-            break
-        rows += listing.rows(body)
-        following = listing.next(body)
-        if following is None:
-            break
-        query[listing.cursor.name] = following
-    return rows
+@dataclass
+class Seen:
+    """A list, as the fuzzer's own account sees it."""
+
+    client: Client
+    listing: Listing
+
+    @property
+    def place(self) -> str:
+        return label(self.listing.operation)
+
+    def ask(self, query: Query) -> requests.Response:
+        return self.client.send(self.listing.operation, self.client.caller, query=query)
+
+    def largest(self) -> dict[str, Any]:
+        """The query for as large a page as there is."""
+        limit = self.listing.limit
+        return {} if limit is None else {limit.name: limit_of(self.client.api, self.listing)}
+
+    def rows(self, query: Query) -> list[Any] | None:
+        """Those of the largest page; None where the list is refused."""
+        answer = self.ask(self.largest() | dict(query))
+        return self.listing.rows(json_of(answer) or {}) if answer.status_code == 200 else None
+
+    def is_whole(self, rows: list[Any]) -> bool:
+        """Whether a page holds all that there is."""
+        return len(rows) < limit_of(self.client.api, self.listing)
+
+    def complete(self, rows: list[Any], made: list[Created]) -> Iterator[str]:
+        """What was made is listed as it was made, where no default of a filter leaves it out."""
+        name = self.identifier(made)
+        if name is None or not self.is_whole(rows):
+            return
+        known = {row.get(name): row for row in rows if isinstance(row, dict)}
+        for one in made:
+            row = known.get(one.shown.get(name))
+            if row is None:
+                if self.is_shown_by_default(one):
+                    yield f"{self.place} leaves out what was made"
+                continue
+            for member in sorted(one.sent.keys() & row.keys()):
+                is_respelled = member in self.client.settings.respelled
+                shape = self.listing.row.member(member)
+                if not is_respelled and not is_same(shape, row[member], one.sent[member]):
+                    yield f"{self.place} shows another {member} than was sent"
+
+    def identifier(self, made: list[Created]) -> str | None:
+        """The member that tells the rows apart and that creations answer."""
+        resource = self.client.api.resources.get(self.listing.operation.path)
+        if resource is None or not made:
+            return None
+        name = resource.identifier
+        return name if all(one.shown.get(name) is not None for one in made) else None
+
+    def is_shown_by_default(self, one: Created) -> bool:
+        defaults = {
+            parameter.name: default_of(parameter)
+            for parameter in self.listing.operation.parameters
+            if parameter.name in self.listing.filters and default_of(parameter) is not None
+        }
+        return all(one.shown.get(name) == value for name, value in defaults.items())
+
+    # -- pages ------------------------------------------------------------------------------------
+
+    def in_pieces(self, query: Query, rows: list[Any], sizes: tuple[int, ...]) -> Iterator[str]:
+        """Pages of each size are the rows in pieces, by their cursors and by their `Link`."""
+        listing = self.listing
+        if listing.limit is None or listing.cursor is None or not listing.next_cursor:
+            return
+        asked = "".join(f" with {name}={value}" for name, value in query.items())
+        for size in sizes:
+            found = self.walk({**query, listing.limit.name: size})
+            if found != rows[: len(found)] or len(found) < min(len(rows), size * PAGES):
+                yield f"{self.place} shows other rows in pages of {size} than in one page{asked}"
+        yield from (f"{one}{asked}" for one in self.linked({**query, listing.limit.name: 1}))
+
+    def walk(self, query: dict[str, Any]) -> list[Any]:
+        """The rows of the first pages, one after the other."""
+        assert self.listing.cursor is not None
+        rows: list[Any] = []
+        for _ in range(PAGES):
+            answer = self.ask(query)
+            body = json_of(answer)
+            if answer.status_code != 200 or body is None:
+                break
+            rows += self.listing.rows(body)
+            following = self.listing.next(body)
+            if following is None:
+                break
+            query = {**query, self.listing.cursor.name: following}
+        return rows
+
+    def linked(self, query: Query) -> Iterator[str]:
+        """The next page is the same by the cursor and by `Link` (RFC 8288)."""
+        assert self.listing.cursor is not None
+        first = self.ask(query)
+        following = self.listing.next(json_of(first) or {}) if first.status_code == 200 else None
+        link = first.links.get("next", {}).get("url")
+        if following is None or link is None:
+            return
+        by_cursor = self.ask({**query, self.listing.cursor.name: following})
+        by_link = requests.get(
+            urljoin(str(first.url), link),
+            headers={"Authorization": f"Bearer {self.client.caller}"},
+            timeout=TIMEOUT,
+        )
+        if by_link.content != by_cursor.content:
+            yield f"{self.place} links to another next page than its cursor leads to"
+
+    # -- orders and filters -----------------------------------------------------------------------
+
+    def in_order(self, rows: list[Any]) -> Iterator[str]:
+        """Each order has all rows; a descending one has the keys of the ascending one reversed."""
+        sort = self.listing.sort
+        if sort is None:
+            return
+        keys: dict[str, list[Any]] = {}
+        for order in map(str, values_of(sort.style.shape)):
+            query = {sort.name: order}
+            found = self.rows(query)
+            if found is None:
+                continue
+            asked = {**self.largest(), **query}
+            yield from (f"{self.place}: {one}" for one in complaints(self.listing, asked, found))
+            member = order.lstrip("+-")
+            keys[order] = [row.get(member) for row in found if isinstance(row, dict)]
+            if self.is_whole(rows) and not same_rows(found, rows):
+                yield f"{self.place} shows other rows in the order of {order}"
+            if order == default_of(sort) and found != rows:
+                yield f"{self.place} has another order by default than {order}"
+            yield from self.in_pieces(query, found, (2,))
+        for order, ascending in keys.items():
+            descending = keys.get(f"-{order}")
+            is_whole = self.is_whole(rows) and descending is not None
+            if is_whole and descending != ascending[::-1]:
+                yield f"{self.place} has another order by -{order} than the reverse of {order}"
+
+    def filtered(self, name: str, rows: list[Any]) -> Iterator[str]:
+        """Every row that fits is shown, and no other; without a filter, all are."""
+        parameter = next(one for one in self.listing.operation.parameters if one.name == name)
+        for value in values_of(parameter.style.shape) or [True, False]:
+            query = {name: spelt(value)}
+            shown = self.rows(query)
+            if shown is None:
+                continue
+            asked = {**self.largest(), **query}
+            yield from (f"{self.place} {one}" for one in complaints(self.listing, asked, shown))
+            fitting = [row for row in rows if isinstance(row, dict) and row.get(name) == value]
+            if not self.is_whole(rows):
+                continue
+            if any(row not in shown for row in fitting):
+                yield f"{self.place} leaves out rows whose {name} is {value}"
+            if default_of(parameter) is None and any(row not in rows for row in shown):
+                yield f"{self.place} leaves out rows where nothing filters them"
+            yield from self.in_pieces(query, shown, (1,))
+
+
+# -- searches -------------------------------------------------------------------------------------
+
+
+def find_what_is_looked_for(client: Client, listing: Listing) -> Iterator[str]:
+    """A text is found in each member that the parameter's description names, and only there."""
+    create = client.api.at("POST", listing.operation.path)
+    if create is None or not client.is_implemented(create):
+        return
+    for parameter, said, members in search_members(client.api, listing, create):
+        for member in members:
+            text = f"Probe{client.subject.random.getrandbits(40):010x}"
+            values = ({member: one} for one in (text, f"{text}@example.com"))
+            bodies = (client.subject.body_with(create, one) for one in values)
+            body = next((one for one in bodies if one is not None), None)
+            made = made_of(client, listing, client.caller, body) if body is not None else []
+            if made:
+                search = Search(Seen(client, listing), parameter, made[0], member, text)
+                yield from search.complaints(said)
+
+
+@dataclass
+class Search:
+    """A text, and an object that has it in one member."""
+
+    seen: Seen
+    parameter: str
+    made: Created
+    member: str
+    text: str
+
+    def finds(self, text: str) -> bool:
+        name = self.seen.identifier([self.made]) or ""
+        found = self.seen.rows({self.parameter: text}) or []
+        rows = [row for row in found if isinstance(row, dict)]
+        return any(row.get(name) == self.made.shown.get(name) for row in rows)
+
+    def complaints(self, said: str) -> Iterator[str]:
+        """By what the description says of how a text is compared."""
+        if self.seen.identifier([self.made]) is None:
+            return
+        searches = f"{self.seen.place} by {self.parameter}"
+        if not self.finds(self.text):
+            yield f"{searches} doesn't find what is in {self.member}"
+            return
+        if self.finds(f"{self.text}0"):
+            yield f"{searches} finds what doesn't contain the text"
+        if any(one in said for one in CASELESS) and not self.finds(self.text.swapcase()):
+            yield f"{searches} minds the case of {self.member}"
+        if "contain" in said:
+            if not self.finds(self.text[2:-2]):
+                yield f"{searches} finds whole words of {self.member} alone"
+            for wildcard in "%_*.":
+                if self.finds(self.text[:5] + wildcard + self.text[6:]):
+                    yield f"{searches} takes {wildcard} for any text"
+
+
+# -- owners ---------------------------------------------------------------------------------------
+
+
+def are_ones_own(client: Client, listing: Listing) -> Iterator[str]:
+    """What the caller's list shows, nobody else's does; nor can anybody else do a thing to it."""
+    seen = Seen(client, listing)
+    mine = seen.rows({})
+    theirs = json_of(client.send(listing.operation, client.stranger, query=seen.largest()))
+    if mine is None or not isinstance(theirs, dict | list):
+        return
+    if any(row in listing.rows(theirs) for row in mine):
+        yield f"{seen.place} shows the rows of somebody else"
+    if client.api.at("POST", listing.operation.path) is None:
+        yield from are_untouchable(client, listing)
+
+
+def are_untouchable(client: Client, listing: Listing) -> Iterator[str]:
+    """Rows that no operation makes: those of an account that need not live on."""
+    name, token = client.passing()
+    client.subject.log_in(name)
+    rows = listing.rows(json_of(client.send(listing.operation, token)) or {})
+    for operation in client.api.operations:
+        above, _, last = operation.path.rpartition("/")
+        is_member = above == listing.operation.path and last.startswith("{")
+        if not is_member or not client.is_implemented(operation):
+            continue
+        parameter = last.strip("{}")
+        for row in rows[:1]:
+            path = {parameter: identity_of(row, parameter, listing)}
+            answer = client.send(operation, client.stranger, path=path)
+            if answer.status_code < 400:
+                yield f"{label(operation)} answered {answer.status_code} to somebody else"
+
+
+def identity_of(row: Mapping[str, Any], parameter: str, listing: Listing) -> Any:
+    name = identifier_of(parameter, listing.operation.path, listing.row)
+    return row.get(name) if name is not None else None
 
 
 def same_rows(found: list[Any], wanted: list[Any]) -> bool:

@@ -1,52 +1,199 @@
-"""What writes mean: objects are kept, guarded by entity tags, and gone at the end."""
+"""What writes mean: objects are kept as they were sent, and are gone at the end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
 
-from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, label
-from charter.contract.checks import GONE, is_same
+from charter.contract.api import default_of_shape, has_format, label
+from charter.contract.checks import GONE, instant
+from charter.contract.extremes import extremes
 from charter.contract.probes.client import Client
-from charter.contract.subject import json_of
+from charter.contract.probes.made import Made
+from charter.contract.subject import TIMEOUT, json_of
 from charter.mock.memory import Resource
-from charter.runtime import Operation
+from charter.mock.memory.envelopes import plain
+
+CREATED = frozenset({"created", "createdat", "createdon", "datecreated"})
+CHANGED = frozenset({"changedat", "modifiedat", "updated", "updatedat", "lastmodified"})
+"""Members that tell when, in letters alone."""
+Members = dict[str, Any]
+SKEW = timedelta(minutes=5)
+"""By which a clock may be wrong."""
 
 
-def is_idempotent(client: Client, operation: Operation) -> Iterator[str]:
-    """The same key and body are one object and one answer; another body is a conflict."""
-    header = client.api.header(operation, IDEMPOTENCY_KEY)
-    if header is None:
+def are_kept(client: Client, resource: Resource) -> Iterator[str]:
+    """Each member that can be sent, at its bounds as well; what is left out has its default."""
+    create = client.api.at("POST", resource.collection)
+    if create is None:
         return
-    place = label(operation)
-    key = {header.name: f"{client.subject.random.getrandbits(64):016x}"}
-    body = client.subject.another_body(operation)
-    first = client.send(operation, client.caller, headers=key, body=body)
-    if first.status_code not in (200, 201):
-        return
-    again = client.send(operation, client.caller, headers=key, body=body)
-    if (again.status_code, again.content) != (first.status_code, first.content):
-        yield f"{place} gave another answer to the same idempotency key and body"
-    other = client.subject.another_body(operation, body)
-    if other != body:
-        answer = client.send(operation, client.caller, headers=key, body=other)
-        if answer.status_code < 400:
-            yield f"{place} took an idempotency key again for another body"
-    theirs = client.send(operation, client.stranger, headers=key, body=body)
-    if theirs.status_code < 300 and theirs.content == first.content:
-        yield f"{place} answered one caller's idempotency key to another"
-
-
-def live_and_die(client: Client, resource: Resource) -> Iterator[str]:
-    """An object's entity tag changes with every change, and guards it; a deletion is one."""
-    made = Made.of(client, resource, client.caller)
+    place = label(create)
+    before = datetime.now(UTC)
+    made = Made.of(client, resource, client.caller, client.subject.full_body(create))
     if made is None:
         return
-    yield from made.is_where_it_says()
-    yield from made.is_kept(f"POST {resource.collection}", made.get())
-    yield from made.is_guarded()
-    yield from made.is_deleted()
+    first = made.get()
+    yield from is_where_it_says(made)
+    yield from made.is_kept(place, first)
+    yield from is_of_now(place, made, before)
+    for body in extremes(client.subject, create):
+        another = Made.of(client, resource, client.caller, body)
+        if another is not None:
+            yield from another.is_kept(place, another.get())
+    least = client.subject.least_body(create)
+    bare = Made.of(client, resource, client.caller, least) if least is not None else None
+    if bare is not None:
+        yield from has_defaults(place, bare, {})
+    if made.get().content != first.content:
+        yield f"{place} changed another object"
+
+
+def is_where_it_says(made: Made) -> Iterator[str]:
+    """What is at the `Location` is what was made (RFC 9110 section 10.2.2)."""
+    location = made.answer.headers.get("location")
+    if location is None or not location.startswith("/"):
+        return
+    url = made.client.subject.plan.base_url + location
+    headers = {"Authorization": f"Bearer {made.token}"} if made.token else {}
+    found = requests.get(url, headers=headers, timeout=TIMEOUT)
+    if found.status_code == 200 and json_of(found) != json_of(made.answer):
+        yield f"POST {made.resource.collection} names another object in Location"
+    if found.status_code in GONE:
+        yield f"POST {made.resource.collection} names nothing in Location"
+
+
+def is_of_now(place: str, made: Made, before: datetime) -> Iterator[str]:
+    """When it was created is when it was."""
+    for name, value in made.said.items():
+        shape = made.resource.envelope.shape.member(name)
+        is_stamp = plain(name) in CREATED and has_format(shape, "date-time")
+        if not is_stamp or name in made.sent or not isinstance(value, str):
+            continue
+        when = instant(value)
+        is_time = isinstance(when, datetime) and when.tzinfo is not None
+        if is_time and not before - SKEW <= when <= datetime.now(UTC) + SKEW:  # type: ignore[operator]
+            yield f"{place} answered another time in {name} than it is"
+
+
+def has_defaults(place: str, made: Made, before: Members) -> Iterator[str]:
+    """What was left out is as declared, and nothing of before."""
+    found = made.read()
+    if made.body_shape is None or found is None:
+        return
+    for name in sorted(made.body_shape.names & found.keys() - made.sent.keys()):
+        shape = made.body_shape.member(name)
+        declared = default_of_shape(shape)
+        if declared is not None and found[name] != declared:
+            yield f"{place} did not set {name} to its default"
+        stays = before.get(name) is not None and found[name] == before[name]
+        if declared is None and stays and "null" in shape.types:
+            yield f"{place} kept {name}, which was left out"
+
+
+# -- changes --------------------------------------------------------------------------------------
+
+
+def are_changed(client: Client, resource: Resource) -> Iterator[str]:
+    """A change is made to one object: what it names, and when it was."""
+    create = client.api.at("POST", resource.collection)
+    if create is None:
+        return
+    body = client.subject.full_body(create)
+    made = Made.of(client, resource, client.caller, body)
+    other = Made.of(client, resource, client.caller, client.subject.fresh(create, body))
+    if made is None or other is None:
+        return
+    untouched = other.get().content
+    for method in ("PATCH", "PUT"):
+        operation = made.operation(method)
+        if operation is None or not client.is_implemented(operation):
+            continue
+        place, before = label(operation), made.read() or {}
+        answer = made.request(operation, match="*")
+        after = made.read() or {}
+        if answer.status_code < 300:
+            yield from made.is_kept(place, made.get())
+            yield from is_later(place, made, before, after)
+            yield from leaves_alone(client, place, made, before, after)
+    yield from is_cleared(client, made)
+    yield from is_replaced(client, made)
+    if other.get().content != untouched:
+        yield f"{resource.member}: the change of one object changed another one"
+    yield from is_deleted(made)
+    if other.get().status_code in GONE:
+        yield f"{resource.member}: the deletion of one object deleted another one"
+
+
+def is_later(
+    place: str, made: Made, before: dict[str, Any], after: dict[str, Any]
+) -> Iterator[str]:
+    """The time of a change is later than it was."""
+    if before == after:
+        return
+    for name in sorted(after.keys() - made.sent.keys()):
+        shape = made.resource.envelope.shape.member(name)
+        if plain(name) in CHANGED and has_format(shape, "date-time"):
+            earlier, later = instant(str(before.get(name))), instant(str(after[name]))
+            is_time = isinstance(earlier, datetime) and isinstance(later, datetime)
+            if is_time and not earlier < later:  # type: ignore[operator]
+                yield f"{place} left {name} as it was"
+        if plain(name) in CREATED and before.get(name) != after[name]:
+            yield f"{place} changed {name}"
+
+
+def leaves_alone(
+    client: Client, place: str, made: Made, before: Members, after: Members
+) -> Iterator[str]:
+    """What a JSON Merge Patch leaves out stays as it is (RFC 7396)."""
+    operation = made.operation("PATCH")
+    if operation is None or not client.api.is_merge_patch(operation) or label(operation) != place:
+        return
+    for name in sorted(client.api.writable(operation) - made.sent.keys()):
+        if name in before and after.get(name) != before[name]:
+            yield f"{place} changed {name}, which was left out"
+
+
+def is_cleared(client: Client, made: Made) -> Iterator[str]:
+    """A null in a JSON Merge Patch removes the member, or sets it to null."""
+    operation = made.operation("PATCH")
+    if operation is None or not client.api.is_merge_patch(operation):
+        return
+    writable = client.api.writable(operation)
+    for name, value in (made.read() or {}).items():
+        body = {name: None}
+        is_nullable = name in writable and client.subject.is_valid(operation, body)
+        if value is None or not is_nullable:
+            continue
+        answer = made.request(operation, match="*", body=body)
+        if answer.status_code < 300 and (made.read() or {}).get(name) is not None:
+            yield f"{label(operation)} kept {name}, which was set to null"
+
+
+def is_replaced(client: Client, made: Made) -> Iterator[str]:
+    """A PUT leaves nothing of before (RFC 9110 section 9.3.4)."""
+    operation = made.operation("PUT")
+    least = client.subject.least_body(operation) if operation is not None else None
+    if operation is None or least is None:
+        return
+    if made.request(operation, match="*", body=client.subject.full_body(operation)).ok:
+        before = made.read() or {}
+        if made.request(operation, match="*", body=least).ok:
+            yield from has_defaults(label(operation), made, before)
+
+
+def is_deleted(made: Made) -> Iterator[str]:
+    delete = made.operation("DELETE")
+    if delete is None or not made.request(delete, match="*").ok:
+        return
+    if made.get().status_code not in GONE:
+        yield f"{label(delete)} left the object where it was"
+    again = made.request(delete, match="*")
+    if again.ok and 404 in delete.response_specs:
+        yield f"{label(delete)} deleted the same object twice"
+
+
+# -- owners ---------------------------------------------------------------------------------------
 
 
 def are_their_owners(client: Client, resource: Resource) -> Iterator[str]:
@@ -79,137 +226,3 @@ def is_private(client: Client, resource: Resource, identity: Any) -> bool:
     rows = listing.rows(json_of(answer) or {}) if answer.status_code == 200 else []
     shown = {row.get(resource.identifier) for row in rows if isinstance(row, dict)}
     return answer.status_code in (200, 403) and identity not in shown
-
-
-@dataclass
-class Made:
-    """An object that a probe has made."""
-
-    client: Client
-    resource: Resource
-    token: str | None
-    identity: Any
-    answer: requests.Response
-    sent: Any
-    """The body of the last request that was made about it."""
-    known: dict[str, Any]
-    """All that was ever sent of it."""
-
-    @classmethod
-    def of(cls, client: Client, resource: Resource, token: str | None) -> "Made | None":
-        create = client.api.at("POST", resource.collection)
-        if create is None or client.api.at("GET", resource.member) is None:
-            return None
-        sent = client.subject.another_body(create)
-        answer = client.send(create, token, body=sent)
-        shown = json_of(answer) if answer.status_code in (200, 201) else None
-        body = resource.envelope.inside(shown) if isinstance(shown, dict) else None
-        if not isinstance(body, dict) or body.get(resource.identifier) is None:
-            return None
-        return cls(client, resource, token, body[resource.identifier], answer, sent, body)
-
-    def operation(self, *methods: str) -> Operation | None:
-        found = (self.client.api.at(method, self.resource.member) for method in methods)
-        return next((one for one in found if one is not None), None)
-
-    def request(
-        self,
-        operation: Operation,
-        token: str | None,
-        *,
-        match: str | None = None,
-        name: str = IF_MATCH,
-    ) -> requests.Response:
-        """Ask for this object, with another body each time."""
-        parts: dict[str, Any] = {"path": {self.resource.parameter.name: self.identity}}
-        header = self.client.api.header(operation, name)
-        if match is not None and header is not None:
-            parts["headers"] = {header.name: match}
-        if self.client.api.body(operation) is not None:
-            parts["body"] = self.sent = self.client.subject.another_body(operation, self.known)
-            self.known = self.known | self.sent if isinstance(self.sent, dict) else self.known
-        return self.client.send(operation, token, **parts)
-
-    def get(self) -> requests.Response:
-        operation = self.operation("GET")
-        assert operation is not None  # without one, nothing is made
-        return self.request(operation, self.token)
-
-    def is_where_it_says(self) -> Iterator[str]:
-        """What is at the `Location` is what was made (RFC 9110 section 10.2.2)."""
-        location = self.answer.headers.get("location")
-        if location is None or not location.startswith("/"):
-            return
-        url = self.client.subject.plan.base_url + location
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        found = requests.get(url, headers=headers, timeout=10)
-        if found.status_code == 200 and json_of(found) != json_of(self.answer):
-            yield f"POST {self.resource.collection} names another object in Location"
-        if found.status_code in GONE:
-            yield f"POST {self.resource.collection} names nothing in Location"
-
-    def is_kept(self, place: str, read: requests.Response) -> Iterator[str]:
-        """Every member that was sent last is read afterwards."""
-        body = json_of(read) if read.status_code == 200 else None
-        found = self.resource.envelope.inside(body) if isinstance(body, dict) else None
-        if not isinstance(found, dict) or not isinstance(self.sent, dict):
-            return
-        for name in sorted(self.sent.keys() & found.keys()):
-            shape = self.resource.envelope.shape.member(name)
-            is_respelled = name in self.client.subject.settings.respelled
-            if not is_respelled and not is_same(shape, found[name], self.sent[name]):
-                yield f"{place} did not keep {name}"
-
-    def is_guarded(self) -> Iterator[str]:
-        """A tag changes with every change, and only then; a stale one changes nothing."""
-        first = self.get()
-        change = self.operation("PATCH", "PUT")
-        tag = first.headers.get("etag")
-        if change is None or tag is None or not self.client.api.is_conditional(change):
-            return
-        place = label(change)
-        changed = self.request(change, self.token, match=tag)
-        if changed.status_code >= 300:
-            if changed.status_code == 412:
-                yield f"{place} refused the current entity tag"
-            return
-        second = self.get()
-        yield from self.is_kept(place, second)
-        if json_of(second) != json_of(first) and second.headers.get("etag") == tag:
-            yield f"{place} left the entity tag as it was"
-        if changed.headers.get("etag", second.headers.get("etag")) != second.headers.get("etag"):
-            yield f"{place} answered another entity tag than the next read"
-        yield from self.is_revalidated(second.headers.get("etag"), tag)
-        for operation in filter(None, map(self.operation, ("PATCH", "PUT", "DELETE"))):
-            if self.client.api.is_conditional(operation):
-                yield from self.refuses_stale(operation, tag)
-
-    def refuses_stale(self, change: Operation, tag: str) -> Iterator[str]:
-        """A change for a version of before changes nothing, nor does one that names no version."""
-        place, before = label(change), self.get()
-        if self.request(change, self.token, match=tag).status_code < 300:
-            yield f"{place} accepted a stale entity tag"
-        elif self.get().content != before.content:
-            yield f"{place} refused a stale entity tag, and changed the object all the same"
-        if 428 in change.response_specs and self.request(change, self.token).status_code < 300:
-            yield f"{place} accepted a change without If-Match"
-
-    def is_revalidated(self, current: str | None, stale: str) -> Iterator[str]:
-        """`If-None-Match` is 304 exactly while nothing has changed."""
-        read = self.operation("GET")
-        if read is None or current in (None, stale) or 304 not in read.response_specs:
-            return
-        if self.request(read, self.token, match=current, name=IF_NONE_MATCH).status_code != 304:
-            yield f"{label(read)} did not answer 304 to the current entity tag"
-        if self.request(read, self.token, match=stale, name=IF_NONE_MATCH).status_code == 304:
-            yield f"{label(read)} answered 304 although the object has changed"
-
-    def is_deleted(self) -> Iterator[str]:
-        delete = self.operation("DELETE")
-        if delete is None or self.request(delete, self.token, match="*").status_code >= 300:
-            return
-        if self.get().status_code not in GONE:
-            yield f"{label(delete)} left the object where it was"
-        again = self.request(delete, self.token, match="*")
-        if again.status_code < 300 and 404 in delete.response_specs:
-            yield f"{label(delete)} deleted the same object twice"

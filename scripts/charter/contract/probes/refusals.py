@@ -89,14 +89,16 @@ def refuses_what_is_taken(client: Client, operation: Operation) -> Iterator[str]
 
 
 def refuses_other_passwords(client: Client, operation: Operation) -> Iterator[str]:
-    if operation != client.subject.login:
-        return
-    form = client.subject.form(client.stranger_name)
-    guess = {
-        name: f"not {text}" if text == client.subject.plan.accounts.password else text
-        for name, text in form.items()
-    }
-    if guess != form and client.send(operation, None, body=guess).status_code < 400:
+    """In the login, and wherever a body has to name the caller's password."""
+    name, password = client.stranger_name, client.subject.plan.accounts.password
+    is_login = operation == client.subject.login
+    token = None if is_login else client.token(name)
+    known = (
+        client.subject.form(name) if is_login else client.known_body(operation, name).get("body")
+    )
+    right = known if isinstance(known, dict) else {}
+    wrong = {key: f"not {one}" if one == password else one for key, one in right.items()}
+    if wrong != right and client.send(operation, token, body=wrong).ok:
         yield f"{label(operation)} accepted a wrong password"
 
 

@@ -1,0 +1,165 @@
+"""What guards writes: entity tags (RFC 9110 section 13.1) and idempotency keys."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, label
+from charter.contract.probes.client import Client
+from charter.contract.probes.made import Made
+from charter.contract.subject import json_of
+from charter.mock.memory import Resource
+from charter.runtime import Operation
+
+WRITERS = 8
+"""Who change one version at once."""
+
+
+def guard_changes(client: Client, resource: Resource) -> Iterator[str]:
+    """A tag changes with every change, and only then; a stale one changes nothing."""
+    made = Made.of(client, resource, client.caller)
+    change = made.operation("PATCH", "PUT") if made is not None else None
+    if made is None or change is None or not client.api.is_conditional(change):
+        return
+    tag = made.get().headers.get("etag")
+    if tag is None:
+        return
+    if made.answer.headers.get("etag", tag) != tag:
+        yield f"POST {resource.collection} answered another entity tag than the next read"
+    yield from changes_tag(made, change, tag)
+    current = made.get().headers.get("etag")
+    if current is None or current == tag:
+        return
+    yield from is_revalidated(made, current, tag)
+    yield from let_one_win(made, change, current)
+    for operation in filter(None, map(made.operation, ("PATCH", "PUT", "DELETE"))):
+        if client.api.is_conditional(operation):
+            yield from refuses_stale(made, operation, tag)
+
+
+def changes_tag(made: Made, change: Operation, tag: str) -> Iterator[str]:
+    """The change and the next read agree on a tag, which is another one than before."""
+    place, first = label(change), made.get()
+    changed = made.request(change, match=tag)
+    if changed.status_code == 412:
+        yield f"{place} refused the current entity tag"
+    if not changed.ok:
+        return
+    second = made.get()
+    current = second.headers.get("etag")
+    yield from made.is_kept(place, second)
+    if json_of(second) != json_of(first) and current == tag:
+        yield f"{place} left the entity tag as it was"
+    if changed.headers.get("etag", current) != current:
+        yield f"{place} answered another entity tag than the next read"
+
+
+def refuses_stale(made: Made, change: Operation, tag: str) -> Iterator[str]:
+    """A change for a version of before changes nothing, nor does one that names no version."""
+    place, before = label(change), made.get()
+    if made.request(change, match=tag).ok:
+        yield f"{place} accepted a stale entity tag"
+    elif made.get().content != before.content:
+        yield f"{place} refused a stale entity tag, and changed the object all the same"
+    weak = f"W/{made.get().headers.get('etag')}"
+    # RFC 9110 section 13.1.1 takes the strong comparison
+    if admits(made, change, IF_MATCH, weak) and made.request(change, match=weak).ok:
+        yield f"{place} accepted a weak entity tag"
+    if 428 in change.response_specs and made.request(change).ok:
+        yield f"{place} accepted a change without If-Match"
+
+
+def is_revalidated(made: Made, current: str, stale: str) -> Iterator[str]:
+    """`If-None-Match` is 304 exactly while nothing has changed."""
+    read = made.operation("GET")
+    if read is None or 304 not in read.response_specs:
+        return
+    place = label(read)
+    spellings = (current, f"W/{current}", f"{stale}, {current}", "*")
+    for match in spellings:
+        is_first = match == current
+        if not is_first and not admits(made, read, IF_NONE_MATCH, match):
+            continue
+        if made.request(read, match=match, name=IF_NONE_MATCH).status_code != 304:
+            said = "the current entity tag" if is_first else f"If-None-Match: {match}"
+            yield f"{place} did not answer 304 to {said}"
+    if made.request(read, match=stale, name=IF_NONE_MATCH).status_code == 304:
+        yield f"{place} answered 304 although the object has changed"
+
+
+def admits(made: Made, operation: Operation, name: str, value: str) -> bool:
+    """Whether the document says how a header is written, and lets it have a value."""
+    header = made.client.api.header(operation, name)
+    if header is None or not header.validator.is_valid(value):
+        return False
+    return any("pattern" in part or "format" in part for part in header.style.shape.parts)
+
+
+def let_one_win(made: Made, change: Operation, tag: str) -> Iterator[str]:
+    """Of several writers at once who mean one version, one changes it."""
+    requests = [made.parts(change, tag) for _ in range(WRITERS)]
+
+    def write(parts: dict[str, Any]) -> int:
+        return made.client.subject.send(change, made.token, **parts).status_code
+
+    with ThreadPoolExecutor(WRITERS) as writers:
+        won = [status for status in writers.map(write, requests) if status < 300]
+    if len(won) > 1:
+        yield f"{label(change)} let {len(won)} of {WRITERS} writers change the same version"
+    if not won:
+        yield f"{label(change)} let none of {WRITERS} writers change the current version"
+
+
+# -- keys -----------------------------------------------------------------------------------------
+
+
+def repeat_answers(client: Client, operation: Operation) -> Iterator[str]:
+    """The same key and body are one object and one answer; another body is a conflict."""
+    header = client.api.header(operation, IDEMPOTENCY_KEY)
+    if header is None:
+        return
+    place, body = label(operation), client.subject.another_body(operation)
+    key, other_key = ({header.name: unused_key(client)} for _ in range(2))
+    first = client.send(operation, client.caller, headers=key, body=body)
+    if first.status_code not in (200, 201):
+        return
+    again = client.send(operation, client.caller, headers=key, body=body)
+    if (again.status_code, again.content) != (first.status_code, first.content):
+        yield f"{place} gave another answer to the same idempotency key and body"
+    if again.headers.get("location") != first.headers.get("location"):
+        yield f"{place} gave another Location to the same idempotency key and body"
+    change_meanwhile(client, operation, json_of(first))
+    later = client.send(operation, client.caller, headers=key, body=body)
+    if later.content != first.content:
+        yield f"{place} gave another answer to the same idempotency key after a change"
+    other = client.subject.another_body(operation, body)
+    if other != body and client.send(operation, client.caller, headers=key, body=other).ok:
+        yield f"{place} took an idempotency key again for another body"
+    second = client.send(operation, client.caller, headers=other_key, body=body)
+    if second.ok and second.content == first.content:
+        yield f"{place} gave the same answer to another idempotency key"
+    theirs = client.send(operation, client.stranger, headers=key, body=body)
+    if theirs.status_code < 300 and theirs.content == first.content:
+        yield f"{place} answered one caller's idempotency key to another"
+
+
+def unused_key(client: Client) -> str:
+    return f"{client.subject.random.getrandbits(64):016x}"
+
+
+def change_meanwhile(client: Client, operation: Operation, shown: Any) -> None:
+    """Change what a POST has made, where it can be changed."""
+    resource = client.api.resources.get(operation.path)
+    said = resource.envelope.inside(shown) if resource is not None else None
+    if resource is None or operation.path != resource.collection or not isinstance(said, dict):
+        return
+    for method in ("PATCH", "PUT"):
+        change = client.api.at(method, resource.member)
+        identity = said.get(resource.identifier)
+        if change is not None and identity is not None and client.api.body(change) is not None:
+            header = client.api.header(change, IF_MATCH)
+            headers = {header.name: "*"} if header is not None else {}
+            body = client.subject.another_body(change, said)
+            path = {resource.parameter.name: identity}
+            client.send(change, client.caller, path=path, headers=headers, body=body)
+            return
