@@ -1,7 +1,8 @@
 """Pages by position: the next one begins behind the last row of this one, whatever came or went."""
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
+from impl.core.problems import NotFound
 from impl.db.base import Entity
 
 Row = TypeVar("Row", bound=Entity)
@@ -16,6 +18,7 @@ Row = TypeVar("Row", bound=Entity)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+CHECKSUM_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,7 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True)
 class Position:
-    """Where a page begins: the sort key and the id of the last row before it.
-
-    The document promises that every string of the cursor's pattern is one, so that every one
-    decodes: a key that no row could have is a position like any other.
-    """
+    """Where a page begins: the sort key and the id of the last row before it."""
 
     key: bytes
     id: UUID
@@ -40,14 +39,6 @@ class Position:
         if isinstance(value, str):
             return cls(value.encode(), identity)
         return cls(((value - EPOCH) // MICROSECOND).to_bytes(8, "big"), identity)
-
-    @classmethod
-    def parse(cls, cursor: str) -> Self:
-        content = bytes.fromhex(cursor)
-        return cls(content[:-16], UUID(bytes=content[-16:]))
-
-    def __str__(self) -> str:
-        return (self.key + self.id.bytes).hex()
 
     def time(self) -> datetime:
         microseconds = min(int.from_bytes(self.key, "big"), (LATEST - EPOCH) // MICROSECOND)
@@ -59,16 +50,27 @@ class Position:
 
 @dataclass(frozen=True)
 class Order(Generic[Row]):
-    """A column to sort by, with the id to tell equals apart."""
+    """A column to sort by, with the id to tell equals apart, and what selects the rows.
+
+    A cursor is of one order and one selection: its checksum covers both, and the position.
+    """
 
     column: InstrumentedAttribute[Any]
     identity: InstrumentedAttribute[UUID]
     descending: bool = True
+    filters: tuple[object, ...] = ()
+
+    def of(self, *filters: object) -> Self:
+        """The same order, of the rows that these filters select."""
+        return replace(self, filters=filters)
 
     def slice(self, query: Select[Row], cursor: str | None, limit: int) -> Select[Row]:
-        """The rows behind the cursor, and one more than a page holds: a sign of more."""
+        """The rows behind the cursor, and one more than a page holds: a sign of more.
+
+        Raises NotFound for a cursor of another order or selection, and for one that is made up.
+        """
         if cursor is not None:
-            query = query.where(self._behind(Position.parse(cursor)))
+            query = query.where(self._behind(self.position(cursor)))
         columns = (self.column, self.identity)
         order = [column.desc() if self.descending else column.asc() for column in columns]
         return query.order_by(*order).limit(limit + 1)
@@ -78,7 +80,22 @@ class Order(Generic[Row]):
         if len(rows) <= limit:
             return Page(rows, None)
         last = rows[limit - 1]
-        return Page(rows[:limit], str(Position.of(getattr(last, self.column.key), last.id)))
+        position = Position.of(getattr(last, self.column.key), last.id)
+        return Page(rows[:limit], self.cursor(position))
+
+    def cursor(self, position: Position) -> str:
+        return (position.key + self._checksum(position) + position.id.bytes).hex()
+
+    def position(self, cursor: str) -> Position:
+        content = bytes.fromhex(cursor)
+        position = Position(content[: -16 - CHECKSUM_BYTES], UUID(bytes=content[-16:]))
+        if cursor != self.cursor(position):
+            raise NotFound("No page begins there: the cursor is of another list, order or filter.")
+        return position
+
+    def _checksum(self, position: Position) -> bytes:
+        of = (str(self.column), self.descending, self.filters, position.key, position.id)
+        return hashlib.sha256(repr(of).encode()).digest()[:CHECKSUM_BYTES]
 
     def _behind(self, position: Position) -> ColumnElement[bool]:
         is_text = self.column.type.python_type is str

@@ -40,7 +40,7 @@ class ItemRepository(Repository[Item]):
             )
         if status is not None:
             query = query.where(Item.status == status)
-        order = order_of(sort)
+        order = order_of(sort).of(owner_id, text, status)
         rows = await self.session.scalars(order.slice(query, cursor, limit))
         return order.page(rows, limit)
 

@@ -64,8 +64,9 @@ class SessionRepository(Repository[Session]):
 
     async def live(self, user_id: UUID, *, limit: int, cursor: str | None) -> Page[Session]:
         query = select(Session).where(Session.user_id == user_id, is_live())
-        rows = await self.session.scalars(NEWEST_FIRST.slice(query, cursor, limit))
-        return NEWEST_FIRST.page(rows, limit)
+        order = NEWEST_FIRST.of(user_id)
+        rows = await self.session.scalars(order.slice(query, cursor, limit))
+        return order.page(rows, limit)
 
     async def rotate(self, session_id: UUID, presented: int, idle: timedelta) -> Session | None:
         """Spend a generation: one statement, so that of many at once exactly one succeeds."""

@@ -72,5 +72,6 @@ class UserRepository(Repository[User]):
             query = query.where(User.active.is_(active))
         if administrator is not None:
             query = query.where(User.administrator.is_(administrator))
-        rows = await self.session.scalars(NEWEST_FIRST.slice(query, cursor, limit))
-        return NEWEST_FIRST.page(rows, limit)
+        order = NEWEST_FIRST.of(text, active, administrator)
+        rows = await self.session.scalars(order.slice(query, cursor, limit))
+        return order.page(rows, limit)
