@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from .explain import faults
 from .faults import ContentTooLarge, Fault, MalformedRequest, UnsupportedMediaType
-from .judge import Judge
+from .judge import MOST_QUADRATIC, Judge
 from .parameters import JSON, Parameter, declare, grouped, header_faults
 from .parts import Part, essence, parse_parts
 from .references import place_of, pointer
@@ -62,6 +62,8 @@ class Body:
                 violations.append(Fault("body", "", "is required"))
             return None
         reader = self._content(request)
+        if reader.is_quadratic and len(body) > MOST_QUADRATIC:
+            self._too_large(f"Its patterns are looked for in at most {MOST_QUADRATIC} bytes.")
         try:
             await turn(body)
             parsed = reader.parse(body, request.headers.get("content-type", ""), violations)
@@ -163,6 +165,7 @@ class Content:
         self.schema_place = schema_place if judge.has(schema_place) else None
         self.validator: jsonschema_rs.Draft202012Validator = judge.validator(self.schema_place)
         self.shape = Shape(judge, judge.at(schema_place) if self.schema_place else True)
+        self.is_quadratic = self.schema_place is not None and judge.is_quadratic(schema_place)
 
     def parse(self, body: bytes, content_type: str, violations: list[Fault]) -> Parsed:
         """Raises ValueError for what is malformed; appends other faults to `violations`."""

@@ -1,11 +1,13 @@
 """Judges values by the document's own schemas, so that every keyword in it is in force."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import jsonschema_rs
 
+from .patterns import is_quadratic
 from .references import at, has, place_of, resolve, tokens
 from .views import Direction, view
 
@@ -17,6 +19,9 @@ PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=2**26)
 """Bytes of a compiled pattern, which is enough to count to 20,000."""
 MASK = "the value"
 """What a validator's messages call the value, which they never quote."""
+
+MOST_QUADRATIC = 2048
+"""Characters in which a pattern may be looked for whose time grows with their square."""
 
 
 class Judge:
@@ -73,8 +78,49 @@ class Judge:
             )
         return self.patterns[pattern].is_valid(text)
 
+    def is_quadratic(self, place: str) -> bool:
+        """Whether a value of that schema may take time that grows with the square of its size."""
+        if not self._has_quadratic_patterns:
+            return False
+        seen, waiting = {place}, [place]
+        while waiting:
+            schema = self.at(waiting.pop())
+            if any(is_quadratic(pattern) for pattern in patterns(schema)):
+                return True
+            further = {place_of(reference) for reference in references(schema)} - seen
+            seen |= further
+            waiting += further
+        return False
+
+    @cached_property
+    def _has_quadratic_patterns(self) -> bool:
+        return any(is_quadratic(pattern) for pattern in patterns(self.document))
+
     def _registry(self, direction: Direction) -> jsonschema_rs.Registry:
         if direction not in self.registries:
             viewed = dict(view(self.document, direction))
             self.registries[direction] = jsonschema_rs.Registry([(BASE, viewed)])
         return self.registries[direction]
+
+
+def patterns(node: Any) -> Iterator[str]:
+    """The patterns in a part of a document, and those that tell names apart."""
+    for name, child in members(node):
+        if name == "pattern" and isinstance(child, str):
+            yield child
+        elif name == "patternProperties" and isinstance(child, Mapping):
+            yield from child
+        yield from patterns(child)
+
+
+def references(node: Any) -> Iterator[str]:
+    for name, child in members(node):
+        if name == "$ref" and isinstance(child, str):
+            yield child
+        yield from references(child)
+
+
+def members(node: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        return node.items()
+    return (("", child) for child in node) if isinstance(node, list) else ()

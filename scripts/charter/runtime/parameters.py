@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.requests import Request, cookie_parser
 
 from .explain import faults
 from .faults import Fault
-from .judge import Judge
+from .judge import MOST_QUADRATIC, Judge
 from .references import pointer
 from .scalars import parse_json, parse_pairs, read
 from .shapes import Shape
@@ -38,6 +39,7 @@ class Parameter:
     media_type: str | None
     """Of a parameter that is described by `content`."""
     validator: jsonschema_rs.Draft202012Validator
+    is_quadratic: bool
 
     @cached_property
     def is_simple(self) -> bool:
@@ -51,6 +53,8 @@ class Parameter:
 
         Raises ValueError, whose message is a predicate, as that of a Fault.
         """
+        if self.is_quadratic and sum(map(len, chain(*values.values()))) > MOST_QUADRATIC:
+            raise StyleError(f"is not looked for among more than {MOST_QUADRATIC} characters")
         if self.is_simple:
             texts = values.get(self.style.name)
             return ABSENT if texts is None else read(one(texts), self.style.shape.types)
@@ -113,6 +117,7 @@ def declare(
         style=Style(name, style, explode, Shape(judge, schema), node["name"]),
         media_type=media_type,
         validator=judge.validator(schema_place if judge.has(schema_place) else None, direction),
+        is_quadratic=judge.has(schema_place) and judge.is_quadratic(schema_place),
     )
 
 

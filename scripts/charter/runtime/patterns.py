@@ -15,6 +15,8 @@ TOKEN = re.compile(
     | (?P<character>.)""",
     re.VERBOSE | re.DOTALL,
 )
+LOOKAROUND = re.compile(r"\(\?<?[=!]")
+REPEATS = re.compile(r"[*+]|\{[0-9]+(?:,[0-9]*)?\}")
 EMPTY = {"[^]": r"[\s\S]", "[]": r"[^\s\S]"}
 
 
@@ -34,6 +36,36 @@ def strict(pattern: str) -> str:
             made.append(f"\\{matched[0]}" if matched[0] in "{}" else written(matched))
             at = matched.end()
     return "".join(made)
+
+
+def is_quadratic(pattern: str) -> bool:
+    """Whether looking for it may read the rest of a text from each place in the text.
+
+    That is so where a lookaround holds something that repeats. One at the start, behind `^`, is
+    tried once. Reads the pattern from left to right, with the groups that are open on a stack.
+    """
+    groups: list[bool] = []  # whether a lookaround that is tried at many places is open
+    at = int(pattern.startswith("^"))
+    at_start = at == 1
+    while at < len(pattern):
+        if pattern[at] == "[":
+            _, at = characters(pattern, at)
+            at_start = at_start and bool(groups)
+            continue
+        text = token(pattern, at)[0]
+        if text == "(":
+            looks = LOOKAROUND.match(pattern, at) is not None
+            at_start = at_start and (looks or bool(groups))
+            is_first = at_start and not groups
+            groups.append((looks and not is_first) or (bool(groups) and groups[-1]))
+        elif text == ")" and groups:
+            groups.pop()
+        elif REPEATS.fullmatch(text) and groups and groups[-1]:
+            return True
+        elif not groups:
+            at_start = False
+        at += len(text)
+    return False
 
 
 def characters(pattern: str, at: int) -> tuple[list[re.Match[str]], int]:

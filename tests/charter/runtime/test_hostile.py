@@ -1,6 +1,7 @@
 """No request of at most 1 MiB holds the event loop for long, or is answered at length."""
 
 import gc
+import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -55,6 +56,55 @@ async def test_no_request_holds_the_loop(name: str) -> None:
             found += [f"{operation.id}: {what}: {fault}" for fault in await tried(mock, arguments)]
 
     assert found == []
+
+
+QUADRATIC = {"type": "string", "pattern": "(?!.*b)a"}
+
+
+@pytest.mark.usefixtures("settled_heap")
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-www-form-urlencoded"])
+async def test_no_pattern_that_looks_around_holds_the_loop(media_type: str) -> None:
+    schema = {"type": "object", "properties": {"text": {"$ref": "#/components/schemas/Text"}}}
+    mock = Mock(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Texts", "version": "1"},
+            "components": {"schemas": {"Text": QUADRATIC}},
+            "paths": {
+                "/texts": {
+                    "post": {
+                        "operationId": "addText",
+                        "parameters": [
+                            {"name": name, "in": place, "schema": QUADRATIC}
+                            for name, place in (("text", "query"), ("X-Text", "header"))
+                        ],
+                        "requestBody": {"content": {media_type: {"schema": schema}}},
+                        "responses": {"204": {"description": "Added."}},
+                    }
+                }
+            },
+        }
+    )
+    long = "c" * 60_000
+    typed = [(b"content-type", media_type.encode())]
+
+    def body(text: str) -> bytes:
+        return (
+            json.dumps({"text": text}).encode() if "json" in media_type else f"text={text}".encode()
+        )
+
+    arguments: dict[str, Any] = {"method": "POST", "path": "/texts", "headers": typed}
+    hostile = [
+        arguments | {"body": body(long)},
+        arguments | {"body": body("ca"), "query": f"text={long[:8000]}".encode()},
+        arguments | {"body": body("ca"), "headers": [*typed, (b"x-text", long.encode())]},
+    ]
+    found = [fault for each in hostile for fault in await tried(mock, each)]
+    answers = [(await send(mock, **each))[0] for each in hostile]
+
+    assert found == []
+    assert answers == [413, 422, 422]
+    assert (await send(mock, **arguments | {"body": body("ca")}))[0] == 204
 
 
 async def tried(mock: Mock, arguments: dict[str, Any]) -> list[str]:

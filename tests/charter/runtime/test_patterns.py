@@ -4,7 +4,7 @@ import jsonschema_rs
 import pytest
 
 from charter.runtime.judge import PATTERNS
-from charter.runtime.patterns import strict
+from charter.runtime.patterns import is_quadratic, strict
 
 # a pattern, what it admits, and what it does not
 LENIENT = [
@@ -56,3 +56,29 @@ def test_a_pattern_may_count_far() -> None:
 
     assert judge.is_valid("a" * 8192)
     assert not judge.is_valid("a" * 8193)
+
+
+QUADRATIC = [
+    r"(?!.*b)a",
+    r"(?=.*x)(?=.*y).*z",
+    r"^(?:(?!ab*).)*$",
+    r"(?<!b)a(?!.*c)",
+    r"^a(?=b{2,})",
+    r"^(?=[^x]*y)a|(?!.*c)",
+    r"^(?=(?:a|(?!.*c)b)*)z",
+]
+LINEAR = [
+    r"^(?!.*b)a*$",
+    r"^(?=.*x)(?=.*[)]y).*z",
+    r"^(?:(?!ab).)*$",
+    r"(?<!b)a(?!c)",
+    r"^[(?=*](?!x)$",
+    r"\(\?!.*b\)a",
+    r"(a*)(?=b)",
+    r"(a+)+$",
+]
+
+
+@pytest.mark.parametrize("pattern", [*QUADRATIC, *LINEAR])
+def test_what_looks_around_from_each_place_is_known_as_quadratic(pattern: str) -> None:
+    assert is_quadratic(pattern) == (pattern in QUADRATIC)
