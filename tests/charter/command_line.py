@@ -9,6 +9,8 @@ from charter.postgres import Address
 from tests.data import ROOT
 
 PROGRAM = (sys.executable, "-m", "charter")
+TYPED = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}
+"""For mypy in other projects: what is installed is the same."""
 
 
 def charter(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -53,8 +53,8 @@ def run() -> int:
     print()
     for check, passed, seconds in results:
         verdict = "ok    " if passed else "FAILED"
-        mend = "" if passed else f"   mend: {check.remedy}"
-        print(f"{verdict}  {check.name:<15} {seconds:5.1f} s{mend}")
+        remedy = "" if passed else f"   remedy: {check.remedy}"
+        print(f"{verdict}  {check.name:<15} {seconds:5.1f} s{remedy}")
     return 0 if all(passed for _, passed, _ in results) else 1
 
 

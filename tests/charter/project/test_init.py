@@ -20,8 +20,8 @@ from charter.project import init
 from charter.project.init.accounts import accounts
 from charter.project.init.documents import joined
 from charter.project.wheel import wheel
-from tests.charter.command_line import charter_in, naming
-from tests.data import DOCUMENT, ROOT, SPECS
+from tests.charter.command_line import TYPED, charter_in, naming
+from tests.data import DOCUMENT, SPECS
 
 LIBRARY = Path(__file__).with_name("library.yaml")
 MUSEUM = SPECS / "museum.yaml"
@@ -56,18 +56,14 @@ class Made:
         ).stdout.strip()
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("init") / "library"
-    assert init.run(LIBRARY, folder, Path.cwd()) == 0
-    return Made(folder)
+@pytest.fixture
+def library(library_project: Path) -> Made:
+    return Made(library_project)
 
 
-@pytest.fixture(scope="module")
-def museum(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("init") / "museum"
-    assert init.run(MUSEUM, folder, Path.cwd()) == 0
-    return Made(folder)
+@pytest.fixture
+def museum(museum_project: Path) -> Made:
+    return Made(museum_project)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -178,13 +174,15 @@ def test_its_locks_name_the_wheel_that_lies_in_it(museum: Made) -> None:
         assert f" --hash=sha256:{digest}\n" in museum.read(lock)
 
 
-@pytest.mark.parametrize("document", [LIBRARY, SPECS / "readme31-security.yaml"])
-def test_it_keeps_its_own_rules(document: Path, tmp_path: Path, server: Address) -> None:
-    """Names that clash, tags that nobody has written, security that is optional."""
+def test_it_keeps_its_own_rules_where_names_clash(library: Made, server: Address) -> None:
+    assert "FAILED" not in library.run("charter", "check", **naming(server), **TYPED)
+
+
+def test_it_keeps_its_own_rules_where_security_is_optional(tmp_path: Path, server: Address) -> None:
+    document = SPECS / "readme31-security.yaml"
     assert init.run(document, tmp_path / "made", Path.cwd()) == 0
 
-    cache = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}  # what is installed is the same
-    said = Made(tmp_path / "made").run("charter", "check", **naming(server), **cache)
+    said = Made(tmp_path / "made").run("charter", "check", **naming(server), **TYPED)
 
     assert "FAILED" not in said
 
@@ -258,12 +256,16 @@ def fail_halfway(target: Path) -> None:
         raise RuntimeError
 
 
-def test_without_git_there_is_a_project_and_a_sentence(tmp_path: Path) -> None:
-    done = charter_in(tmp_path, "init", str(MUSEUM), "made", PATH=str(tmp_path))
+def test_without_git_there_is_a_sentence_instead_of_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert done.returncode == 0, done.stderr
-    assert "is in no repository yet (git is not installed): `git init` there" in done.stdout
-    assert not (tmp_path / "made" / ".git").exists()
+    init.commit(tmp_path)
+
+    said = capsys.readouterr().out
+    assert "is in no repository yet (git is not installed): `git init` there" in said
+    assert not (tmp_path / ".git").exists()
 
 
 def test_who_is_unknown_to_git_gets_a_commit_all_the_same(tmp_path: Path) -> None:

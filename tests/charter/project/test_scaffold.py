@@ -8,6 +8,7 @@ first version of it did.
 import contextlib
 import functools
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ import pytest
 from charter.document import Document
 from charter.postgres import Address, databases
 from charter.project import scaffold as scaffolding
-from tests.charter.command_line import charter_in, naming
+from tests.charter.command_line import TYPED, charter_in, naming
 from tests.charter.project.copies import UNWANTED, add, copied, rewrite
 from tests.charter.project.test_reload import running
 from tests.conftest import JWT_SECRET
@@ -78,6 +79,7 @@ class Team:
         done = subprocess.run(
             [Path(sys.executable).with_name(command[0]), *command[1:]],
             cwd=self.project,
+            env=os.environ | TYPED,
             capture_output=True,
             text=True,
             check=False,

@@ -20,7 +20,7 @@ from packaging.version import Version
 import charter
 from charter.document import Document
 from charter.errors import Refusal
-from charter.project import init, upgrade
+from charter.project import upgrade
 from charter.project.init.accounts import accounts, accounts_again
 from charter.project.template import Answers
 from charter.project.upgrade import document, releases
@@ -28,7 +28,7 @@ from charter.project.upgrade.document import Member
 from charter.project.upgrade.locks import merged_lock
 from charter.project.wheel import packed
 from tests.charter.command_line import charter_in
-from tests.data import DOCUMENT, ROOT, SPECS
+from tests.data import DOCUMENT, ROOT
 
 LIBRARY = Path(__file__).with_name("library.yaml")
 NOW, NEXT = charter.__version__, "99.0"
@@ -180,16 +180,11 @@ class Upgraded(Source):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "museum"
-    assert init.run(SPECS / "museum.yaml", folder, Path.cwd()) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def upgraded(made: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+def upgraded(
+    museum_project: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Upgraded:
     folder = tmp_path_factory.mktemp("upgraded") / "museum"
-    shutil.copytree(made, folder)
+    shutil.copytree(museum_project, folder)
     edit(Source(folder))
     with_code = charter_in(folder, "generate")
     assert with_code.returncode == 0, with_code.stderr
@@ -199,9 +194,9 @@ def upgraded(made: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def project(made: Path, tmp_path: Path) -> Path:
+def project(museum_project: Path, tmp_path: Path) -> Path:
     """One that no test has changed."""
-    return shutil.copytree(made, tmp_path / "museum")
+    return shutil.copytree(museum_project, tmp_path / "museum")
 
 
 Contents = dict[Path, tuple[bytes, int]]
@@ -379,11 +374,11 @@ def test_a_verb_of_another_version_says_so_once(upgraded: Upgraded) -> None:
 
 
 def test_a_project_that_nobody_edited_becomes_what_the_next_version_makes(
-    wheel: Path, tmp_path: Path
+    library_project: Path, wheel: Path, tmp_path: Path
 ) -> None:
-    """Of a document whose names clash with those of the accounts."""
     project, anew = tmp_path / "library", tmp_path / "anew" / "library"
-    assert init.run(LIBRARY, project, Path.cwd()) == 0
+    shutil.copytree(library_project, project)
+    git(project, "clean", "--quiet", "-dffx")
     shutil.copy(wheel, project / "wheels")
     next_version(wheel, tmp_path, "init", str(LIBRARY), str(anew))
 

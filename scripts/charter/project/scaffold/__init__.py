@@ -47,7 +47,7 @@ def run(tags: Iterable[str], rename: str | None = None) -> int:
 
 
 def check() -> int:
-    """Say what the services lack, of every tag; 1 where something does."""
+    """Name what each tag's service lacks; 1 where one lacks something."""
     api = Description(Project.find())
     findings = [
         f"{composition.DEPENDENCIES}: {name} is not in {module}: `charter scaffold` of its tag"
@@ -74,7 +74,7 @@ def check() -> int:
 
 
 def remind(project: Project) -> None:
-    """Say after `charter generate` what keeps the service from starting."""
+    """Name, after `charter generate`, what keeps the service from starting."""
     with contextlib.suppress(Refusal):  # of modules that can't be read, `charter check` speaks
         say(composition.mismatches(project))
 
@@ -120,7 +120,7 @@ class Scaffold:
         return None
 
     def check_table(self, resource: Resource) -> None:
-        """A table that is there is taken, if it has every column. Raises NotPlain."""
+        """An existing table is used if it has every column. Raises NotPlain."""
         table = tables.find(self.root, resource.module)
         if table is not None and (table[1].name != resource.row or tables.lacking(table, resource)):
             raise NotPlain(f"there is a table {resource.module} already, with other columns")
@@ -131,7 +131,7 @@ class Scaffold:
         elif self.service is None:
             self.begin()
         else:
-            self.mend(self.service)
+            self.complete(self.service)
 
     # -- a new service ----------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Scaffold:
 
     # -- a service that is there ------------------------------------------------------------------
 
-    def mend(self, service: Service) -> None:
+    def complete(self, service: Service) -> None:
         path = service.path.relative_to(self.root)
         said = [*self.orphan_words(service)]
         renamed = {new for _, new in service.renames(self.root)}
@@ -181,7 +181,7 @@ class Scaffold:
             services.extend(service, missing)
             said += [f"+ {path}: {method.name}" for method in missing]
         if (lacking := self.lacking(service)) is not None:
-            said += self.mend_columns(service, *lacking)
+            said += self.add_columns(service, *lacking)
         keeps_rows = self.writing is not None and "Repository" in service.path.read_text()
         resource = self.writing.resource if self.writing is not None and keeps_rows else None
         if composition.connect(self.root, service, self.module, resource):
@@ -193,7 +193,7 @@ class Scaffold:
         say(said or [f"{path} lacks nothing."])
 
     def lacking(self, service: Service) -> tuple[Writing, Table, list[Column]] | None:
-        """The table of the service, where the document shows more than it has."""
+        """The table of the service and its missing columns; None where it has all of them."""
         writing, table = self.writing, tables.find(self.root, self.module)
         if writing is None or table is None or writing.resource.row != table[1].name:
             return None
@@ -201,7 +201,7 @@ class Scaffold:
         keeps_rows = writing.resource.queries in service.path.read_text()
         return (writing, table, columns) if columns and keeps_rows else None
 
-    def mend_columns(
+    def add_columns(
         self, service: Service, writing: Writing, table: Table, columns: list[Column]
     ) -> Iterator[str]:
         names = ", ".join(column.name for column in columns)
@@ -245,7 +245,7 @@ class Scaffold:
             )
 
     def unchecked(self, service: Service) -> dict[str, set[str]]:
-        """The methods that have code and that no caller reaches yet, with the schemes they take."""
+        """The methods with code whose security schemes no code checks yet, with these schemes."""
         if composition.checks_every_scheme(self.root):
             return {}
         found = {}

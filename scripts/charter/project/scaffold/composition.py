@@ -18,7 +18,7 @@ BY_HAND = frozenset({"contract", "authenticate", "identify"})
 
 
 def stale(root: Path) -> dict[str, str]:
-    """What dependencies.py imports of services and isn't there: the module by its name."""
+    """The names that dependencies.py imports from services and that are missing there."""
     return {
         name: module
         for name, module in edits.imported(edits.parsed(root / DEPENDENCIES)).items()
@@ -28,7 +28,7 @@ def stale(root: Path) -> dict[str, str]:
 
 
 def checks_every_scheme(root: Path) -> bool:
-    """Whether nothing is left to write where keys, passwords and certificates are checked."""
+    """Whether impl/authentication.py checks keys, passwords and certificates, too."""
     file = root / AUTHENTICATION
     nodes = ast.walk(edits.parsed(file)) if file.exists() else ()
     return not any(
@@ -66,7 +66,7 @@ def arguments(tree: ast.Module) -> list[str]:
 
 
 def bound(file: Path) -> set[str]:
-    """The names that a module gives."""
+    """The names that a module defines or imports."""
     tree = edits.parsed(file) if file.exists() else ast.parse("")
     named = {getattr(node, "name", "") for node in tree.body} | edits.imported(tree).keys()
     return named | {
@@ -77,7 +77,7 @@ def bound(file: Path) -> set[str]:
 
 
 def connect(root: Path, service: Service, module: str, resource: Resource | None) -> bool:
-    """Name the class where the API is built. Whether anything had to be written.
+    """Name the class where the API is built; whether the file had to change.
 
     A provider that is there stays, unless it builds a class that is not.
     """

@@ -1,4 +1,4 @@
-"""New lines in files of the team's: what stands there stays, byte for byte."""
+"""Adds lines to files that the team owns; all other lines stay, byte for byte."""
 
 import ast
 import os
@@ -10,10 +10,10 @@ from pathlib import Path
 from charter.errors import Refusal
 
 FIX = ("check", "--fix-only", "--select", "I,F401")
-"""Sorts imports, and leaves out those that nothing uses."""
+"""Sorts imports, and removes the unused ones."""
 FORMAT = ("format",)
 NAME = "impl/services/scaffolded.py"
-"""Stands where the settings of the project apply."""
+"""A path to which ruff applies the settings of the project."""
 
 
 def parsed(file: Path) -> ast.Module:

@@ -44,15 +44,15 @@ SCALARS: Mapping[str, tuple[str, str]] = {
 }
 """How rows and PostgreSQL write a type; anything else is JSONB."""
 TIMES = re.compile(r"add|chang|creat|insert|modif|regist|updat")
-"""Who makes or changes a row need not say when."""
+"""Names of times that the service sets itself."""
 CHANGED = re.compile(r"updat|modif|chang")
 TAKEN = frozenset({"metadata", "registry", "type_annotation_map", "func", "mapped_column", "uuid4"})
-"""What the class of a table says itself."""
+"""Attributes and functions that the class of a table uses itself."""
 NAMED = frozenset(sql.partition("(")[0] for _, sql in SCALARS.values()) | {
     "Any", "Base", "Conflict", "ForeignKey", "HTTPStatus", "Identity", "JSONB", "Mapped",
     "NotFound", "Principal", "Problem", "Repository", "Sequence", "TypeAdapter", "UUID",
 }  # fmt: skip
-"""What the modules of a resource import."""
+"""Names that the modules of a resource import."""
 
 KINDS: frozenset[Kind] = frozenset(
     {("POST", False), ("GET", False)} | {(m, True) for m in ("GET", "PUT", "PATCH", "DELETE")}
@@ -62,12 +62,12 @@ OWNED = re.compile(r'user_id: Mapped\[UUID\] = mapped_column\(\s*ForeignKey\("([
 
 
 class NotPlain(Exception):
-    """Says what a table and a few queries can't keep."""
+    """A table and a few queries can't implement the collection; the message says why."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A member of a resource, as the table keeps it."""
+    """A property of a resource as a column of its table."""
 
     name: str
     """In the classes of schemas."""
@@ -76,13 +76,13 @@ class Column:
     nullable: bool
     is_identity: bool = False
     is_time: bool = False
-    """Whether the service says it, and not whoever makes the row."""
+    """Whether it is a time that the service sets, not the client."""
     is_owner: bool = False
     is_text_enum: bool = False
 
     @property
     def attribute(self) -> str:
-        """Its name in the class of the table, where it may hide nothing."""
+        """Its name in the class of the table, with an underscore where that would hide another."""
         is_taken = self.name in TAKEN or self.name in {python for python, _ in SCALARS.values()}
         return f"{self.name}_" if is_taken else self.name
 
@@ -105,7 +105,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Call:
-    """An operation of the resource, and the method that keeps it."""
+    """An operation of the resource, and the method that implements it."""
 
     operation: Operation
     method: Method
@@ -119,7 +119,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Resource:
-    """A table, and what the operations of its tag do with it."""
+    """A table, and the operations of its tag that use it."""
 
     module: str
     collection: str
@@ -127,12 +127,12 @@ class Resource:
     columns: list[Column]
     calls: Mapping[Kind, Call]
     parameter: str
-    """The argument that says which member."""
+    """The argument that identifies the member."""
     owners: str | None
-    """The column of the accounts to which rows belong; None where they are everybody's."""
+    """The column of the accounts that owns a row; None where rows have no owner."""
     required_nulls: frozenset[str] = frozenset()
     remarks: list[str] = field(default_factory=list)
-    """What a reader of the document should know of the service."""
+    """Differences between the document and the service, for its author."""
 
     @property
     def identifier(self) -> Column:
@@ -259,7 +259,7 @@ class Reading:
         return hint.text
 
     def shown(self, call: Call) -> Hint:
-        """What an operation shows; of several media types, the JSON."""
+        """The schema of an operation's answer; of several media types, of the JSON."""
         first = answer(call.method)
         reply = self.sources.reply(first.text)
         if reply is not None:
@@ -280,7 +280,7 @@ class Reading:
         return hint.text
 
     def said(self, call: Call) -> dict[str, Field]:
-        """What the body of an operation says; a `readOnly` member is the service's to say."""
+        """The writable properties of an operation's body, without the `readOnly` ones."""
         parts = self.parts(self.schema_of(call, request=True))
         hidden = {
             name
@@ -330,7 +330,7 @@ class Reading:
     def column(
         self, member: Field, given: Field | None, is_required: bool, identity: str
     ) -> Column | None:
-        """None for a member that nobody says."""
+        """None for a property that neither the client nor the service sets."""
         name, hint = member.name, member.hint.text
         if name == identity:
             if hint not in ("UUID", "int", "str"):
@@ -378,7 +378,7 @@ class Reading:
     # -- owners -----------------------------------------------------------------------------------
 
     def owners(self, methods: list[Method], said: str) -> str | None:
-        """Where the callers' accounts are, if every operation asks for a caller."""
+        """The column of the accounts, if every operation needs an authenticated caller."""
         callers = [principal(method) for method in methods]
         if any(caller is None or caller.may_be_none for caller in callers):
             return None

@@ -61,7 +61,7 @@ class Service:
 
 
 def signature(method: Method) -> tuple[str, ...]:
-    """The arguments; what an operation answers is often called after it."""
+    """The arguments; the type of the answer often has the name of the operation."""
     return tuple(ast.unparse(method.args).replace("schemas.", "").split(", "))
 
 
@@ -90,7 +90,7 @@ def extend(service: Service, methods: list[Method]) -> None:
 
 
 def grow(service: Service, old: Writing, new: Writing) -> list[str]:
-    """Write anew what stands there as scaffold wrote it; the names of what the team has changed."""
+    """Replace the functions that are still as scaffold wrote them; the names of the others."""
     name = service.node.name
     then, now = (writing.service(service.protocol, name) for writing in (old, new))
     was, there = pieces(then), pieces(before := service.path.read_text())
@@ -125,7 +125,7 @@ def pieces(text: str) -> dict[str, str]:
 
 
 def rename(service: Service, old: str, new: str) -> None:
-    """Call a method as its operation is called now."""
+    """Give a method the present name of its operation."""
     rows = service.path.read_text().splitlines(keepends=True)
     row = service.methods[old].lineno - 1
     rows[row] = re.sub(rf"\b{old}\b", new, rows[row], count=1)

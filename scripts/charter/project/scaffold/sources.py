@@ -118,7 +118,7 @@ class Sources:
         return name in self.schemas and self.bases(name) == ["StrEnum"]
 
     def root(self, name: str) -> Hint | None:
-        """What a class wraps that is no object."""
+        """The type that a RootModel wraps."""
         base = self.schemas[name].bases[0] if name in self.schemas else None
         is_root = isinstance(base, ast.Subscript) and ast.unparse(base.value) == "RootModel"
         return Hint.of(base.slice) if is_root and isinstance(base, ast.Subscript) else None
@@ -192,7 +192,7 @@ def fields(node: ast.ClassDef) -> dict[str, Field]:
 
 
 def alias(node: ast.expr) -> str | None:
-    """The name on the wire, where a member bears another one."""
+    """The name in JSON, where it differs from that of the member."""
     values = (
         keyword.value
         for call in ast.walk(node)
@@ -223,7 +223,7 @@ def is_none(node: ast.expr) -> bool:
 
 
 def answer(method: Method) -> Hint:
-    """What a method returns when all is well: nothing, where it may; else the first."""
+    """The type of the successful answer: None where that is allowed, else the first."""
     nothing = Hint("None", True)
     if method.returns is None:
         return nothing
@@ -237,6 +237,6 @@ def arguments(method: Method) -> dict[str, Hint]:
 
 
 def principal(method: Method) -> Hint | None:
-    """The type of the caller; None where nobody is asked."""
+    """The type of the principal; None where the operation is public."""
     found = [a for a in method.args.args if a.arg == "principal"]
     return Hint.of(found[0].annotation) if found else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 KEYS = {"UUID": "default=uuid4", "int": "Identity()", "str": "default=lambda: uuid4().hex"}
-"""Who makes an identity that nobody has said."""
+"""How an identity is made that no client sends."""
 PLAIN = re.compile(r"(list|dict|str|int|float|bool|Any|[\[\], ])+")
 """Types whose values JSON writes as Python has them."""
 ACTS: Mapping[Kind, str] = {
@@ -60,7 +60,7 @@ SERVICE_IMPORTS = (
     "from generated import schemas",
     "from impl.core.problems import Conflict, NotFound, Problem",
 )
-"""Of both, what a text doesn't use is left out when it is formatted."""
+"""The formatter removes the imports that a text doesn't use."""
 
 
 @cache
@@ -88,7 +88,7 @@ class Assigned:
 
 @dataclass(frozen=True)
 class Body:
-    """What a method does with rows."""
+    """The body of a method."""
 
     act: str
     answer: str
@@ -234,7 +234,7 @@ class Writing:
         return {name: one for name, one in said.items() if name not in self.without}
 
     def changed(self, call: Call) -> Iterable[Assigned]:
-        """A PUT says everything anew, a PATCH what its body names; the path says which row."""
+        """A PUT replaces every property, a PATCH those in its body; the path identifies the row."""
         for name, one in self.said(call).items():
             column = self.columns.get(name)
             if column is None or column.hint != one.hint.text or column.is_time:
@@ -315,7 +315,7 @@ class Writing:
     # -- values -----------------------------------------------------------------------------------
 
     def kept(self, column: Column, member: Field) -> str:
-        """A member of a body, as the row keeps it."""
+        """A property of a body as a value of the row."""
         value = f"body.{member.name}"
         if not self.is_adapted(column):
             return value
