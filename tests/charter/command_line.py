@@ -5,12 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from charter.postgres import Address
 from tests.data import ROOT
 
 PROGRAM = (sys.executable, "-m", "charter")
 TYPED = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}
 """For mypy in other projects: what is installed is the same."""
+
+takes_a_minute = pytest.mark.skipif(
+    "LONG_TESTS" not in os.environ,
+    reason="it takes a minute: LONG_TESTS=1 runs it, as .ci/run does",
+)
 
 
 def charter(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,7 @@ import httpx2 as httpx
 import pytest
 
 from charter.postgres import Address, databases
-from tests.charter.command_line import naming
+from tests.charter.command_line import naming, takes_a_minute
 from tests.charter.project.copies import UNWANTED, copied
 from tests.charter.project.test_reload import PATIENCE, running
 from tests.conftest import JWT_SECRET
@@ -176,6 +176,7 @@ def test_the_walk(walk: Walk, server: Address) -> None:
     assert walk.ask(path + query).status_code == int(status)
 
 
+@takes_a_minute
 def test_the_walk_ends_with_an_open_gate(walk: Walk, server: Address) -> None:
     """As `test_the_walk` has left the project; with fewer requests than a team's."""
     command = promised(r"`(charter fuzz)` tries the rest")

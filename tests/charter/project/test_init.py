@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from hashlib import sha256
@@ -20,7 +21,7 @@ from charter.project import init
 from charter.project.init.accounts import accounts
 from charter.project.init.documents import joined
 from charter.project.wheel import wheel
-from tests.charter.command_line import TYPED, charter_in, naming
+from tests.charter.command_line import TYPED, charter_in, naming, takes_a_minute
 from tests.data import DOCUMENT, SPECS
 
 LIBRARY = Path(__file__).with_name("library.yaml")
@@ -40,7 +41,7 @@ class Made:
             env={"PATH": os.environ["PATH"], **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -191,6 +192,20 @@ def test_its_tests_pass(library: Made, server: Address) -> None:
     said = library.run("pytest", "-q", "-p", "no:cacheprovider", **naming(server))
 
     assert " passed" in said
+
+
+@takes_a_minute
+@pytest.mark.parametrize("name", ["museum", "readme31-security", "realworld-conduit"])
+def test_its_contract_is_fuzzed_from_the_first_minute(
+    name: str, tmp_path: Path, server: Address
+) -> None:
+    """Errors of another shape, several password flows, keys, certificates; all of it mocked."""
+    assert init.run(SPECS / f"{name}.yaml", tmp_path / "made", Path.cwd()) == 0
+
+    said = Made(tmp_path / "made").run("charter", "fuzz", "--max-examples", "2", **naming(server))
+
+    assert re.search(r"16 implemented, [1-9]\d* mocked", said)
+    assert "The gate is open" in said
 
 
 # -- the wheel ------------------------------------------------------------------------------------
