@@ -10,14 +10,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from charter.document import Document, DocumentError
+from charter.document import Document
 from charter.document.changes import changes, shape_of
+from charter.document.checks import check
 from charter.document.excerpts import excerpt
 from charter.document.findings import Finding, Severity
 from charter.document.history import Committed, committed, head
-from charter.document.lint import lint
+from charter.document.lint import DEFAULT, Configuration, lint
 from charter.document.model import Model, Operation, keyworded, mapping
 from charter.document.signature import Signature, signature
+from charter.document.source import UNREADABLE, Unreadable
 from charter.runtime.docs.overview import Change, Overview, Remark, Row
 from charter.runtime.docs.overview import Severity as Shown
 from charter.runtime.references import at, has, tokens_of
@@ -34,11 +36,19 @@ class Overviews:
         file: Path,
         refine: Callable[[Overview], Overview] = lambda overview: overview,
         others: Callable[[], Iterable[Path]] = tuple,
+        configuration: Configuration = DEFAULT,
+        otherwise: Callable[[], Document | None] = lambda: None,
     ) -> None:
-        """`refine` adds what the document does not say, which it reads from the `others`."""
+        """`refine` adds what the document does not say, which it reads from the `others`.
+
+        `configuration` is that of the rules of `charter lint`; `otherwise` gives the last good
+        document where the first one that is looked at is broken.
+        """
         self.file = file
         self.refine = refine
         self.others = others
+        self.configuration = configuration
+        self.otherwise = otherwise
         self.history = head(file)
         self.document: Document | None = None
         self.described: Overview | None = None
@@ -49,7 +59,7 @@ class Overviews:
         self.lock = threading.Lock()
 
     def current(self) -> Overview:
-        """Raises DocumentError as long as the document has not been readable yet."""
+        """Raises DocumentError or NoDocument as long as there was no good document yet."""
         with self.lock:
             seen = (signature(self.files), signature(self.history), signature(self.others()))
             if self.known is None or self.known.broken or seen != self.seen:
@@ -64,20 +74,24 @@ class Overviews:
     def _look(self, *seen: Signature) -> Overview:
         if self.base is None or seen[1:2] != self.seen[1:2]:
             self.base = committed(self.file)
+        broken = None
         try:
             document = Document(self.file)
-            self.described = described(document, self.base)
+            check(document)
             self.document = document
-            broken = None
-        except DocumentError as error:
-            if self.described is None:
+            self.described = described(document, self.base, self.configuration)
+        except UNREADABLE as error:
+            older = self.otherwise()
+            if self.described is None and older is None:
                 raise
+            if self.described is None and older is not None:
+                self.described = described(older, self.base, self.configuration)
             broken = remark_of(error)
         assert self.described is not None
         return replace(self.refine(self.described), broken=broken)
 
 
-def described(document: Document, base: Committed) -> Overview:
+def described(document: Document, base: Committed, configuration: Configuration) -> Overview:
     """The overview of a document, whose operations all are mocked."""
     model = Model(document)
     info = mapping(model.content.get("info"))
@@ -87,7 +101,7 @@ def described(document: Document, base: Committed) -> Overview:
     found: dict[Key | None, list[Remark]] = defaultdict(list)
     for key, remarks in breaks.items():
         found[key] += remarks
-    for finding in lint(document):
+    for finding in lint(document, configuration):
         found[owners.owner(finding)].append(remark(finding))
     rows = [row(document, one, changes.get(key_of(one), ""), found[key_of(one)])
             for one in model.operations]  # fmt: skip
@@ -135,10 +149,10 @@ def remark(finding: Finding) -> Remark:
     return Remark(KINDS[finding.severity], finding.rule, place, finding.message, lines)
 
 
-def remark_of(error: DocumentError) -> Remark:
+def remark_of(error: Unreadable) -> Remark:
     """Why a document can't be read."""
     place = error.place
-    message = str(error).removeprefix(f"{place}: ")
+    message = str(error).removeprefix(f"{place}: ").removeprefix(f"{place.file}: ")
     lines = excerpt(place.file, place.line, place.column)
     return Remark("error", "document", str(place), message, lines)
 

@@ -64,6 +64,12 @@ class NoDocument(Misconfigured):
 
     def __init__(self, file: Path, message: str) -> None:
         super().__init__(one_line(f"{file}: {message}"))
+        self.place = Place(file, 1, 1)
+
+
+Unreadable = DocumentError | NoDocument
+UNREADABLE = (DocumentError, NoDocument)
+"""Why there is no document to work with, as long as somebody edits it."""
 
 
 def one_line(text: str) -> str:

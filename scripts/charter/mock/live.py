@@ -9,9 +9,10 @@ from urllib.parse import quote
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from charter.document import Document, DocumentError
+from charter.document import Document
 from charter.document.checks import check
 from charter.document.signature import Signature, signature, surroundings
+from charter.document.source import UNREADABLE, Unreadable
 from charter.mock.app import Mock
 from charter.mock.memory import Memory
 
@@ -47,7 +48,7 @@ class LiveMock:
         """`on_edit` is called after each edit, be it good or not; without `watches` none is seen.
 
         `otherwise` is an older document to begin with where this one is broken. Raises
-        DocumentError where there is none.
+        DocumentError or NoDocument where there is none.
         """
         self.file = file
         self.memory = memory
@@ -55,7 +56,7 @@ class LiveMock:
         self.seed = seed
         self.on_edit = on_edit
         self.watches = watches
-        self.error: DocumentError | None = None
+        self.error: Unreadable | None = None
         self.files: list[Path] = [file]
         self.seen = self._signature()
         self.document, self.mock = self._begin(otherwise)
@@ -93,7 +94,7 @@ class LiveMock:
         try:
             self.document, self.mock = await asyncio.to_thread(self._load)
             self.error = None
-        except DocumentError as error:
+        except UNREADABLE as error:
             self.error = error
         except Exception:
             # a fault of Charter: the designer can go on, and the traceback helps to correct it
@@ -102,7 +103,7 @@ class LiveMock:
     def _begin(self, otherwise: Path | None) -> tuple[Document, Mock]:
         try:
             return self._load()
-        except DocumentError as error:
+        except UNREADABLE as error:
             if otherwise is None or not otherwise.exists():
                 raise
             self.error = error
@@ -110,7 +111,7 @@ class LiveMock:
         return older, self._mock(older)
 
     def _load(self) -> tuple[Document, Mock]:
-        """Raises DocumentError."""
+        """Raises DocumentError or NoDocument."""
         document = Document(self.file)
         check(document)
         mock = self._mock(document)
@@ -146,7 +147,7 @@ class ShowsBroken:
         await self.app(scope, receive, marked)
 
 
-def structured(error: DocumentError) -> str:
+def structured(error: Unreadable) -> str:
     """An item of a structured field (RFC 9651), whose strings are ASCII."""
     place = error.place
     file = quote(str(place.file), safe="/ :@!$&'()*+,;=")

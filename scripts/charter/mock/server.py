@@ -67,7 +67,9 @@ def run(
         )
         announce(live, listener)
         try:
-            asyncio.run(serve(live, Overviews(live.file), listener))
+            asyncio.run(
+                serve(live, Overviews(live.file, otherwise=lambda: live.document), listener)
+            )
         except KeyboardInterrupt:
             return INTERRUPTED
     return 0

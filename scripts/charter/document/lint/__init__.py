@@ -13,7 +13,7 @@ from charter.document.lint.configuration import Configuration
 from charter.document.lint.rules import RULES
 from charter.document.model import Model, Remark
 
-__all__ = ["Configuration", "lint"]
+__all__ = ["DEFAULT", "Configuration", "lint"]
 
 DEFAULT = Configuration()
 

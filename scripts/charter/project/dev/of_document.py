@@ -23,7 +23,7 @@ def run(file: Path, *, host: str, port: int) -> int:
     with server.bound(host, port) as listener:
         try:
             live = first_good(file, screen)
-            overviews = Overviews(file)
+            overviews = Overviews(file, otherwise=lambda: live.document)
             server.announce(live, listener)
             began = time.perf_counter()
             screen.show(overviews.current(), time.perf_counter() - began)
@@ -36,13 +36,9 @@ def run(file: Path, *, host: str, port: int) -> int:
 
 def first_good(file: Path, screen: Screen) -> LiveMock:
     """The mock, once the document can be read. Raises NoDocument where there is no file at all."""
-    from charter.document.source import NoDocument
-
     while True:
         try:
             return LiveMock(file, memory=Memory())
-        except NoDocument:
-            raise
         except DocumentError as error:
             screen.show_broken(str(file), remark_of(error))
         seen = signature([file]), surroundings([file])

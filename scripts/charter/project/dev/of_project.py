@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from charter.document import DocumentError
 from charter.document.overview import remark_of
 from charter.document.signature import Signature, signature
+from charter.document.source import UNREADABLE
 from charter.errors import Misconfigured, Refusal
 from charter.generate import command
 from charter.mock.server import bound, is_loopback
@@ -120,7 +120,7 @@ class Loop:
         self.document = signature(self.overviews.files)
         try:
             overview = self.overviews.current()
-        except DocumentError as error:  # which has never been good
+        except UNREADABLE as error:  # which has never been good
             self.screen.show_broken(str(self.overviews.file), remark_of(error))
             return
         self.document = signature(self.overviews.files)
@@ -172,7 +172,7 @@ class Loop:
             f"{number} type error{'' if number == 1 else 's'} ({seconds:.1f} s):", style="bold red"
         )
         self.screen.show_problems(problems[:10])
-        with contextlib.suppress(DocumentError):
+        with contextlib.suppress(*UNREADABLE):
             self.screen.say(summary(self.overviews.current()))
 
     def sources(self) -> Iterator[Path]:

@@ -8,11 +8,10 @@ import os
 import select
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from time import monotonic
 
-from charter.project import Project
+from charter.project import Project, start
 from charter.project.serve import STAND_IN
 from charter.project.supervision import READY, SUPERVISOR
 
@@ -83,7 +82,7 @@ class Service:
         if self.next is not None:
             self._retire(self.next)
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", self.project.programs, "serve", "--application", STAND_IN]
+        command = start.command(self.project.programs, "serve", "--application", STAND_IN)
         handed = {LISTENER: str(self.listener.fileno()), SUPERVISOR: str(theirs.fileno())}
         with theirs:
             process = subprocess.Popen(

@@ -5,10 +5,12 @@ export const DOCUMENT = document.body.dataset.document;
 
 const INTERVAL = 700; // milliseconds: an edit is seen within a second
 
-/** Call `onChange` whenever a resource changes; only a live page that is seen looks for changes. */
-export function follow(onChange, resource = DOCUMENT) {
+/** Call `onChange` whenever a resource changes; only a live page that is seen looks for changes.
+ *
+ * `known` is its validator as the page has it; null takes the first one that is seen for it.
+ */
+export function follow(onChange, resource = DOCUMENT, known = null) {
   if (document.body.dataset.mode !== "live") return;
-  let known = null;
   setInterval(async () => {
     if (document.hidden) return;
     const seen = await validator(resource);

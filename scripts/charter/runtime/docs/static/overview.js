@@ -8,6 +8,7 @@ async function update() {
   const response = await fetch(PAGE);
   if (!response.ok) return; // the document may be whole again in a moment
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (versionOf(document) === versionOf(fresh)) return;
   const open = new Map([...document.querySelectorAll("details")].map((one) => [one.id, one.open]));
   const focused = document.activeElement?.closest("[id]")?.id;
   document.title = fresh.title;
@@ -24,6 +25,10 @@ async function update() {
   tell();
 }
 
+function versionOf(page) {
+  return page.getElementById("overview").dataset.version;
+}
+
 /** For those who hear the page; a broken document is an alert of its own. */
 function tell() {
   const counts = [...document.querySelectorAll(".counts li")].map((item) => item.innerText);
@@ -31,4 +36,4 @@ function tell() {
   news.textContent = `Updated at ${new Date().toLocaleTimeString()}: ${counts.join(", ")}.`;
 }
 
-follow(update, PAGE);
+follow(update, PAGE, ""); // what was saved while the page was loaded, is looked up, too
