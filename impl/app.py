@@ -40,7 +40,9 @@ log = logging.getLogger(__name__)
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Raises ConfigurationError when the environment can't be served with."""
     settings = settings or config.load()
-    telemetry.configure_logging(settings.log_level)
+    telemetry.configure_logging(
+        settings.log_level, settings.log_format, production=settings.production
+    )
     keys = [secret.encode() for secret in settings.jwt_secrets]
     contract = Contract.load(
         DOCUMENT,

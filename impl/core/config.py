@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from charter.runtime.layers import ANY, ProxyHeader
 from charter.service import ConfigurationError
+from charter.service.telemetry import LogFormat
 
 KNOWN_SECRETS = (
     "changeme", "change-me", "change_me", "secret", "password", "jwt_secret", "your-", "qwerty",
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     environment: Environment = Environment.DEVELOPMENT
     debug: bool = False
     log_level: str = "INFO"
+    log_format: Annotated[LogFormat, BeforeValidator(_lower_case)] = LogFormat.AUTO
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000

@@ -92,7 +92,7 @@ def test_a_broken_document_is_an_alert_until_it_is_whole(page: Page, file: Path)
     file.write_text(DOCUMENT.replace("info: {", "info: {{"))
 
     page.wait_for("document.querySelector('[role=alert]') !== null")
-    assert f"{file}:2:" in shown(page, "[role=alert]")[0]
+    assert f"{file}:3:1" in shown(page, "[role=alert]")[0]
     assert page.evaluate("document.title").startswith("Broken: ")
     assert shown(page, ".operations .path") == ["/books"]
 

@@ -7,7 +7,6 @@ In development the mock follows the document: what it has beyond the code that r
 before that code is generated. An overview says how both stand.
 """
 
-import logging
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -32,8 +31,6 @@ from charter.runtime.routing import UNWRITTEN
 HEADER = "Charter-Mock"
 """Names the operation, in every answer that the mock gave."""
 DEVELOPMENT = "development"
-
-log = logging.getLogger(__name__)
 
 
 def application(app: Any = None, *, document: Path | None = None, remembers: bool = True) -> Any:
@@ -145,7 +142,7 @@ class StandAhead:
 async def answer(live: LiveMock, request: Request, operation_id: str, send: Send) -> None:
     response = await live.mock.respond(request)
     response.headers[HEADER] = operation_id
-    log.warning("answered by the mock", extra={"unwritten": operation_id})
+    request.scope.setdefault("state", {})[UNWRITTEN] = operation_id  # for the log
     await response(request.scope, request.receive, send)
 
 

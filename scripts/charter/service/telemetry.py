@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from enum import StrEnum
 from time import perf_counter
 from typing import TextIO
 from uuid import uuid4
@@ -17,6 +18,9 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from charter.runtime.routing import UNWRITTEN
+from charter.service import console
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _address: ContextVar[str | None] = ContextVar("address", default=None)
@@ -36,7 +40,7 @@ BROKEN_RESPONSES = Counter(
 CLIENT_CLOSED_REQUEST = 499
 """Stands in the log for a request without an answer, as nginx has it."""
 
-log = logging.getLogger("charter.access")
+log = logging.getLogger(console.ACCESS)
 
 
 def request_id() -> str | None:
@@ -86,10 +90,35 @@ def json_handler(stream: TextIO) -> logging.Handler:
     return handler
 
 
-def configure_logging(level: str) -> None:
-    """Send everything to standard error as JSON."""
+def console_handler(stream: TextIO) -> logging.Handler:
+    """Writes lines for people."""
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(console.OnlyNews())
+    handler.setFormatter(console.ConsoleFormatter(colours=console.has_colours(stream)))
+    return handler
+
+
+class LogFormat(StrEnum):
+    """`auto` is for people on a terminal outside of production, else JSON."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def configure_logging(
+    level: str, form: LogFormat = LogFormat.JSON, *, production: bool = True
+) -> None:
+    """Send everything to standard error; outside of production without the polls of the docs."""
     root = logging.getLogger()
-    root.handlers[:] = [json_handler(sys.stderr)]
+    is_for_people = form is LogFormat.AUTO and sys.stderr.isatty() and not production
+    if is_for_people or form is LogFormat.CONSOLE:
+        handler = console_handler(sys.stderr)
+    else:
+        handler = json_handler(sys.stderr)
+    if not production:
+        handler.addFilter(console.NoPolling())
+    root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
@@ -116,6 +145,7 @@ class RequestLog:
         address = scope["client"][0] if scope.get("client") else None
         tokens = (_request_id.set(name), _address.set(address))
         _operation.set("none")
+        scope.setdefault("state", {})
         started = self.clock()
         status = CLIENT_CLOSED_REQUEST
 
@@ -145,8 +175,16 @@ class RequestLog:
                     "status": status,
                     "milliseconds": round(seconds * 1000, 1),
                     "address": client_address(),
+                    **operation_of(scope),
                 },
             )
+
+
+def operation_of(scope: Scope) -> dict[str, str]:
+    """The operation that answered, and whether the mock did because nobody has written it."""
+    named = {} if _operation.get() == "none" else {"operation": _operation.get()}
+    unwritten = scope["state"].get(UNWRITTEN)
+    return named | ({UNWRITTEN: unwritten} if unwritten else {})
 
 
 class OperationName:

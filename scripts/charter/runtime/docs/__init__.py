@@ -104,6 +104,8 @@ class ReadingPage:
 
 
 OVERVIEW = "/docs/overview"
+POLLED = frozenset({"/openapi.json", "/openapi.yaml", OVERVIEW})
+"""What pages that are live ask for every second, by HEAD."""
 OVERVIEWS = ("/", "/docs/overview")
 """Where the overview is; the document may have an operation at the first."""
 
