@@ -32,10 +32,11 @@ RESERVED = frozenset(
 ATTRIBUTES_TAKEN = frozenset({"all", "bytes", "constructor", "events", "lines", "send"})
 IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 RUNTIME = (
-    "Styled", "withStyles", "type Binary", "type HttpClient", "type Operation", "type Options",
-    "type Pages", "type ServerEvent",
+    "ApiError", "ClientError", "ServerError", "Styled", "hasStatus", "withStyles", "type Binary",
+    "type Errors", "type HttpClient", "type Operation", "type Options", "type Pages",
+    "type ServerEvent",
 )  # fmt: skip
-"""What the modules of resources import."""
+"""What modules import of the runtime, where they use it."""
 KINDS = {
     Kind.ANY: "unknown",
     Kind.BINARY: "Binary",
@@ -222,11 +223,14 @@ class TypeScriptWriter(Writer):
         type_ = self.type(parameter.type, "models.")
         return Argument(name, f"{type_} | object" if parameter.takes_version else type_, parameter)
 
-    def imports(self, code: str) -> str:
+    def imports(self, code: str, folder: str = "./") -> str:
         """Those that the code uses: the strictest settings of `tsc` allow no others."""
+        code = re.sub(r"/\*.*?\*/", "", code, flags=re.DOTALL)
         used = [name for name in RUNTIME if re.search(rf"(?<![.\w]){name.split()[-1]}\b", code)]
-        models = 'import type * as models from "../models.js";\n' if "models." in code else ""
-        return f'{models}import {{ {", ".join(used)} }} from "../runtime.js";\n'
+        made = f'import {{ {", ".join(used)} }} from "{folder}runtime.js";\n' if used else ""
+        if "models." in code:
+            made = f'import type * as models from "{folder}models.js";\n{made}'
+        return made
 
     def about(self, method: Method, first: str = "") -> str:
         """What a method does, and what its arguments mean."""

@@ -5,17 +5,19 @@ it: by its refresh token, or by logging in again.
 """
 
 import base64
-import threading
 import time
-from asyncio import Lock as AsyncLock
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote, urlencode
 
 import httpx2
 
-Lock: TypeAlias = threading.Lock | AsyncLock
+
+class Lock(Protocol):
+    """What `threading.Lock` and `asyncio.Lock` have in common."""
+
+    def release(self) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -127,9 +127,12 @@ class Call(Generic[T]):
         if cookies := "; ".join(f"{n}={text(v)}" for n, v in given(self.cookies)):
             made["Cookie"] = cookies
         made.update(self.options.headers)
+        url = httpx2.URL(self.url or str(base_url).rstrip("/") + self.target())
+        if content.stream is not None:  # of which httpx2 leaves all headers to us
+            made["Host"] = url.netloc.decode()
         return httpx2.Request(
             self.operation.method,
-            self.url or str(base_url).rstrip("/") + self.target(),
+            url,
             headers=made,
             content=content.content,
             files=content.files,

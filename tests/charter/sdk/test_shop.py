@@ -1,0 +1,44 @@
+"""What clients do by themselves, on a service that fails in all the ways they have to cope with.
+
+The programs say it: `programs/shop_journey.py` and `programs/shop_journey.ts`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.charter.sdk.clients import (
+    SHOP,
+    mypy,
+    node,
+    python,
+    python_client,
+    serving,
+    tsc,
+    typescript_client,
+)
+
+WELL = "the journey ended well\n"
+
+
+@pytest.fixture
+def shop() -> Iterator[str]:
+    with serving("-m", "tests.charter.sdk.shop") as base_url:
+        yield base_url
+
+
+def test_a_python_client_copes(shop: str, tmp_path: Path) -> None:
+    folder = python_client(SHOP, tmp_path, "shop_journey.py")
+
+    mypy("shop_client", "shop_journey.py", cwd=folder)
+
+    assert python("shop_journey.py", shop, cwd=folder) == WELL
+
+
+def test_a_typescript_client_copes(shop: str, tmp_path: Path) -> None:
+    folder = typescript_client(SHOP, tmp_path, "shop_journey.ts")
+
+    tsc(folder)
+
+    assert node("shop_journey.js", shop, cwd=folder) == WELL
