@@ -20,28 +20,32 @@ class Lock(Protocol):
     def release(self) -> None: ...
 
 
+class Credential:
+    """What a client shows for itself."""
+
+
 @dataclass(frozen=True)
-class Bearer:
+class Bearer(Credential):
     """A token from elsewhere; a function is asked for it before each request."""
 
     token: str | Callable[[], str] = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Basic:
+class Basic(Credential):
     username: str
     password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
-class ApiKey:
+class ApiKey(Credential):
     value: str = field(repr=False)
     scheme: str = ""
     """The name in the document, where it declares more than one key."""
 
 
 @dataclass(frozen=True)
-class Password:
+class Password(Credential):
     """Logs in with OAuth 2's password grant (RFC 6749 section 4.3)."""
 
     username: str
@@ -52,7 +56,7 @@ class Password:
 
 
 @dataclass(frozen=True)
-class ClientCredentials:
+class ClientCredentials(Credential):
     """Logs in as the program itself (RFC 6749 section 4.4)."""
 
     client_id: str
@@ -60,7 +64,6 @@ class ClientCredentials:
     scopes: Sequence[str] = ()
 
 
-Credential: TypeAlias = Bearer | Basic | ApiKey | Password | ClientCredentials
 Grant: TypeAlias = Password | ClientCredentials
 
 
@@ -87,6 +90,8 @@ class Scheme:
                 return "password" in self.grants
             case ClientCredentials():
                 return "client_credentials" in self.grants
+            case _:
+                return False
 
 
 # -- what a request wants to have done; a client does it, waiting in its own way ------------------
@@ -269,7 +274,7 @@ class Authentication:
             case Bearer(token=token):
                 said = token if isinstance(token, str) else token()
                 return with_authorization(proof, f"Bearer {said}")
-            case Password() | ClientCredentials():
+            case _:
                 tokens = self.tokens[name]
                 access = yield from tokens.current(exchange)
                 made = with_authorization(proof, f"Bearer {access}")
