@@ -666,12 +666,22 @@ def fuzz(
     seed: Annotated[
         int | None, typer.Option(help="Repeat the run that printed this seed; new each day.")
     ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Look for what is found soonest.")] = False,
     nightly: Annotated[
         bool, typer.Option("--nightly", help="Go as deep as a night allows.")
     ] = False,
     peers: Annotated[
         bool, typer.Option("--peers", help="Only try whether one user finds another's objects.")
     ] = False,
+    operation: Annotated[
+        list[str] | None, typer.Option(help="Only this operationId; may be repeated.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only operations with this tag; may be repeated.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only what has changed since this revision of git.")
+    ] = None,
 ) -> int:
     """Look for requests on which the service breaks its document.
 
@@ -679,4 +689,7 @@ def fuzz(
     """
     from charter.contract import fuzz as fuzzing
 
-    return fuzzing.run(max_examples=max_examples, seed=seed, nightly=nightly, peers=peers)
+    choice = fuzzing.Choice(
+        max_examples, seed, quick, nightly, peers, operation or (), tag or (), since
+    )
+    return fuzzing.run(choice)

@@ -83,7 +83,7 @@ UNPLANTED = "unplanted"
 def forked(log: Path, app: str, environ: Mapping[str, str]) -> Iterator[tuple[str, Process]]:
     """As `served`, by a copy of a process that has imported the service already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([app.partition(":")[0], "uvicorn"])
+    context.set_forkserver_preload(["__main__", app.partition(":")[0], "uvicorn"])
     port = free_port()
     process = context.Process(target=serve, args=(log, app, dict(environ), port), daemon=True)
     process.start()

@@ -15,22 +15,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from charter.contract import configuration, report
+from charter.contract import configuration, page, report
 from charter.contract.api import Api, fuzzed, label
-from charter.contract.gate import Gate, Run
-from charter.contract.probes import Client, Probed, findings, probe
+from charter.contract.chosen import chosen
+from charter.contract.gate import Gate, Run, Runs
+from charter.contract.probes import STAGES, Client, Probed, findings, probe
 from charter.contract.report import Screen
 from charter.contract.service_under_test import APPLICATION, Prepared, Running, prepared
 from charter.contract.settings import FuzzSettings
 from charter.contract.subject import PLAN, Plan, Subject
 from charter.errors import Misconfigured
 from charter.project import Project
-from charter.runtime import Contract
+from charter.runtime import Contract, Operation
 
 REPORTS = Path(".data") / "fuzz"
 PHASES = 3
@@ -41,43 +43,72 @@ class NotFuzzed(Misconfigured):
     """The fuzzing did not take place; the message says where to look."""
 
 
-def run(
-    *,
-    max_examples: int | None = None,
-    seed: int | None = None,
-    nightly: bool = False,
-    peers: bool = False,
-    reports: Path = REPORTS,
-) -> int:
+@dataclass(frozen=True)
+class Choice:
+    """What a person asks for: how deep a run goes, and which operations it is about."""
+
+    max_examples: int | None = None
+    seed: int | None = None
+    quick: bool = False
+    nightly: bool = False
+    peers: bool = False
+    """Whether only two users are compared."""
+    operations: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    since: str | None = None
+    """A revision of git: the operations that have changed since."""
+
+    @property
+    def depth(self) -> "Depth":
+        depth = QUICK if self.quick else NIGHTLY if self.nightly else DAILY
+        if self.max_examples is None:
+            return depth
+        scenarios = max(1, self.max_examples * depth.scenarios // depth.examples)
+        return Depth(self.max_examples, scenarios, True)
+
+
+def run(choice: Choice, reports: Path = REPORTS) -> int:
     """Probe, fuzz, follow the links, compare two peers.
 
     The exit code: 0 when the gate opens, else 1. Raises Misconfigured (exit code 2) where nothing
     could be tested.
     """
-    depth = NIGHTLY if nightly else DAILY
-    if max_examples is not None:
-        depth = Depth(max_examples, max(1, max_examples * depth.scenarios // depth.examples), True)
-    seed = seed if seed is not None else depth.seed()
+    depth = choice.depth
+    seed = choice.seed if choice.seed is not None else depth.seed()
     attempt = Attempt(seed, reports=reports.absolute())
-    screen = attempt.screen
-    screen.say(f"Fuzzing with seed {seed} and {depth.examples} examples for each operation.")
+    attempt.choose(choice)
+    if not attempt.chosen:
+        attempt.screen.say(f"No operation has changed since {choice.since}: nothing is fuzzed.")
+        return 0
+    about = f"{len(attempt.chosen)} of {len(attempt.api.operations)} operations"
+    attempt.screen.say(f"Fuzzing {about} with seed {seed} and {depth.examples} examples for each.")
     started = monotonic()
-    with screen.progress, attempt.prepared():
+    with attempt.screen.progress, attempt.prepared():
         probed = attempt.probe()
-        main = None if peers else attempt.main(depth.examples)
-        stateful = None if peers else attempt.stateful(depth.scenarios)
-        compared = attempt.peers(max(1, depth.examples // 4))
-    runs = [one for one in (main, stateful, compared) if one is not None]
-    found = Gate(attempt.api, attempt.settings, probed).verdict(main, stateful, compared)
-    screen.console.print(report.table(attempt.api, probed, runs, main))
-    screen.say(report.summary(probed, runs))
+        main = None if choice.peers else attempt.main(depth.examples)
+        is_whole = len(attempt.chosen) == len(attempt.api.operations)
+        stateful = attempt.stateful(depth.scenarios) if is_whole and not choice.peers else None
+        compared = attempt.peers(max(1, depth.examples // 4)) if is_whole else None
+    gate = Gate(attempt.api, attempt.settings, probed, attempt.chosen)
+    found = gate.verdict(main, stateful, compared)
+    runs = Runs(probed, main, stateful, compared)
+    return conclude(attempt, gate, runs, found, monotonic() - started)
+
+
+def conclude(
+    attempt: "Attempt", gate: Gate, runs: Runs, found: Sequence[str], seconds: float
+) -> int:
+    """Print and keep what there is to say. The exit code."""
+    screen, directory = attempt.screen, attempt.reports
+    screen.console.print(report.table(attempt.api, runs))
+    screen.say(report.summary(runs))
     for finding in found:
         screen.say(f"gate: {finding}")
-    names = [one.name for one in runs]
-    report.write_junit(attempt.reports, attempt.api, names, probed, found)
-    report.write_verdict(attempt.reports, found, probed, runs)
-    took = f"{monotonic() - started:.0f} s"
-    screen.say(f"The gate is {'shut' if found else 'open'} after {took}; reports: {reports}.")
+    report.write_junit(directory, attempt.api, runs, found)
+    report.write_verdict(directory, runs, found)
+    page.write(directory, gate, runs, found, attempt.screen, seconds)
+    state = "shut" if found else "open"
+    screen.say(f"The gate is {state} after {seconds:.0f} s; see {directory / page.PAGE}.")
     return 1 if found else 0
 
 
@@ -115,6 +146,8 @@ class Attempt:
     project: Project = field(default_factory=Project.find)
     screen: Screen = field(default_factory=Screen)
     database: Prepared | None = None
+    chosen: list[Operation] = field(default_factory=list)
+    """The operations that it is about; `choose` fills them in."""
     mocked: set[str] = field(default_factory=set)
     """The labels of operations that nobody has written yet; the probes find out."""
 
@@ -138,25 +171,39 @@ class Attempt:
     def settings(self) -> FuzzSettings:
         return FuzzSettings.of(self.project, self.contract)
 
+    def choose(self, choice: Choice) -> None:
+        """Raises Misconfigured for an operation, a tag or a revision that isn't there."""
+        names = {"operations": choice.operations, "tags": choice.tags}
+        self.chosen = chosen(self.api, self.project, since=choice.since, **names)
+
     # -- the runs ---------------------------------------------------------------------------------
 
     def probe(self) -> Probed:
-        self.screen.begin("probes", len(self.api.operations))
+        about = self.chosen or self.api.operations
+        self.screen.begin("probes", len(about) * STAGES)
         with self.service("probes") as (_, _, plan):
-            subject = Subject(plan, self.settings)
-            self.screen.replay = report.how_to_get_a_token(subject)
-            probed = probe(subject, lambda finding: self.screen.found(f"probes: {finding}"))
+            client = self.client(plan)
+            self.screen.replay = report.how_to_get_a_token(client.subject)
+            advance = partial(self.screen.advance, "probes")
+            probed = probe(client, self.screen.found_by_probes, advance)
         self.mocked |= probed.mocked
         return probed
 
     def findings(self) -> Iterator[str]:
         """What the probes find, for whoever needs no more than the first of it."""
         with self.service("probes") as (_, _, plan):
-            yield from findings(Client(Subject(plan, self.settings)))
+            yield from findings(self.client(plan))
+
+    def client(self, plan: Plan) -> Client:
+        return Client(Subject(plan, self.settings), set(map(label, self.chosen)) or None)
 
     def main(self, examples: int, *arguments: str) -> Run:
         phases = ("--phases", "examples,coverage,fuzzing", "--max-examples", str(examples))
-        return self.fuzz("main", len(self.api.operations) * PHASES, *phases, *arguments)
+        about = self.chosen or self.api.operations
+        is_partial = len(about) < len(self.api.operations)
+        included = [("--include-operation-id", one.id) for one in about] if is_partial else ()
+        names = chain.from_iterable(included)
+        return self.fuzz("main", len(about) * PHASES, *phases, *arguments, *names)
 
     def stateful(self, scenarios: int, *arguments: str) -> Run:
         phases = ("--phases", "stateful", "--max-examples", str(scenarios))
@@ -188,6 +235,8 @@ class Attempt:
             raise NotFuzzed(f"Schemathesis did not run; its last words are in {log}.") from error
         if not found.requests:
             raise NotFuzzed(f"The {name} run asked nothing; see {directory}/schemathesis.log.")
+        if objection := found.objection():
+            raise NotFuzzed(f"The {name} run tested nothing: {objection}")
         return found
 
     @contextmanager

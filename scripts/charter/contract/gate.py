@@ -22,6 +22,7 @@ from charter.runtime import Operation
 ACCEPTED_OVER_ALL = 0.7
 ACCEPTED_EACH = 0.5
 UNAUTHENTICATED = 0.1
+MOST = 0.5
 
 UNPROVOKED = frozenset({408, 413, 429, *range(500, 600)})
 """What no fuzzer provokes on purpose: too much, too often, and outages."""
@@ -50,6 +51,13 @@ class Run:
     links_counted: tuple[int, int] = (0, 0)
     """How many of how many, inferred ones too."""
     scenarios: int = 0
+    checks: Counter[tuple[Label, str]] = field(default_factory=Counter)
+    """How often each check held, by its name."""
+    sent: Counter[tuple[Label, str, str]] = field(default_factory=Counter)
+    """How often a parameter or a member of the body was sent, by its place."""
+    tried: Counter[tuple[Label, str]] = field(default_factory=Counter)
+    """How often a request broke or met a keyword on purpose, by what Schemathesis calls that."""
+    seconds: dict[Label, list[float]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, name: str, directory: Path, exit_code: int, secured: Collection[Label]) -> "Run":
@@ -72,14 +80,30 @@ class Run:
         for name, case in recorder.get("cases", {}).items():
             response = interactions.get(name, {}).get("response")
             if response:
-                where = f"{case['value']['method']} {case['value']['path']}"
-                self.statuses[where, response["status_code"]] += 1
-                is_by_check = case.get("parent_id") and not case.get("transition")
-                headers = interactions[name]["request"].get("headers", {})
-                if where in self.secured and "Authorization" in headers and not is_by_check:
-                    self.with_token[response["status_code"]] += 1
-                if case.get("transition"):
-                    self.links_followed.add(case["transition"]["id"])
+                self.count_answer(case, interactions[name]["request"], response)
+                where = label_of(case)
+                found = recorder.get("checks", {}).get(name, ())
+                self.checks.update((where, one["name"]) for one in found if is_held(one))
+
+    def count_answer(
+        self, case: Mapping[str, Any], request: Mapping[str, Any], response: Mapping[str, Any]
+    ) -> None:
+        where, value = label_of(case), case["value"]
+        self.statuses[where, response["status_code"]] += 1
+        self.seconds.setdefault(where, []).append(response.get("elapsed", 0.0))
+        is_by_check = case.get("parent_id") and not case.get("transition")
+        has_token = "Authorization" in request.get("headers", {})
+        if where in self.secured and has_token and not is_by_check:
+            self.with_token[response["status_code"]] += 1
+        if case.get("transition"):
+            self.links_followed.add(case["transition"]["id"])
+        for place, part in PARTS.items():
+            members = value.get(part)
+            if isinstance(members, Mapping):
+                self.sent.update((where, place, one) for one in members)
+        scenario = ((value.get("meta") or {}).get("phase") or {}).get("data") or {}
+        if "scenario" in scenario:
+            self.tried[where, scenario["scenario"]] += 1
 
     @property
     def requests(self) -> int:
@@ -108,6 +132,24 @@ class Run:
         """The share of requests with a token that were answered 401."""
         return self.with_token[401] / max(1, self.with_token.total())
 
+    def tried_by_keyword(self) -> Counter[str]:
+        found = Counter[str]()
+        for (_, name), count in self.tried.items():
+            found[name] += count
+        return found
+
+    def objection(self) -> str | None:
+        """Why the run says nothing of the service: most of its requests were not heard."""
+        if self.unauthenticated > MOST:
+            return f"{self.unauthenticated:.0%} of its tokens were refused, as if logged out."
+        throttled = sum(count for (_, status), count in self.statuses.items() if status == 429)
+        if throttled > MOST * self.requests:
+            return (
+                f"{throttled} of {self.requests} requests were answered 429. Switch the limits off"
+                " under [tool.charter.fuzz.environment]."
+            )
+        return None
+
     def rates(self, where: Label) -> Counter[str]:
         """How many valid requests an operation accepted, refused or couldn't reach."""
         counts = Counter[str]()
@@ -127,11 +169,37 @@ class Run:
         return counts["accepted"] / max(1, counts.total())
 
 
+PARTS = {"path": "path_parameters", "query": "query", "header": "headers", "body": "body"}
+
+
+def label_of(case: Mapping[str, Any]) -> Label:
+    return f"{case['value']['method']} {case['value']['path']}"
+
+
+def is_held(check: Mapping[str, Any]) -> bool:
+    return bool(check["status"] == "success")
+
+
 def newest(directory: Path, pattern: str) -> Path:
     found = sorted(directory.glob(pattern))
     if not found:
         raise FileNotFoundError(f"Schemathesis wrote no {pattern} into {directory}.")
     return found[-1]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What was done: probes always, the others where they were asked for."""
+
+    probed: Probed
+    main: Run | None = None
+    stateful: Run | None = None
+    peers: Run | None = None
+
+    @property
+    def all(self) -> list[Run]:
+        found = (self.main, self.stateful, self.peers)
+        return [run for run in found if run is not None]
 
 
 @dataclass(frozen=True)
@@ -141,6 +209,8 @@ class Gate:
     api: Api
     settings: FuzzSettings
     probed: Probed
+    chosen: Collection[Operation]
+    """The operations that the runs were about."""
 
     def verdict(self, main: Run | None, stateful: Run | None, peers: Run | None) -> list[str]:
         """Why the gate stays shut; nothing when it opens."""
@@ -164,7 +234,7 @@ class Gate:
     def unseen_statuses(self, runs: Sequence[Run]) -> Iterator[str]:
         """Declared statuses that no request was answered with, although one could have been."""
         seen = set(self.probed.statuses).union(*(run.statuses for run in runs))
-        for operation in self.api.operations:
+        for operation in self.chosen:
             for status in operation.response_specs:
                 if (label(operation), status) not in seen and self.can_see(operation, status):
                     yield f"{label(operation)} never answered {status}"
@@ -226,17 +296,16 @@ def tally(probed: Probed) -> str:
     return f"{counted}, {closed} closed to callers without a certificate" if closed else counted
 
 
-def rows(
-    api: Api, probed: Probed, runs: Collection[Run], main: Run | None
-) -> Iterator[tuple[str, str, str]]:
+def rows(api: Api, runs: Runs) -> Iterator[tuple[str, str, str]]:
     """The figures of each operation: its label, its requests, what it accepted of valid ones."""
     answers = Counter[Label]()
-    for statuses in (probed.statuses, *(run.statuses for run in runs)):
+    for statuses in (runs.probed.statuses, *(run.statuses for run in runs.all)):
         for (where, _), count in statuses.items():
             answers[where] += count
-    shares = main.acceptance() if main is not None else {}
+    shares = runs.main.acceptance() if runs.main is not None else {}
+    mocked = runs.probed.mocked
     for where in sorted(map(label, api.operations)):
         share = f"{shares[where]:.0%}" if where in shares else ""
-        yield where + (" (mocked)" if where in probed.mocked else ""), str(answers[where]), share
-    over_all = f"{main.accepted:.0%}" if main is not None else ""
+        yield where + (" (mocked)" if where in mocked else ""), str(answers[where]), share
+    over_all = f"{runs.main.accepted:.0%}" if runs.main is not None else ""
     yield "all", str(answers.total()), over_all

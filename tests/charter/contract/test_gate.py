@@ -28,7 +28,7 @@ class Runs:
     settings: FuzzSettings
 
     def verdict(self) -> list[str]:
-        gate = Gate(library(), self.settings, self.probed)
+        gate = Gate(library(), self.settings, self.probed, library().operations)
         return gate.verdict(self.main, self.stateful, self.peers)
 
 
@@ -50,7 +50,7 @@ def runs() -> Runs:
     """Perfect ones: every status was seen that a client can provoke."""
     probed = Probed(implemented=set(map(label, library().operations)))
     made = Runs(probed, run("main"), run("stateful"), run("peers"), FuzzSettings())
-    gate = Gate(library(), made.settings, probed)
+    gate = Gate(library(), made.settings, probed, library().operations)
     for one in library().operations:
         for status in one.response_specs:
             if gate.can_see(one, status):
@@ -191,7 +191,7 @@ def test_whoever_has_no_certificate_is_only_refused() -> None:
 
 
 def test_an_outage_is_not_asked_for(runs: Runs) -> None:
-    gate = Gate(library(), FuzzSettings(), runs.probed)
+    gate = Gate(library(), FuzzSettings(), runs.probed, ())
 
     assert not gate.can_see(operation("count"), 503)
 

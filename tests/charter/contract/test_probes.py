@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from charter.contract.accounts import Accounts
 from charter.contract.api import fuzzed
-from charter.contract.probes import Probed, UnfitSubject, probe
+from charter.contract.probes import Client, Probed, UnfitSubject, probe
 from charter.contract.settings import FuzzSettings
 from charter.contract.subject import Plan, Subject
 from tests.charter.contract.library import ADMINISTRATORS, SECRET, Library, library, served
@@ -27,7 +27,7 @@ def subject(base_url: str, directory: Path, settings: FuzzSettings = SETTINGS) -
 
 def probed(directory: Path, app: Any, settings: FuzzSettings = SETTINGS) -> Probed:
     with served(app) as base_url:
-        return probe(subject(base_url, directory, settings), lambda finding: None)
+        return probe(Client(subject(base_url, directory, settings)), lambda finding, curls: None)
 
 
 def test_nothing_is_found_in_a_service_that_keeps_its_document(tmp_path: Path) -> None:
@@ -100,7 +100,9 @@ def test_a_finding_is_reported_when_it_happens_and_once(tmp_path: Path) -> None:
     reported: list[str] = []
 
     with served(Library(frozenset({"tags stay"})).app) as base_url:
-        found = probe(subject(base_url, tmp_path), reported.append)
+        found = probe(
+            Client(subject(base_url, tmp_path)), lambda finding, curls: reported.append(finding)
+        )
 
     assert reported == found.findings
     assert len(set(reported)) == len(reported)
@@ -129,10 +131,10 @@ def test_a_service_that_answers_html_is_not_fuzzed(tmp_path: Path) -> None:
 
 def test_a_service_that_has_ended_is_not_fuzzed(tmp_path: Path) -> None:
     with served(Library().app) as base_url:
-        gone = subject(base_url, tmp_path)
+        gone = Client(subject(base_url, tmp_path))
 
     with pytest.raises(UnfitSubject, match="has ended"):
-        probe(gone, lambda finding: None)
+        probe(gone, lambda finding, curls: None)
 
 
 def test_what_only_a_real_service_means_is_not_asked_of_a_mock(tmp_path: Path) -> None:

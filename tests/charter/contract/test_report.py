@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
-from charter.contract.gate import Run
+from charter.contract.gate import Run, Runs
 from charter.contract.probes import Probed
-from charter.contract.report import Screen, with_placeholder, write_junit, write_verdict
+from charter.contract.report import Failure, Screen, with_placeholder, write_junit, write_verdict
 from tests.charter.contract.library import library
 
 SUITE = """<testsuites><testsuite name="schemathesis">
@@ -17,7 +17,7 @@ SUITE = """<testsuites><testsuite name="schemathesis">
 def junit(directory: Path, found: list[str], probed: Probed) -> ElementTree.Element:
     (directory / "peers").mkdir()
     (directory / "peers" / "junit-1.xml").write_text(SUITE)
-    write_junit(directory, library(), ["peers"], probed, found)
+    write_junit(directory, library(), Runs(probed, peers=Run("peers", 0, {})), found)
     return ElementTree.parse(directory / "junit.xml").getroot()  # noqa: S314 - our own
 
 
@@ -49,7 +49,7 @@ def test_a_verdict_counts_requests_and_mocks(tmp_path: Path) -> None:
     probed = Probed(Counter({("GET /books", 200): 3}), mocked={"GET /books"})
     run = Run("main", 0, {}, Counter({("GET /books", 200): 4}))
 
-    write_verdict(tmp_path, [], probed, [run])
+    write_verdict(tmp_path, Runs(probed, run), [])
 
     said = json.loads((tmp_path / "verdict.json").read_text())
     assert said["open"]
@@ -68,8 +68,8 @@ def test_how_to_get_a_token_is_said_with_the_first_curl_line_alone() -> None:
     screen.replay = "TOKEN=$(curl ...)"
 
     with screen.console.capture() as captured:
-        screen.found("main: it broke", "because", "curl /books")
-        screen.found("main: it broke again", "", "curl /books")
+        screen.found(Failure("main", "it broke", "because", ["curl /books"]))
+        screen.found(Failure("main", "it broke again", "", ["curl /books"]))
 
     assert captured.get().count("TOKEN=$(curl ...)") == 1
     assert captured.get().count("FOUND") == 2

@@ -10,52 +10,68 @@ from contextlib import suppress
 
 import requests
 
+from charter.contract.api import label
 from charter.contract.probes import answers, endings, links, lists, objects, refusals, versions
 from charter.contract.probes.client import Client, Probed, UnfitSubject
-from charter.contract.subject import Subject
 from charter.mock.samples import Impossible
 from charter.runtime import Operation
 
+Report = Callable[[str, list[str]], None]
+Advance = Callable[[str], None]
 LOG = "its log is beside the reports"
 
 
-def probe(subject: Subject, report: Callable[[str], None]) -> Probed:
-    """Probe every operation; `report` is called with each finding at once.
+STAGES = 3
+"""How often the probes go through the operations."""
 
-    Raises UnfitSubject where the service hangs, answers HTML or refuses the fuzzer's token.
+
+def probe(client: Client, report: Report, advance: Advance = lambda where: None) -> Probed:
+    """Probe every operation; `report` is called with each finding, and how to see it, at once.
+
+    `advance` is called with the label of each operation that a stage is done with. Raises
+    UnfitSubject where the service hangs, answers HTML, refuses the fuzzer's token or ends it.
     """
-    client = Client(subject)
     try:
-        for found in findings(client):
-            if found not in client.probed.findings:
+        for found in findings(client, advance):
+            if found not in client.probed.evidence:
                 client.probed.findings.append(found)
-                report(found)
+                client.probed.evidence[found] = client.evidence()
+                report(found, client.probed.evidence[found])
+        client.require_its_account()
     except requests.Timeout:
         raise UnfitSubject(f"The service under test hangs; {LOG}.") from None
-    except requests.ConnectionError:
+    except requests.RequestException:
         raise UnfitSubject(f"The service under test has ended; {LOG}.") from None
     return client.probed
 
 
-def findings(client: Client) -> Iterator[str]:
-    """What all probes find, those of all operations before those of what an operation means."""
+def findings(client: Client, advance: Advance = lambda where: None) -> Iterator[str]:
+    """What all probes find: first who answers, then what it means, then what is refused."""
     client.log_in()
     for operation in client.api.operations:
         yield from attempt(client, answers.is_answered(client, operation))
     answers.require_a_subject(client)
-    for operation in client.api.operations:
-        if client.is_implemented(operation):
-            for each in meaning(client, operation):
+    stages = (meaning, refused, linked)
+    for stage in stages:
+        for operation in client.chosen:
+            for each in stage(client, operation):
                 yield from attempt(client, each)
-    for operation in client.api.operations:
-        for refuses in refusals.REFUSALS:
-            yield from attempt(client, refuses(client, operation))
-    for operation in client.api.operations:
-        yield from attempt(client, links.lead_somewhere(client, operation))
+            advance(label(operation))
+
+
+def refused(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
+    for refuses in refusals.REFUSALS:
+        yield refuses(client, operation)
+
+
+def linked(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
+    yield links.lead_somewhere(client, operation)
 
 
 def meaning(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
     """The probes of what an operation means, which a mock can't answer."""
+    if not client.is_implemented(operation):
+        return
     resource = client.api.resources.get(operation.path)
     if operation.method == "POST" and resource and operation.path == resource.collection:
         yield versions.repeat_answers(client, operation)

@@ -38,7 +38,7 @@ def declares_html(operation: Operation, status: int) -> bool:
 
 
 def require_a_subject(client: Client) -> None:
-    """Raises UnfitSubject where every token is refused, or every answer is HTML."""
+    """Raises UnfitSubject where every token is refused, or answers are HTML or 429."""
     answers = Counter[int]()
     for (where, status), count in client.probed.statuses.items():
         if where in client.api.secured:
@@ -47,6 +47,12 @@ def require_a_subject(client: Client) -> None:
         raise UnfitSubject(
             "Every operation refuses the token that the login gave: see"
             " [tool.charter.fuzz.login], and the service's log beside the reports."
+        )
+    throttled = sum(n for (_, status), n in client.probed.statuses.items() if status == 429)
+    if throttled and throttled >= len(client.api.operations) / 2:
+        raise UnfitSubject(
+            "The service under test throttles the fuzzer (429): switch its limits off under"
+            " [tool.charter.fuzz.environment]."
         )
     html = [found for found in client.probed.findings if found.endswith("answered HTML")]
     if html and len(html) >= len(client.api.operations):

@@ -1,7 +1,8 @@
 """Who asks: the callers of the service under test, and what they have seen of it."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+import shlex
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +10,14 @@ import requests
 from starlette.responses import Response
 
 from charter.contract.api import label
+from charter.contract.configuration import PLACEHOLDER
 from charter.contract.subject import Subject, Token
 from charter.errors import Misconfigured
 from charter.runtime import Operation
+
+OF_THE_LIBRARY = ("Accept", "Accept-Encoding", "Connection", "Content-Length", "User-Agent")
+REMEMBERED = 3
+"""Requests that are shown with a finding."""
 
 
 class UnfitSubject(Misconfigured):
@@ -31,6 +37,8 @@ class Probed:
     links: set[str] = field(default_factory=set)
     """Those that were followed, as `POST /books -> [201] show`."""
     findings: list[str] = field(default_factory=list)
+    evidence: dict[str, list[str]] = field(default_factory=dict)
+    """By finding: the last requests before it, as lines of curl."""
 
     @property
     def requests(self) -> int:
@@ -40,18 +48,22 @@ class Probed:
 class Client:
     """Asks one service, as several callers."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, chosen: Collection[str] | None = None) -> None:
+        """`chosen` are the labels of the operations to probe; all of them by default."""
         self.subject = subject
         self.api = subject.api
+        self.chosen = [one for one in self.api.operations if chosen is None or label(one) in chosen]
         self.settings = subject.settings
         self.probed = Probed()
         self.stranger_name = subject.plan.accounts.users[-1]
         self.tokens: dict[str, str | None] = {}
+        self.asked: deque[requests.Response] = deque(maxlen=REMEMBERED)
         self.violations: list[str] = []
         """Of the document, by answers since they were reported last."""
 
     def send(self, operation: Operation, token: str | None, **parts: Any) -> requests.Response:
         answer = self.subject.send(operation, token, **parts)
+        self.asked.append(answer)
         self.probed.statuses[label(operation), answer.status_code] += 1
         self.violations += violations(operation, answer)
         return answer
@@ -65,6 +77,17 @@ class Client:
             raise UnfitSubject(
                 f"{label(self.subject.login)} gave {name} no token: see that the accounts program"
                 " makes this account, and what [tool.charter.fuzz.login] says."
+            )
+
+    def require_its_account(self) -> None:
+        """Raises UnfitSubject where the probes have cost the fuzzer its own account."""
+        if self.subject.login is None:
+            return
+        name = self.subject.plan.accounts.callers[0]
+        if self.subject.log_in(name) is None:
+            raise UnfitSubject(
+                f"The service has locked {name} out or deleted it, the fuzzer's own account: name"
+                " the operation that did under [tool.charter.fuzz.ends]."
             )
 
     def token(self, name: str) -> str | None:
@@ -116,6 +139,29 @@ class Client:
             is_judged = self.api.takes_bearer(one) and self.api.is_secured(one)
             if is_read and is_judged and self.is_implemented(one):
                 yield one
+
+    def evidence(self) -> list[str]:
+        """The last requests as lines of curl, which have `$TOKEN` for the fuzzer's own token."""
+        stranger = self.tokens.get(self.stranger_name)
+        return [curl(answer.request, stranger) for answer in self.asked]
+
+
+def curl(request: requests.PreparedRequest, stranger: str | None) -> str:
+    """A line of curl that a shell fills the token into."""
+    said = ["curl", "-X", str(request.method), shlex.quote(str(request.url))]
+    for name, value in request.headers.items():
+        shown = value if isinstance(value, str) else value.decode(errors="replace")
+        if name == "Authorization" and stranger is not None and stranger in shown:
+            said += ["-H", '"Authorization: Bearer $OTHER_TOKEN"']
+        elif name == "Authorization":
+            said += ["-H", f'"Authorization: Bearer {PLACEHOLDER}"']
+        elif name not in OF_THE_LIBRARY:
+            said += ["-H", shlex.quote(f"{name}: {shown}")]
+    if isinstance(request.body, str | bytes):
+        body = request.body
+        text = body if isinstance(body, str) else body.decode(errors="replace")
+        said += ["--data-raw", shlex.quote(text)]
+    return " ".join(said)
 
 
 def violations(operation: Operation, answer: requests.Response) -> list[str]:

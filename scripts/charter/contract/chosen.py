@@ -1,0 +1,105 @@
+"""Which operations a run is about: all, those that are named, or those that have changed."""
+
+import json
+import subprocess
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from charter.contract.api import Api
+from charter.document.commands import at_revision
+from charter.errors import Misconfigured
+from charter.project import Project
+from charter.runtime import Contract, Operation
+
+CODE = ("impl", "alembic/versions")
+"""Where a project's code is. A module called as a tag is about the operations of that tag, every
+other one about all."""
+
+
+def chosen(
+    api: Api,
+    project: Project,
+    *,
+    operations: Collection[str] = (),
+    tags: Collection[str] = (),
+    since: str | None = None,
+) -> list[Operation]:
+    """Those that fit every choice. Raises Misconfigured for a name that is not there."""
+    tagged = {tag for one in api.operations for tag in one.tags}
+    known = {"operation": api.contract.operations.keys(), "tag": tagged}
+    for kind, names in (("operation", operations), ("tag", tags)):
+        for name in names:
+            if name not in known[kind]:
+                raise Misconfigured(
+                    f"--{kind} {name}: the document has no such {kind}; `charter show` lists its"
+                    " operations."
+                )
+    found = [one for one in api.operations if not operations or one.id in operations]
+    found = [one for one in found if not tags or set(tags) & set(one.tags)]
+    if since is not None:
+        changed = set(changed_operations(api, project, since))
+        found = [one for one in found if one.id in changed]
+    return found
+
+
+def changed_operations(api: Api, project: Project, revision: str) -> Iterator[str]:
+    """The ids of those whose part of the document, or whose code, has changed since a revision.
+
+    Raises Misconfigured where git doesn't know it.
+    """
+    text = at_revision(project.generated / "openapi.json", revision)
+    older = Contract(json.loads(text), check_rate=0)
+    stems = set(changed_modules(project.root, revision))
+    known = {module_of(tag) for one in api.operations for tag in one.tags}
+    is_all = bool(stems - known)
+    for one in api.operations:
+        is_code = is_all or bool(stems & {module_of(tag) for tag in one.tags})
+        before = older.operations.get(one.id)
+        if is_code or before is None or said(older, before) != said(api.contract, one):
+            yield one.id
+
+
+def module_of(tag: str) -> str:
+    """What a module is called that is about a tag."""
+    return "".join(char if char.isalnum() else "_" for char in tag.lower())
+
+
+def changed_modules(root: Path, revision: str) -> Iterator[str]:
+    """The names of modules that differ from a revision's, and of those that it doesn't have."""
+    commands = (
+        ("diff", "--name-only", "--relative", revision, "--", *CODE),
+        ("ls-files", "--others", "--exclude-standard", "--", *CODE),
+    )
+    for command in commands:
+        done = subprocess.run(
+            ["git", *command], cwd=root, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            reason = done.stderr.strip().splitlines()[0]
+            raise Misconfigured(f"git can't tell what has changed since {revision}: {reason}.")
+        yield from (Path(line).stem for line in done.stdout.splitlines())
+
+
+def said(contract: Contract, operation: Operation) -> dict[str, Any]:
+    """Everything that a document says of an operation, by where it says so."""
+    found: dict[str, Any] = {}
+    waiting = [operation.place]
+    while waiting:
+        place = waiting.pop()
+        if place not in found:
+            found[place] = contract.judge.at(place)
+            waiting += references(found[place])
+    schemes = contract.judge.document.get("components", {}).get("securitySchemes", {})
+    named = {name for alternative in operation.security for name in alternative}
+    return found | {"security": {name: schemes.get(name) for name in named}}
+
+
+def references(node: Any) -> Iterator[str]:
+    """The places that a node refers to."""
+    if isinstance(node, Mapping):
+        if isinstance(reference := node.get("$ref"), str):
+            yield reference.removeprefix("#")
+        node = list(node.values())
+    for child in node if isinstance(node, list) else ():
+        yield from references(child)
