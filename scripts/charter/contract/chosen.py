@@ -1,13 +1,12 @@
 """Which operations a run is about: all, those that are named, or those that have changed."""
 
-import json
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from charter.contract.api import Api
-from charter.document.commands import at_revision
+from charter.document.revisions import at_revision
 from charter.errors import Misconfigured
 from charter.project import Project
 from charter.runtime import Contract, Operation
@@ -48,8 +47,8 @@ def changed_operations(api: Api, project: Project, revision: str) -> Iterator[st
 
     Raises Misconfigured where git doesn't know it.
     """
-    text = at_revision(project.generated / "openapi.json", revision)
-    older = Contract(json.loads(text), check_rate=0)
+    document = at_revision(project.generated / "openapi.json", revision)
+    older = Contract(document.content, check_rate=0)
     stems = set(changed_modules(project.root, revision))
     known = {module_of(tag) for one in api.operations for tag in one.tags}
     is_all = bool(stems - known)
