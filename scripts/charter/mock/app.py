@@ -116,11 +116,11 @@ class Mock:
         return None
 
     async def respond(self, request: Request) -> Response:
-        path = request.scope["path"]
+        path = templates.requested(request.scope)
         operations = self.methods(path)
         if operations is None:
             request.state.why = "the document has no such path"
-            return problem(404, f"The document has no path {path}.")
+            return problem(404, f"The document has no path {path.replace(templates.SLASH, '%2F')}.")
         operation = self.find(path, request.method)
         is_preflight = "access-control-request-method" in request.headers
         if operation is None or (is_preflight and request.method == "OPTIONS"):
@@ -148,7 +148,7 @@ class Mock:
 
     async def operate(self, request: Request, operation: Operation) -> Response:
         request.state.why = operation.id
-        matched = self.named_patterns[operation.path].fullmatch(request.scope["path"])
+        matched = self.named_patterns[operation.path].fullmatch(templates.requested(request.scope))
         request.scope["path_params"] = matched.groupdict() if matched else {}
         try:
             return await self.answer_of_any(request, operation)

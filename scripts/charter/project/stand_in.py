@@ -25,7 +25,7 @@ from charter.project.start import fault
 from charter.runtime import Contract, docs, layers
 from charter.runtime.dispatch import Dispatch
 from charter.runtime.docs.overview import report
-from charter.runtime.paths import template_key
+from charter.runtime.paths import requested, template_key
 from charter.runtime.routing import UNWRITTEN
 
 HEADER = "Charter-Mock"
@@ -132,7 +132,7 @@ class StandAhead:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = None
         if scope["type"] == "http":
-            found = self.live.mock.find(scope["path"], scope["method"])
+            found = self.live.mock.find(requested(scope), scope["method"])
         if found is None or (template_key(found.path), found.method) in self.known:
             await self.app(scope, receive, send)
         else:

@@ -121,7 +121,7 @@ class Contract:
             place = operation.place + "/requestBody"
             body = Body(self.judge, operation_id, place, self.body_limit)
         others = self.credentials(operation_id).query_names | set(known)
-        parameters = ParameterReader(list(operation.parameters), others)
+        parameters = ParameterReader(list(operation.parameters), others, operation.path)
         return RequestReader(operation_id, operation.refusal_status, parameters, body)
 
     def credentials(self, operation_id: str) -> Security:

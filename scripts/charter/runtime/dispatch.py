@@ -22,7 +22,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .contract import Contract
-from .paths import specificity
+from .paths import requested, specificity
+from .routing import DocumentedRoute
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -150,7 +151,7 @@ def takes_scopes(function: Any) -> bool:
     return False
 
 
-class OperationRoute(APIRoute):
+class OperationRoute(DocumentedRoute):
     """A FastAPI route that knows how to run its stub by a plan, unless only FastAPI can."""
 
     plan: Plan | None
@@ -208,7 +209,7 @@ class Dispatch:
 
         The most specific path alone counts, even where it has no such method.
         """
-        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = requested(scope).removeprefix(scope.get("root_path", ""))
         if (methods := self.literal.get(path)) is not None:
             return methods.get(scope["method"]), {}
         for pattern, methods in self.templated:

@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .paths import requested
+
 RATE_LIMITS = "charter.rate_limits"
 """The member of the scope that holds the rate limit fields of the answer."""
 
@@ -217,7 +219,7 @@ class Methods:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = self.allowed_methods(scope["path"])
+        declared = self.allowed_methods(requested(scope))
         method = scope["method"]
         if not declared or method in declared:
             await self.app(scope, receive, send)

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema_rs
 from starlette.requests import Request, cookie_parser
 
+from . import paths
 from .explain import faults
 from .faults import Fault
 from .judge import MOST_QUADRATIC, Judge
@@ -143,11 +144,16 @@ def has_default(schema: Any) -> bool:
 class ParameterReader:
     """Reads and judges all parameters of an operation, in the order of the document.
 
-    `others` are names in the query that are no parameters and are known all the same.
+    `others` are names in the query that are no parameters and are known all the same; `path` is the
+    operation's, by which names that share a segment are told apart.
     """
 
-    def __init__(self, parameters: list[Parameter], others: Collection[str] = ()) -> None:
+    def __init__(
+        self, parameters: list[Parameter], others: Collection[str] = (), path: str = ""
+    ) -> None:
         self.parameters = parameters
+        self.path = path if paths.has_shared_segment(path) else None
+        self.in_path = [item for item in parameters if item.place == "path"]
         self.query = [item for item in parameters if item.place == "query"]
         self.query_names = {item.name for item in self.query if item.is_simple} | set(others)
         self.spread = [item for item in self.query if not item.is_simple]
@@ -157,10 +163,23 @@ class ParameterReader:
     def read(self, request: Request, violations: list[Fault]) -> list[Any]:
         """One value for each parameter; appends what is wrong to `violations`."""
         parts = {place: PARTS[place](request, violations) for place in self.places}
+        if self.path is not None:
+            parts["path"] = self._split(self.path, parts["path"])
         for name in parts["query"].keys() - self.query_names:
             if not any(item.style.claims(name) for item in self.spread):
                 violations.append(Fault("query", pointer(name), "is not an allowed parameter"))
         return [self._read(item, self._values(item, parts), violations) for item in self.parameters]
+
+    def _split(self, path: str, found: Values) -> Values:
+        """The first way to part what shares a segment that the schemas admit; else the greedy."""
+        for values in paths.splits(path, {name: texts[0] for name, texts in found.items()}):
+            split = {name: [text] for name, text in values.items()}
+            violations: list[Fault] = []
+            for item in self.in_path:
+                self._read(item, split, violations)
+            if not violations:
+                return split
+        return found
 
     def faults(self, request: Request) -> int:
         """The number of violations in the parameters of a request."""
@@ -222,7 +241,9 @@ def header_values(request: Request, violations: list[Fault]) -> Values:
 
 
 def path_values(request: Request, violations: list[Fault]) -> Values:
-    return {name: [str(value)] for name, value in request.path_params.items()}
+    return {
+        name: [str(value).replace(paths.SLASH, "/")] for name, value in request.path_params.items()
+    }
 
 
 def cookie_values(request: Request, violations: list[Fault]) -> Values:

@@ -1,8 +1,16 @@
 """Templated paths: which one matches first, and what their parameters are called in a route."""
 
 import re
-from collections.abc import Iterable
-from urllib.parse import parse_qsl
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, product
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+SLASH = "\udc2f"
+"""Stands in a path for a slash that is data. It is half of a pair, which no decoded text holds."""
+ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
+MOST_SPLITS = 1000
+"""How many ways to take a segment apart are tried, for a path of several names in one."""
 
 TEMPLATE = re.compile(r"\{([^{}]*)\}")
 
@@ -10,6 +18,20 @@ TEMPLATE = re.compile(r"\{([^{}]*)\}")
 def address(path: str) -> str:
     """What a request's path can show of it: `/files/{id}` of `/files/{id}?full=true#copy`."""
     return re.split(r"[?#]", path, maxsplit=1)[0]
+
+
+def requested(scope: Mapping[str, Any]) -> str:
+    """The decoded path of a request, in which `%2F` is a SLASH: it parts no segments.
+
+    RFC 3986 section 2.2: a reserved character that is written as its octets is data.
+    """
+    path: str = scope["path"]
+    raw = scope.get("raw_path") or b""
+    if b"%2f" not in raw.lower():
+        return path
+    told = SLASH.join(map(unquote, ENCODED_SLASH.split(raw.decode("latin-1"))))
+    # what is in front of the path was taken away by a layer
+    return told[-len(path) :] if told.replace(SLASH, "/").endswith(path) else path
 
 
 def template_key(path: str) -> str:
@@ -75,6 +97,46 @@ def named_pattern(path: str) -> re.Pattern[str]:
         for index, part in enumerate(parts)
     ]
     return re.compile("".join(written))
+
+
+def splits(path: str, found: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """All ways to read a path's values, where names share a segment: `{name}.{format}`.
+
+    `found` are the values that one of the ways gave. The first names are the longest at first, as
+    in `found`. At most MOST_SPLITS.
+    """
+    called = keys(path)
+    segments = [part for part in address(path).split("/") if len(names(part)) > 1]
+    ways = [list(islice(segment_splits(part, called, found), MOST_SPLITS)) for part in segments]
+    for chosen in islice(product(*ways), MOST_SPLITS):
+        yield {**found, **{name: text for part in chosen for name, text in part.items()}}
+
+
+def segment_splits(
+    segment: str, called: Mapping[str, str], found: Mapping[str, str]
+) -> Iterator[dict[str, str]]:
+    """Each way to put the literals of a segment between its values."""
+    literals = TEMPLATE.split(segment)[::2]
+    keyed = [called[name] for name in names(segment)]
+    text = "".join(
+        part for pair in zip(literals[1:-1], map(found.__getitem__, keyed[1:]), strict=True)
+        for part in pair
+    )  # fmt: skip
+    text = found[keyed[0]] + text
+    inner = literals[1:-1]
+    places = [[at for at in range(len(text), -1, -1) if text.startswith(one, at)] for one in inner]
+    for chosen in islice(product(*places), MOST_SPLITS):
+        values, start = [], 0
+        for at, literal in zip(chosen, inner, strict=True):
+            values.append(text[start:at])
+            start = at + len(literal)
+        values.append(text[start:])
+        if all(values):  # else two of the literals overlap
+            yield dict(zip(keyed, values, strict=True))
+
+
+def has_shared_segment(path: str) -> bool:
+    return any(len(names(part)) > 1 for part in address(path).split("/"))
 
 
 def ordered(paths: Iterable[str]) -> list[str]:

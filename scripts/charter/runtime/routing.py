@@ -7,11 +7,12 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
 from .contract import Contract
 from .faults import ContentTooLarge, MissingCredentials, RequestRefused
-from .paths import specificity
+from .paths import requested, specificity
 
 UNWRITTEN = "unwritten"
 """The member of a request's state that names an operation which raised NotImplementedError."""
@@ -90,7 +91,14 @@ class Address:
         return True
 
 
-class SharedRoute(APIRoute):
+class DocumentedRoute(APIRoute):
+    """A route of the document, for which `%2F` in a path is data."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches({**scope, "path": requested(scope)})
+
+
+class SharedRoute(DocumentedRoute):
     """A route that may share its address with others: the first one of them is matched."""
 
     address: Address | None = None

@@ -1,71 +1,25 @@
 """Paths with a query or a fragment: operations at one address, told apart by what they take."""
 
-import sys
 from collections.abc import AsyncIterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from fastapi.security import SecurityScopes
+from fastapi import FastAPI
 
 from charter import runtime
 from charter.document import Document, DocumentError
-from charter.generate import command
 from charter.generate.generator import generate
 from charter.mock.app import Mock
+from tests.charter.generate.telling import telling
 
 DOCUMENT = Path(__file__).with_name("addresses.yaml")
 
 
-class Told:
-    """Says which of its operations was called, and with what."""
-
-    def __getattr__(self, name: str) -> Any:
-        async def answer(principal: object = None, **inputs: Any) -> None:
-            raise Called(name, inputs)
-
-        return answer
-
-
-class Called(Exception):
-    pass
-
-
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    """A generated service that tells what was called."""
-    folder = tmp_path_factory.mktemp("addresses")
-    assert command.run(document=DOCUMENT, out=folder / "addresses") == 0
-    sys.path.insert(0, str(folder))
-    try:
-        api = import_module("addresses.api")
-    finally:
-        sys.path.remove(str(folder))
-    contract = runtime.Contract.load(folder / "addresses" / "openapi.json", body_limit=1000)
-
-    async def authenticate(request: Request, required: SecurityScopes) -> None:
-        await contract.credentials(request.scope["route"].operation_id)(request)
-
-    async def provide() -> Told:
-        return Told()
-
-    async def tell(request: Request, called: Any) -> JSONResponse:
-        name, inputs = called.args
-        return JSONResponse({name: {key: str(value) for key, value in inputs.items()}})
-
-    async def refuse(request: Request, refused: Any) -> JSONResponse:
-        return JSONResponse({"refused": refused.operation_id}, refused.status)
-
-    app = FastAPI(openapi_url=None)
-    app.add_exception_handler(Called, tell)
-    app.add_exception_handler(runtime.RequestRefused, refuse)
-    services = dict.fromkeys(("fields", "files", "jobs", "same"), provide)
-    app.include_router(api.build(contract=contract, authenticate=authenticate, **services))
-    return app
+    return telling(DOCUMENT, tmp_path_factory.mktemp("addresses"), "addresses")
 
 
 @pytest.fixture
@@ -131,7 +85,7 @@ async def test_what_no_operation_takes_is_refused_by_the_likeliest(
 
 
 async def test_the_methods_of_an_address_are_those_of_all_its_paths(app: FastAPI) -> None:
-    contract = runtime.Contract.load(import_module("addresses").DOCUMENT)
+    contract = runtime.Contract(Document(DOCUMENT).content)
 
     assert contract.allowed_methods("/fields/1") == ["GET", "DELETE"]
 
