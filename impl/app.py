@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from charter.runtime import Contract, ResponseViolation, docs, layers
 from charter.runtime.dispatch import Dispatch
 from charter.service import outage, telemetry
+from charter.service.pool import OneWait
 from charter.service.telemetry import OperationName, RequestLog
 from generated import DOCUMENT
 from impl import dependencies
@@ -97,6 +98,7 @@ def add_middleware(
     """The layers around every request; the last one added is the outermost."""
     app.add_middleware(Dispatch, routes=operations.routes, contract=contract)
     app.add_middleware(OperationName)
+    app.add_middleware(OneWait)
     app.add_middleware(
         layers.Methods, allowed_methods=contract.allowed_methods, problem=problems.response
     )

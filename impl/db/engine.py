@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from charter.service.hosts import WritableHost
 from charter.service.outage import READ_ONLY, DatabaseUnreachable
+from charter.service.pool import PatientPool
 from impl.core.config import Settings, is_loopback
 
 
@@ -97,6 +98,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
         database_url(settings),
         connect_args=connect_args(settings),
         hide_parameters=True,  # SQLAlchemy's errors would carry hashes and e-mail addresses
+        poolclass=PatientPool,
         pool_size=settings.db_pool_size,
         max_overflow=settings.db_max_overflow,
         pool_timeout=settings.db_pool_timeout_seconds,

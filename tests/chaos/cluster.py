@@ -21,6 +21,7 @@ NAME = "charter"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
+    "max_connections": "40",
     "fsync": "off",  # what is killed here are processes, never the machine
     "log_min_messages": "fatal",
     "timezone": "UTC",
@@ -124,7 +125,9 @@ class Cluster:
             yield
 
     @asynccontextmanager
-    async def connection(self, database: str = NAME) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(
+        self, database: str = NAME, application_name: str = "operator"
+    ) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(
             host="127.0.0.1",
             port=self.port,
@@ -133,6 +136,7 @@ class Cluster:
             database=database,
             ssl=False,
             timeout=5,
+            server_settings={"application_name": application_name},
         )
         try:
             yield connection

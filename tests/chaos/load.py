@@ -18,6 +18,8 @@ from tests.people import PASSWORD
 HANGS_SECONDS = 6
 """The deadline of a request is 5 seconds; whoever waits longer hangs."""
 
+ARRIVE_TOGETHER = 8
+
 FIGURES: list[str] = []
 """What the experiments measured; printed at the end of the run."""
 
@@ -188,7 +190,9 @@ async def steady(
 ) -> AsyncIterator[Load]:
     """Load from so many callers for as long as the block runs."""
     load = Load(urls, may_be_cut=may_be_cut)
-    load.people = await asyncio.gather(*(Caller(load).arrive() for _ in range(callers)))
+    while len(load.people) < callers:  # no more at once than the queue of hashes takes
+        arriving = min(ARRIVE_TOGETHER, callers - len(load.people))
+        load.people += await asyncio.gather(*(Caller(load).arrive() for _ in range(arriving)))
     tasks = [asyncio.create_task(person.live()) for person in load.people]
     try:
         yield load

@@ -55,7 +55,7 @@ async def test_a_first_host_that_is_silent_costs_each_service_one_wait(
         line.mode = Mode.SILENT
         hosts = f"127.0.0.1:{line.port},127.0.0.1:{cluster.port}"
         async with serving(tmp_path, cluster.environment | {"DB_HOST": hosts}) as services:
-            async with steady([service.url for service in services], callers=15) as load:
+            async with steady([service.url for service in services]) as load:
                 await asyncio.sleep(3)
             await load.check(cluster, "first host silent")
 

@@ -1,0 +1,125 @@
+"""The database refuses everybody, and the clocks of two services differ."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import monotonic
+
+import asyncpg
+import pytest
+
+from tests.chaos.cluster import NAME, PASSWORD, Cluster
+from tests.chaos.conftest import Setup
+from tests.chaos.load import FIGURES, Caller, Load, Outcome, steady
+from tests.chaos.proxies import required
+from tests.chaos.services import Service, serving
+
+pytestmark = pytest.mark.long
+
+
+async def test_another_password_is_an_outage_until_it_is_the_right_one(setup: Setup) -> None:
+    async with setup.cluster.connection() as operator, steady(setup.urls) as load:
+        await operator.execute(f"ALTER ROLE {NAME} PASSWORD 'another-one'")
+        await cut(operator)
+        during = await refusals(setup, load)
+        await operator.execute(f"ALTER ROLE {NAME} PASSWORD '{PASSWORD}'")
+        recovery = await recovered(setup, load)
+    await load.check(setup.cluster, "password changed", recovery=recovery)
+
+    assert {one.status for one in during} == {503}
+    assert recovery <= 2
+
+
+async def test_connections_that_others_take_are_an_outage_until_they_are_free(
+    setup: Setup,
+) -> None:
+    async with setup.cluster.connection() as operator, steady(setup.urls) as load:
+        async with AsyncExitStack() as others:
+            await take_all(setup.cluster, operator, others)
+            during = await refusals(setup, load)
+        recovery = await recovered(setup, load)
+    await load.check(setup.cluster, "connections taken", recovery=recovery)
+
+    assert 503 in {one.status for one in during}
+    assert recovery <= 2
+
+
+async def take_all(cluster: Cluster, operator: asyncpg.Connection, others: AsyncExitStack) -> None:
+    """Connect until the services have no connection left, though they take what is free."""
+    held = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'charter'"
+    while True:
+        try:
+            taken = cluster.connection(application_name="others")
+            await others.enter_async_context(taken)
+        except asyncpg.TooManyConnectionsError:
+            if await operator.fetchval(held) == 0:
+                return
+            await cut(operator, spares="others")
+
+
+async def cut(operator: asyncpg.Connection, spares: str = "") -> None:
+    await operator.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend' AND application_name <> $1",
+        spares,
+    )
+
+
+async def refusals(setup: Setup, load: Load) -> list[Outcome]:
+    """What is answered while no service is ready."""
+    for service in setup.services:
+        await service.becomes(503)
+    began = monotonic()
+    await asyncio.sleep(2)
+    return load.between(began, monotonic())
+
+
+async def recovered(setup: Setup, load: Load) -> float:
+    """Seconds until a write succeeded."""
+    healed = monotonic()
+    for service in setup.services:
+        await service.becomes(200)
+    await asyncio.sleep(2)
+    return load.first_success(healed)
+
+
+async def test_clocks_that_differ_by_less_than_the_leeway_are_no_matter(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    await judge_clocks(cluster, tmp_path, "-30", fresh=200)
+
+
+async def test_a_service_that_is_ahead_takes_no_token_that_has_expired_there(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    await judge_clocks(cluster, tmp_path, "+960", fresh=401)
+
+
+async def judge_clocks(cluster: Cluster, folder: Path, seconds: str, fresh: int) -> None:
+    """A token of a service whose clock is right, at one whose clock is wrong; and a refresh there,
+    whose time the database tells."""
+    wrong = Service(
+        folder,
+        cluster.environment | {"JWT_LEEWAY_SECONDS": "40", "DONT_FAKE_MONOTONIC": "1"},
+        required("faketime", "faketime"), "-f", f"{seconds}s",
+    )  # fmt: skip
+    right = {**cluster.environment, "JWT_LEEWAY_SECONDS": "40"}
+    try:
+        async with serving(folder, right, count=1) as (service,):
+            await wrong.start()
+            load = Load([service.url])
+            person = await Caller(load).arrive()
+            load.urls = [wrong.url]
+            there = await load.send("GET", "/items", headers=person.headers, allowed=401)
+            refreshed = await person.refresh()
+            again = await load.send("GET", "/items", headers=person.headers)
+            await load.http.aclose()
+    finally:
+        wrong.stop()
+    assert there is not None
+    assert again is not None
+    FIGURES.append(f"clock {seconds} s: {there.status_code}, refreshed: {again.status_code}")
+
+    assert there.status_code == fresh
+    assert (refreshed, again.status_code) == (200, 200)
+    assert "unhandled error" not in wrong.log.read_text()
