@@ -62,7 +62,7 @@ class Service:
         await self.becomes(200)
 
     async def becomes(self, status: int, path: str = "/readyz") -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await self.status(path) != status:
                 assert self.running.poll() is None, self.log.read_text()
                 await asyncio.sleep(0.05)
