@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from asyncio import StreamReader, StreamWriter
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -162,13 +163,21 @@ async def drip(service: Service, start: bytes) -> bytes:
     """The first bytes, then one each second; what the service says before it hangs up."""
     reader, writer = await connected(service)
     writer.write(start)
-    answer = asyncio.create_task(reader.read())
-    while not answer.done():
+    said = bytearray()
+    hearing = asyncio.create_task(hear(reader, said))
+    while not hearing.done():
         await asyncio.sleep(1)
         if not writer.is_closing():
             writer.write(b"x")
     writer.close()
-    return answer.result()
+    return bytes(said)
+
+
+async def hear(reader: StreamReader, said: bytearray) -> None:
+    """Until the end, which is a reset where we were writing at that moment."""
+    with suppress(ConnectionResetError):
+        while content := await reader.read(4096):
+            said += content
 
 
 async def connected(service: Service) -> tuple[StreamReader, StreamWriter]:
