@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +22,8 @@ from impl.core.problems import InvalidToken
 ALGORITHM = "HS256"
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 LONGEST = 2048
+MOST_REMEMBERED = 4096
+"""Tokens whose signature was checked a moment ago; those that were read last stay."""
 TYPES = ("at+jwt", "application/at+jwt")  # RFC 9068 section 2.1
 HEADER_MEMBERS = {"alg", "typ", "kid"}
 CLAIMS = ["iss", "aud", "sub", "sid", "jti", "iat", "exp"]
@@ -39,7 +42,11 @@ class AccessClaims:
 
 
 class AccessTokens:
-    """Writes and reads access tokens. The first key signs, all verify."""
+    """Writes and reads access tokens. The first key signs, all verify.
+
+    What is signed never changes, so that a token that was verified is only looked up the next time.
+    Whether it is in time is judged each time; the keys are those of the start of the process.
+    """
 
     def __init__(
         self, settings: Settings, keys: Sequence[bytes], now: Callable[[], datetime] = utc_now
@@ -51,6 +58,7 @@ class AccessTokens:
         self.keys = {key_id(key): key for key in keys}
         self.signing_key_id = key_id(keys[0])
         self.now = now
+        self.verified = lru_cache(MOST_REMEMBERED)(self._verified)
 
     def issue(self, user_id: UUID, session_id: UUID) -> str:
         issued = int(self.now().timestamp())
@@ -69,11 +77,14 @@ class AccessTokens:
     def read(self, token: str) -> AccessClaims:
         """Raises InvalidToken for whatever is not one of our own, whole, and in time."""
         try:
-            return self._read(token)
+            claims, subject = self.verified(token)
+            self._check_times(claims)
         except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
             raise InvalidToken from error
+        return subject
 
-    def _read(self, token: str) -> AccessClaims:
+    def _verified(self, token: str) -> tuple[dict[str, Any], AccessClaims]:
+        """The claims above our own signature, and whose they are, whatever the time is."""
         if len(token) > LONGEST or not COMPACT.fullmatch(token):
             raise ValueError("not a compact serialisation")
         key = self._key(token.partition(".")[0])
@@ -92,8 +103,7 @@ class AccessTokens:
             audience=self.audience,
             issuer=self.issuer,
         )
-        self._check_times(claims)
-        return AccessClaims(canonical_uuid(claims["sub"]), canonical_uuid(claims["sid"]))
+        return claims, AccessClaims(canonical_uuid(claims["sub"]), canonical_uuid(claims["sid"]))
 
     def _key(self, segment: str) -> bytes:
         """The key that the header names: `kid` is looked up and never interpreted (RFC 8725)."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import Select, Uuid, tuple_, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 
 from impl.core.problems import NotFound
@@ -69,11 +69,30 @@ class Order(Generic[Row]):
 
         Raises NotFound for a cursor of another order or selection, and for one that is made up.
         """
-        if cursor is not None:
-            query = query.where(self._behind(self.position(cursor)))
+        return self.behind(query, *self.after(cursor), limit + 1)
+
+    def after(self, cursor: str | None) -> tuple[datetime | str | None, UUID | None]:
+        """The sort key and the id of the row before the page; None where it is the first page.
+
+        Raises NotFound as `slice` does.
+        """
+        if cursor is None:
+            return None, None
+        position = self.position(cursor)
+        is_text = self.column.type.python_type is str
+        return position.text() if is_text else position.time(), position.id
+
+    def behind(
+        self, query: Select[Row], key: datetime | str | None, identity: UUID | None, most: int
+    ) -> Select[Row]:
+        """So many rows behind a position; each of these may be the parameter of a statement."""
+        row = tuple_(self.column, self.identity)
+        if identity is not None:
+            bound = tuple_(type_coerce(key, self.column.type), type_coerce(identity, Uuid()))
+            query = query.where(row < bound if self.descending else row > bound)
         columns = (self.column, self.identity)
         order = [column.desc() if self.descending else column.asc() for column in columns]
-        return query.order_by(*order).limit(limit + 1)
+        return query.order_by(*order).limit(most)
 
     def page(self, rows: Sequence[Row], limit: int) -> Page[Row]:
         """What `slice` found, as a page with the cursor of the next."""
@@ -96,10 +115,3 @@ class Order(Generic[Row]):
     def _checksum(self, position: Position) -> bytes:
         of = (str(self.column), self.descending, self.filters, position.key, position.id)
         return hashlib.sha256(repr(of).encode()).digest()[:CHECKSUM_BYTES]
-
-    def _behind(self, position: Position) -> ColumnElement[bool]:
-        is_text = self.column.type.python_type is str
-        value = position.text() if is_text else position.time()
-        row = tuple_(self.column, self.identity)
-        bound = tuple_(literal(value, self.column.type), literal(position.id))
-        return row < bound if self.descending else row > bound

@@ -1,9 +1,12 @@
+import re
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, collate, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, collate, delete, func, or_, select, update
 
+from charter.service.statements import statement
 from generated.schemas import ItemSort, ItemStatus
 from impl.db.pages import Order, Page
 from impl.db.repository import Repository
@@ -16,8 +19,7 @@ class ItemRepository(Repository[Item]):
     """Every query is limited to one owner: an item of somebody else does not exist."""
 
     async def get(self, item_id: UUID, owner_id: UUID) -> Item | None:
-        query = select(Item).where(Item.id == item_id, Item.owner_id == owner_id)
-        return await self.session.scalar(query)
+        return await self.session.scalar(of_owner(item_id, owner_id))
 
     async def page(
         self,
@@ -29,19 +31,10 @@ class ItemRepository(Repository[Item]):
         status: ItemStatus | None,
         sort: ItemSort,
     ) -> Page[Item]:
-        query = select(Item).where(Item.owner_id == owner_id)
-        if text is not None:
-            query = query.where(
-                or_(
-                    # "C", by which titles are sorted, knows the case of ASCII alone
-                    collate(Item.title, "default").icontains(text, autoescape=True),
-                    func.coalesce(Item.description, "").icontains(text, autoescape=True),
-                )
-            )
-        if status is not None:
-            query = query.where(Item.status == status)
         order = order_of(sort).of(owner_id, text, status)
-        rows = await self.session.scalars(order.slice(query, cursor, limit))
+        rows = await self.session.scalars(
+            page_of_owner(owner_id, *order.after(cursor), limit + 1, escaped(text), status, sort)
+        )
         return order.page(rows, limit)
 
     async def change(
@@ -66,6 +59,35 @@ class ItemRepository(Repository[Item]):
         return await self.session.scalar(statement) is not None
 
 
+@statement()
+def of_owner(item_id: UUID, owner_id: UUID) -> Select[Item]:
+    return select(Item).where(Item.id == item_id, Item.owner_id == owner_id)
+
+
+@statement("sort")
+def page_of_owner(
+    owner_id: UUID,
+    key: datetime | str | None,
+    identity: UUID | None,
+    most: int,
+    text: str | None,
+    status: ItemStatus | None,
+    sort: ItemSort,
+) -> Select[Item]:
+    query = select(Item).where(Item.owner_id == owner_id)
+    if text is not None:
+        query = query.where(
+            or_(
+                # "C", by which titles are sorted, knows the case of ASCII alone
+                collate(Item.title, "default").icontains(text, escape="/"),
+                func.coalesce(Item.description, "").icontains(text, escape="/"),
+            )
+        )
+    if status is not None:
+        query = query.where(Item.status == status)
+    return order_of(sort).behind(query, key, identity, most)
+
+
 def at_version(
     item_id: UUID, owner_id: UUID, versions: Collection[int] | None
 ) -> ColumnElement[bool]:
@@ -75,3 +97,8 @@ def at_version(
 
 def order_of(sort: ItemSort) -> Order[Item]:
     return Order(COLUMNS[sort.removeprefix("-")], Item.id, sort.startswith("-"))
+
+
+def escaped(text: str | None) -> str | None:
+    """Without a wildcard, for a LIKE that escapes by a slash."""
+    return None if text is None else re.sub(r"[/%_]", r"/\g<0>", text)

@@ -97,8 +97,9 @@ class Session:
             return row
         loader, records = await self._fetch(ready)
         for written in map(loader.first, records):
-            state.key = inspected(written).key
-            state.dict.update(inspected(written).dict)
+            loaded = inspected(written)
+            state.key = loaded.key
+            state.dict.update({**loaded.dict, "_sa_instance_state": state})
         state._commit_all(state.dict)
         return row
 

@@ -23,7 +23,7 @@ MOST_KEPT = 500
 """Shapes of statements that are built for each request; those used last are kept compiled."""
 
 Arguments = ParamSpec("Arguments")
-Built = TypeVar("Built")
+Built = TypeVar("Built", covariant=True)
 
 
 class Compiled:
