@@ -97,6 +97,32 @@ def test_jwt_12_no_token_lives_longer_than_ours_do(
     assert is_read(at(0), token) is accepted
 
 
+def test_jwt_12_a_token_that_was_verified_before_expires_all_the_same(settings: Settings) -> None:
+    clock = [NOON]
+    tokens = AccessTokens(
+        changed(settings, jwt_leeway_seconds=LEEWAY, access_token_seconds=LIFETIME),
+        [KEY],
+        lambda: clock[0],
+    )
+    token = tokens.issue(USER, SESSION)
+    assert is_read(tokens, token)
+    assert is_read(tokens, token)
+    assert tokens.verified.cache_info().hits == 1
+
+    clock[0] += timedelta(seconds=LIFETIME + LEEWAY)
+
+    assert not is_read(tokens, token)
+
+
+def test_jwt_12_what_was_refused_before_is_refused_again_and_not_remembered(
+    at: Callable[[int], AccessTokens], forge: Forge
+) -> None:
+    tokens, forged = at(0), Forge(OTHER, forge.header, forge.claims).token()
+
+    assert [is_read(tokens, forged) for _ in range(2)] == [False, False]
+    assert tokens.verified.cache_info().currsize == 0
+
+
 def test_jwt_12_the_leeway_is_a_minute_at_most() -> None:
     rules = Settings.model_fields["jwt_leeway_seconds"].metadata
     (limit,) = (rule.le for rule in rules if isinstance(rule, Le))
