@@ -1,6 +1,10 @@
 """What may be a password, how it is kept, and what a guess tells."""
 
+import asyncio
 import json
+import os
+import sys
+import threading
 import unicodedata
 from typing import Any
 
@@ -11,7 +15,7 @@ from passlib.context import CryptContext
 from sqlalchemy import select, update
 
 from impl.core.config import Settings
-from impl.core.passwords import Passwords, common
+from impl.core.passwords import NICENESS, Passwords, common
 from impl.db.session import Database
 from impl.models import User
 from tests.data import DATA
@@ -290,3 +294,16 @@ async def test_enu_7_a_failure_counts_although_the_request_fails(
 
     assert success.status_code == 200
     assert after == [401, 401, 401]  # a success had begun the count anew
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only a thread of Linux has its own priority")
+async def test_hashing_gives_way_to_the_event_loop(settings: Settings) -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    passwords = Passwords(settings)
+    loop = asyncio.get_running_loop()
+    try:
+        assert await loop.run_in_executor(passwords.pool, priority) == priority() + NICENESS
+    finally:
+        passwords.close()

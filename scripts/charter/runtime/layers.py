@@ -121,7 +121,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, hsts_seconds: int) -> None:
         self.app = app
-        self.defaults = {
+        defaults = {
             "cache-control": "no-store",
             "pragma": "no-cache",  # RFC 6749 section 5.1 wants both
             "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -129,7 +129,8 @@ class SecurityHeaders:
             "x-content-type-options": "nosniff",
         }
         if hsts_seconds:
-            self.defaults["strict-transport-security"] = f"max-age={hsts_seconds}"
+            defaults["strict-transport-security"] = f"max-age={hsts_seconds}"
+        self.defaults = [(name.encode(), value.encode()) for name, value in defaults.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -138,9 +139,9 @@ class SecurityHeaders:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.defaults.items():
-                    headers.setdefault(name, value)
+                given = {name.lower() for name, _ in message["headers"]}
+                missing = [default for default in self.defaults if default[0] not in given]
+                message["headers"] = [*message["headers"], *missing]
             await send(message)
 
         await self.app(scope, receive, guarded)

@@ -1,6 +1,7 @@
 """Starts each app in turn on the same data, loads it, and prints what a request costs."""
 
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -8,7 +9,7 @@ import secrets
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,7 +24,8 @@ from sqlalchemy import insert, text
 from charter.contract.service_under_test import SETTINGS
 from charter.postgres import databases
 from charter.project.environment import database, exported
-from dev.bench.apps import EVERY, App, available, serving
+from dev.bench.apps import CHARTER, EVERY, LIMIT, App, available, serving
+from dev.bench.figures import Measures, table, write_down, written_ratio
 from dev.bench.load import Measure, Work, measured
 from generated.security import Scope
 from impl.core import config
@@ -38,7 +40,9 @@ ITEMS_EACH = 1000
 CONNECTIONS = 16
 WARM_UP_SECONDS = 2.0
 LOGS = Path(__file__).resolve().parents[3] / ".data" / "bench"
-REPORT = LOGS / "bench.json"
+GATED = "GET /items/{id}"
+GATE_ROUNDS = 8
+TOLERANCE = 1.15
 
 
 @dataclass
@@ -61,20 +65,28 @@ def run(
     work: Annotated[
         list[str] | None, typer.Option(metavar="REQUEST", help="Send this request; repeatable.")
     ] = None,
+    write: Annotated[bool, typer.Option(help="Write the figures and the plot to docs/.")] = False,
+    gate: Annotated[
+        bool, typer.Option(help="Fail where a read costs 15 % more than docs/ says.")
+    ] = False,
 ) -> None:
     """Measure what requests cost Charter, a hand-written limit, and other frameworks."""
     known = available()
-    measures = measure([known[name] for name in app or known], work or EVERY, rounds, seconds)
+    with data() as (environ, callers):
+        if gate:
+            sys.exit(compare_with_written(works(callers), environ))
+        apps = [known[name] for name in app or known]
+        measures = measure_all(apps, works(callers), work or EVERY, environ, rounds, seconds)
     print(table(measures))
-    REPORT.write_text(json.dumps({name: as_json(apps) for name, apps in measures.items()}))
-    print(f"{rounds} rounds of {seconds:g} s at {CONNECTIONS} connections, medians; {REPORT}")
+    print(f"machine: {machine()}")
+    print(f"{rounds} rounds of {seconds:g} s at {CONNECTIONS} connections, medians")
+    if write:
+        write_down(measures, machine())
 
 
-Measures = dict[str, dict[str, Measure]]
-"""By work, then by app."""
-
-
-def measure(apps: Sequence[App], wanted: Sequence[str], rounds: int, seconds: float) -> Measures:
+@contextlib.contextmanager
+def data() -> Iterator[tuple[Mapping[str, str], list[Caller]]]:
+    """The environment of the apps, on a database of users with items, and some of the users."""
     LOGS.mkdir(parents=True, exist_ok=True)
     secret = secrets.token_urlsafe(48)
     with database(testing=True) as server:
@@ -84,42 +96,65 @@ def measure(apps: Sequence[App], wanted: Sequence[str], rounds: int, seconds: fl
             with exported(address.environment() | SETTINGS | {"BCRYPT_ROUNDS": "4"}):
                 settings = config.without_tokens()
                 SCHEMA.upgrade(target(settings))
-                return measure_all(settings, secret, apps, wanted, rounds, seconds)
+                yield environment(secret), asyncio.run(fill(settings, secret))
         finally:
             databases.drop(server, name)
 
 
-def measure_all(
-    settings: Settings,
-    secret: str,
-    apps: Sequence[App],
-    wanted: Sequence[str],
-    rounds: int,
-    seconds: float,
-) -> Measures:
-    callers = asyncio.run(fill(settings, secret))
-    chosen = {name: one for name, one in works(callers).items() if name in wanted}
-    taken: dict[str, dict[str, list[Measure]]] = {name: {} for name in chosen}
-    # the checks of responses are sampled, as in production
-    environ = {
+def environment(secret: str) -> Mapping[str, str]:
+    """Production's settings, as far as they cost something: answers are checked by sample."""
+    return {
         "JWT_SECRET": secret,
         "LOG_LEVEL": "WARNING",
         "RESPONSE_CHECK_SHARE": "0.01",
         "REFRESHES_PER_MINUTE": "1000000",  # counted, and never spent
     }
+
+
+def measure_all(
+    apps: Sequence[App],
+    known: Mapping[str, Work],
+    wanted: Sequence[str],
+    environ: Mapping[str, str],
+    rounds: int,
+    seconds: float,
+) -> Measures:
+    taken: dict[str, dict[str, list[Measure]]] = {name: {} for name in wanted}
     for _ in range(rounds):
         for app in apps:
             with serving(app, LOGS / f"{app.name}.log", environ) as (port, pid):
-                process = psutil.Process(pid)
-                for name, one in chosen.items():
+                for name in wanted:
                     if name in app.works:
-                        load = partial(measured, port, process, one, connections=CONNECTIONS)
-                        load(seconds=min(WARM_UP_SECONDS, seconds))
-                        taken[name].setdefault(app.name, []).append(load(seconds=seconds))
+                        load = partial(measured, port, psutil.Process(pid), known[name])
+                        load(seconds=min(WARM_UP_SECONDS, seconds), connections=CONNECTIONS)
+                        one = load(seconds=seconds, connections=CONNECTIONS)
+                        taken[name].setdefault(app.name, []).append(one)
     return {
         work: {app: median(measures) for app, measures in by_app.items()}
         for work, by_app in taken.items()
     }
+
+
+def compare_with_written(known: Mapping[str, Work], environ: Mapping[str, str]) -> int:
+    """1 where a read costs more of the limit than is written down, and 15 % more than that.
+
+    Both apps are loaded in turn, again and again. What other programs do on the machine only adds
+    to what a request costs, so that the least of each app is compared.
+    """
+    least = {LIMIT.name: math.inf, CHARTER.name: math.inf}
+    with contextlib.ExitStack() as stack:
+        processes = {
+            app.name: stack.enter_context(serving(app, LOGS / f"{app.name}.log", environ))
+            for app in (LIMIT, CHARTER)
+        }
+        for _ in range(GATE_ROUNDS):
+            for name, (port, pid) in processes.items():
+                process, work = psutil.Process(pid), known[GATED]
+                one = measured(port, process, work, seconds=1.5, connections=CONNECTIONS)
+                least[name] = min(least[name], one.cpu_microseconds)
+    ratio, most = least[CHARTER.name] / least[LIMIT.name], written_ratio(GATED) * TOLERANCE
+    print(f"{GATED} costs {ratio:.2f} x the limit; it may cost {most:.2f} x.")
+    return int(ratio > most)
 
 
 def works(callers: list[Caller]) -> Mapping[str, Work]:
@@ -214,29 +249,13 @@ def median(measures: list[Measure]) -> Measure:
     return Measure(*(statistics.median(column) for column in columns))
 
 
-def table(measures: Measures) -> str:
-    lines = [
-        f"{'work':<22}{'app':<10}{'CPU µs':>9}{'ratio':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}"
-    ]
-    for work, apps in measures.items():
-        limit = apps["limit"].cpu_microseconds if "limit" in apps else math.nan
-        for app, one in apps.items():
-            lines.append(
-                f"{work:<22}{app:<10}{one.cpu_microseconds:>9.0f}"
-                f"{one.cpu_microseconds / limit:>9.2f}{one.requests_per_second:>9.0f}"
-                f"{one.p50_milliseconds:>9.1f}{one.p99_milliseconds:>9.1f}"
-            )
-    lines.append(f"machine: {machine()}")
-    return "\n".join(lines)
-
-
-def as_json(apps: dict[str, Measure]) -> dict[str, dict[str, float]]:
-    return {app: asdict(one) for app, one in apps.items()}
-
-
 def machine() -> str:
     python = ".".join(map(str, sys.version_info[:3]))
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     ).stdout.strip()
-    return f"{psutil.cpu_count()} cores, Python {python}, commit {commit or 'unknown'}"
+    load = os.getloadavg()[0]
+    return (
+        f"{psutil.cpu_count()} cores, load average {load:.1f} at the end, Python {python},"
+        f" commit {commit or 'unknown'}"
+    )
