@@ -79,7 +79,7 @@ async def uncut(commit: Coroutine[Any, Any, None]) -> None:
     task = asyncio.create_task(commit)
     while not task.done():
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait([task])
+            await asyncio.shield(task)
     task.result()
 
 

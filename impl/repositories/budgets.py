@@ -2,10 +2,22 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import CTE, case, extract, func, literal, select
+from sqlalchemy import (
+    CTE,
+    CompoundSelect,
+    LargeBinary,
+    case,
+    extract,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import insert
 
+from charter.service.statements import statement
 from impl.db.session import Database
 from impl.models import Budget
 
@@ -33,21 +45,27 @@ class BudgetRepository:
         so that a caller who is refused uses up nobody else's budget. One statement, whose rows
         are locked one after the other: of many at once exactly the quota gets through.
         """
-        steps: list[CTE] = []
-        for subject in subjects:
-            steps.append(step(subject, quota, window, steps[-1] if steps else None))
-        queries = [
-            select(made.c.spent, extract("epoch", made.c.ends_at - NOW)).select_from(made)
-            for made in steps
-        ]
+        digests = {f"digest_{number}": digest(one) for number, one in enumerate(subjects)}
         async with self.database.statements() as session:
-            rows = await session.rows(queries[0].union_all(*queries[1:]))
+            rows = await session.rows(spending(digests, quota, window))
             return [Spent(times, max(0.0, float(seconds))) for times, seconds in rows]
 
 
-def step(subject: str, quota: int, window: timedelta, before: CTE | None) -> CTE:
+@statement()
+def spending(digests: dict[str, bytes], quota: int, window: timedelta) -> CompoundSelect[Any, Any]:
+    steps: list[CTE] = []
+    for subject in digests.values():
+        steps.append(step(subject, quota, window, steps[-1] if steps else None))
+    queries = [
+        select(made.c.spent, extract("epoch", made.c.ends_at - NOW)).select_from(made)
+        for made in steps
+    ]
+    return queries[0].union_all(*queries[1:])
+
+
+def step(subject: bytes, quota: int, window: timedelta, before: CTE | None) -> CTE:
     """Spend on behalf of one subject, if what comes before it was within the quota."""
-    row = select(literal(digest(subject)), literal(1), NOW + window)
+    row = select(type_coerce(subject, LargeBinary()), literal(1), NOW + window)
     if before is not None:
         row = row.where(select(before.c.spent <= quota).scalar_subquery())
     statement = insert(Budget).from_select(["digest", "spent", "ends_at"], row)

@@ -4,7 +4,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, collate, delete, func, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    any_,
+    collate,
+    delete,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 
 from charter.service.statements import statement
 from generated.schemas import ItemSort, ItemStatus
@@ -45,18 +60,11 @@ class ItemRepository(Repository[Item]):
         values: Mapping[str, Any],
     ) -> Item | None:
         """Change the item if it is still at one of these versions; None means at any."""
-        statement = (
-            update(Item)
-            .where(at_version(item_id, owner_id, versions))
-            .values(**values, version=Item.version + 1, updated_at=func.clock_timestamp())
-            .returning(Item)
-        )
-        return await self.session.scalar(statement)
+        return await self.session.scalar(change(item_id, owner_id, versions, dict(values)))
 
     async def delete(self, item_id: UUID, owner_id: UUID, versions: Collection[int] | None) -> bool:
         """Delete the item if it is still at one of these versions. Whether it was."""
-        statement = delete(Item).where(at_version(item_id, owner_id, versions)).returning(Item.id)
-        return await self.session.scalar(statement) is not None
+        return await self.session.scalar(deletion(item_id, owner_id, versions)) is not None
 
 
 @statement()
@@ -88,11 +96,32 @@ def page_of_owner(
     return order_of(sort).behind(query, key, identity, most)
 
 
+@statement()
+def change(
+    item_id: UUID, owner_id: UUID, versions: Collection[int] | None, values: dict[str, Any]
+) -> ReturningUpdate[Item]:
+    return (
+        update(Item)
+        .where(at_version(item_id, owner_id, versions))
+        .values(**values, version=Item.version + 1, updated_at=func.clock_timestamp())
+        .returning(Item)
+    )
+
+
+@statement()
+def deletion(
+    item_id: UUID, owner_id: UUID, versions: Collection[int] | None
+) -> ReturningDelete[UUID]:
+    return delete(Item).where(at_version(item_id, owner_id, versions)).returning(Item.id)
+
+
 def at_version(
     item_id: UUID, owner_id: UUID, versions: Collection[int] | None
 ) -> ColumnElement[bool]:
     found = and_(Item.id == item_id, Item.owner_id == owner_id)
-    return found if versions is None else and_(found, Item.version.in_(versions))
+    if versions is None:
+        return found
+    return and_(found, Item.version == any_(type_coerce(versions, ARRAY(Integer))))
 
 
 def order_of(sort: ItemSort) -> Order[Item]:

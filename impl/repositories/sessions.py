@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, Text, and_, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from charter.service.sessions import Session as Connected
 from charter.service.statements import statement
@@ -70,23 +71,7 @@ class SessionRepository(Repository[Session]):
 
     async def rotate(self, session_id: UUID, presented: int, idle: timedelta) -> Session | None:
         """Spend a generation: one statement, so that of many at once exactly one succeeds."""
-        statement = (
-            update(Session)
-            .where(
-                Session.id == session_id,
-                Session.generation == presented,
-                is_live(),
-                Session.user_id == User.id,
-                User.active,
-            )
-            .values(
-                generation=Session.generation + 1,
-                rotated_at=NOW,
-                idle_expires_at=func.least(NOW + idle, Session.expires_at),
-            )
-            .returning(Session)
-        )
-        return await self.session.scalar(statement)
+        return await self.session.scalar(rotation(session_id, presented, idle))
 
     async def just_rotated(
         self, session_id: UUID, presented: int, grace: timedelta
@@ -118,6 +103,26 @@ class SessionRepository(Repository[Session]):
         if except_for is not None:
             statement = statement.where(Session.id != except_for)
         await self.session.execute(statement.values(revoked_at=NOW))
+
+
+@statement()
+def rotation(session_id: UUID, presented: int, idle: timedelta) -> ReturningUpdate[Session]:
+    return (
+        update(Session)
+        .where(
+            Session.id == session_id,
+            Session.generation == presented,
+            is_live(),
+            Session.user_id == User.id,
+            User.active,
+        )
+        .values(
+            generation=Session.generation + 1,
+            rotated_at=NOW,
+            idle_expires_at=func.least(NOW + idle, Session.expires_at),
+        )
+        .returning(Session)
+    )
 
 
 @dataclass(frozen=True)

@@ -108,9 +108,9 @@ def value_of(default: Any) -> Callable[[], Any]:
 class Declared(Generic[Arguments, Built]):
     """A statement as a function of its arguments, which is called once for each of its shapes.
 
-    The function gets a placeholder for each argument, and None for one that is None. Which of them
-    are None makes a shape, together with the values of those that are structural. So there are
-    only as many shapes as combinations of these, and each is compiled when it is first used.
+    The function gets a placeholder for each argument, a mapping of placeholders for a mapping, and
+    None for one that is None. Which of them are None, the names in mappings and the values of those
+    that are structural make a shape. Each shape is compiled when it is first used.
     """
 
     def __init__(self, build: Callable[Arguments, Built], structural: Sequence[str]) -> None:
@@ -120,7 +120,7 @@ class Declared(Generic[Arguments, Built]):
         self.structural = structural
         self.values = {name: f"given_{name}" for name in self.names if name not in structural}
         """The arguments to their placeholders, which may not be called like a column."""
-        self.shapes: dict[tuple[Any, ...], Compiled] = {}
+        self.shapes: LRUCache[Any, Compiled] = LRUCache(MOST_KEPT)
 
     def __call__(self, *arguments: Arguments.args, **named: Arguments.kwargs) -> "Given[Built]":
         values = dict(zip(self.names, arguments, strict=False)) | named
@@ -131,11 +131,17 @@ class Declared(Generic[Arguments, Built]):
     def ready(self, values: Mapping[str, Any], dialect: Dialect) -> Ready:
         shape = (
             *[values[name] for name in self.structural],
-            *[values[name] is None for name in self.values],
+            *[outline(values[name]) for name in self.values],
         )
         if (compiled := self.shapes.get(shape)) is None:
             compiled = self.shapes[shape] = Compiled(self._built(values), dialect)
-        return compiled.ready({called: values[name] for name, called in self.values.items()})
+        given = {}
+        for name, called in self.values.items():
+            if isinstance(value := values[name], dict):
+                given.update({f"{called}_{member}": value[member] for member in value})
+            else:
+                given[called] = value
+        return compiled.ready(given)
 
     def _built(self, values: Mapping[str, Any]) -> Built:
         build: Callable[..., Built] = self.build
@@ -145,8 +151,15 @@ class Declared(Generic[Arguments, Built]):
         """It takes its type from the column beside it; a span of time has none beside it."""
         if value is None or name in self.structural:
             return value
+        if isinstance(value, dict):
+            return {member: bindparam(f"{self.values[name]}_{member}") for member in value}
         type_ = Interval() if isinstance(value, timedelta) else None
         return bindparam(self.values[name], type_=type_)
+
+
+def outline(value: Any) -> Any:
+    """What of an argument belongs to the shape of its statement."""
+    return tuple(value) if isinstance(value, dict) else value is None
 
 
 class Given(Generic[Built]):
