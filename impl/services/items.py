@@ -147,7 +147,7 @@ def values_of(
 
 
 def present(item: Item) -> schemas.Item:
-    return schemas.Item.model_validate(item, from_attributes=True)
+    return schemas.Item.model_validate(vars(item))
 
 
 def created(body: schemas.Item, etag: str) -> CreateItem201:

@@ -191,4 +191,4 @@ def no_such_user() -> NotFound:
 
 
 def present(user: User) -> schemas.User:
-    return schemas.User.model_validate(user, from_attributes=True)
+    return schemas.User.model_validate(vars(user))

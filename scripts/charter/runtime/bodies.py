@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import jsonschema_rs
@@ -30,6 +31,8 @@ MULTIPART = "multipart/"
 
 LONGEST_TYPE = 1000
 """Characters of a media type with its parameters, whose reading is quadratic."""
+MOST_REMEMBERED = 64
+"""Spellings of media types that are kept with what they mean: a client sends the same ones."""
 LARGE = 2**14
 """Bytes of a body that costs a millisecond to read."""
 
@@ -43,6 +46,7 @@ class Body:
         self.operation_id = operation_id
         self.required: bool = node.get("required", False)
         self.limit = limit
+        self.announced = lru_cache(MOST_REMEMBERED)(self._announced)
         self.contents = {
             media_type.lower(): content(judge, media_type, f"{place}/content{pointer(media_type)}")
             for media_type in node.get("content", {})
@@ -107,14 +111,19 @@ class Body:
         if coding.lower() != "identity":
             raise UnsupportedMediaType(self.operation_id, "Send the body without a content coding.")
         announced = request.headers.get("content-type", "")
-        message = Message()
-        message["content-type"] = announced if len(announced) <= LONGEST_TYPE else "unknown"
-        content = choose(self.contents, message)
-        charset = str(message.get_param("charset", "utf-8")).lower()
-        if content is None or (content.is_text and charset not in ("utf-8", "utf8")):
+        content = self.announced(announced if len(announced) <= LONGEST_TYPE else "unknown")
+        if content is None:
             known = " or ".join(self.contents)
             raise UnsupportedMediaType(self.operation_id, f"Send the body as {known}.")
         return content
+
+    def _announced(self, media_type: str) -> "Content | None":
+        message = Message()
+        message["content-type"] = media_type
+        content = choose(self.contents, message)
+        charset = str(message.get_param("charset", "utf-8")).lower()
+        is_read = content is None or not content.is_text or charset in ("utf-8", "utf8")
+        return content if is_read else None
 
     def _malformed(self, detail: str) -> NoReturn:
         raise MalformedRequest(self.operation_id, detail) from None

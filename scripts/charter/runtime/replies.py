@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 import jsonschema_rs
 from pydantic import BaseModel
@@ -146,5 +147,32 @@ def encode(body: object, media_type: str) -> bytes:
         return body.encode()
     if isinstance(body, BaseModel):
         # what was not said is not sent: an absent member is not a null
-        return body.__pydantic_serializer__.to_json(body, by_alias=True, exclude_unset=True)
+        omits = may_omit(type(body))
+        return body.__pydantic_serializer__.to_json(body, by_alias=True, exclude_unset=omits)
     return to_json(body, by_alias=True)
+
+
+@cache
+def may_omit(model: type[BaseModel]) -> bool:
+    """Whether a member may be absent in the model, or in one of those that it is made of.
+
+    Where none may, nobody asks of each member whether it was set, which takes as long as to write
+    it. A type that says too little to tell (Any, an alias) may hold such a model.
+    """
+    met: set[type[BaseModel]] = set()
+    waiting: list[Any] = [model]
+    while waiting:
+        hint = waiting.pop()
+        origin, parts = get_origin(hint), get_args(hint)
+        if origin is Annotated:
+            waiting.append(parts[0])
+        elif parts:
+            waiting.extend(parts if origin is not Literal else ())
+        elif not isinstance(hint, type) or hint in (Any, object):
+            return True
+        elif issubclass(hint, BaseModel) and hint not in met:
+            met.add(hint)
+            if not all(field.is_required() for field in hint.model_fields.values()):
+                return True
+            waiting.extend(field.annotation for field in hint.model_fields.values())
+    return False
