@@ -102,12 +102,18 @@ class Passing(Caller):
 
 entity_tags: set[str] = set()
 """Those that answers have given: a change that brings one of them means it."""
+cursors: set[str] = set()
+"""Those that lists have given: one that was made up leads nowhere, whatever its schema admits."""
 
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
-    """Remember entity tags; forget an object that is gone, and a token that opens nothing."""
+    """Remember tags and cursors; forget an object that is gone, and a token that opens nothing."""
     entity_tags.update(response.headers.get("etag", ()))
+    operation = operation_of(case)
+    listing = api.listing(operation) if operation is not None else None
+    if listing is not None and isinstance(body := json_of(response), dict):
+        cursors.update(filter(None, [listing.next(body)]))
     name, found = living.get(case.operation.path, (None, None))
     if response.status_code in GONE and (case.path_parameters or {}).get(name) == found:
         living.pop(case.operation.path, None)
@@ -136,6 +142,7 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
     if isinstance(case.body, dict):
         make_passwords_fit(operation, case.body)
         make_addresses_new(operation, case.body, phase)
+    leave_out_unknown_cursor(case, operation, phase)
     if phase != "stateful" and (operation.method == "DELETE" or is_mostly()):
         retarget(case, operation)
     if api.is_conditional(operation):
@@ -146,15 +153,30 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
 
 
 def make_addresses_new(operation: Operation, body: dict[str, Any], phase: str) -> None:
-    """One address in four stays as it is, so that conflicts are seen with all kinds of bodies.
-
-    Not in the stateful phase, which an answer that differs from one replay to the next would end.
-    """
-    if phase != "stateful" and not is_mostly():
+    """One address in four stays as it is, so that conflicts are seen with all kinds of bodies."""
+    if is_left_as_it_is(phase):
         return
     for name in api.unique_emails(operation):
         if isinstance(body.get(name), str):
             body[name] = under_test.unused_address(body[name])
+
+
+def leave_out_unknown_cursor(case: Any, operation: Operation, phase: str) -> None:
+    """A cursor is the service's own: the first page is asked for instead of one made up."""
+    listing = api.listing(operation)
+    if listing is None or listing.cursor is None or listing.cursor.required or not case.query:
+        return
+    asked = case.query.get(listing.cursor.name)
+    if isinstance(asked, str) and asked not in cursors and not is_left_as_it_is(phase):
+        del case.query[listing.cursor.name]
+
+
+def is_left_as_it_is(phase: str) -> bool:
+    """Once in four times, so that refusals are seen with all kinds of requests.
+
+    Not in the stateful phase, which an answer that differs from one replay to the next would end.
+    """
+    return phase != "stateful" and not is_mostly()
 
 
 def is_mostly() -> bool:
