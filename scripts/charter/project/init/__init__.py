@@ -34,6 +34,7 @@ The project is in {folder}. There,
 
   ./scripts/serve          serves every operation; the mock answers those that have no code yet
   ./scripts/test           runs the tests
+  ./.ci/run                runs them, every check of the code, and `charter fuzz`
   charter scaffold TAG     writes the first version of a tag's service, once .venv is active
 
 README.md says more."""
