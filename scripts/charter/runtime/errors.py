@@ -96,9 +96,8 @@ def scalar(shape: Shape, said: Mapping[str, Any]) -> Any:
 
 
 def with_body(problem: Response, body: bytes, media_type: str) -> Response:
-    headers = {
-        name: value
-        for name, value in problem.headers.items()
-        if name not in ("content-length", "content-type")
-    }
-    return Response(body, problem.status_code, headers, media_type)
+    """The same response with another body; a header that is there twice stays so."""
+    response = Response(body, problem.status_code, media_type=media_type)
+    of_body = {name for name, _ in response.raw_headers}
+    response.raw_headers += [one for one in problem.raw_headers if one[0] not in of_body]
+    return response

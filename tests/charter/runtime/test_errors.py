@@ -133,6 +133,16 @@ def test_a_problem_of_another_shape_is_restated_as_a_problem() -> None:
     assert json.loads(bytes(response.body)) == {"title": "Not Found", "type": "about:blank"}
 
 
+def test_a_header_that_is_there_twice_stays_so() -> None:
+    given = problem()
+    given.headers.append("WWW-Authenticate", "Bearer")
+    given.headers.append("WWW-Authenticate", "Basic")
+
+    response = contract({"application/json": {"schema": TEXT}}).error("show", given)
+
+    assert response.headers.getlist("www-authenticate") == ["Bearer", "Basic"]
+
+
 def test_other_responses_are_not_touched() -> None:
     typed = contract({"application/json": {"schema": TEXT}})
     plain = PlainTextResponse("no", 404)
