@@ -29,6 +29,11 @@ BLOCK = re.compile(r"^```\w+\n(.*?)^```$|^((?: {4}\S[^\n]*\n)+)", re.MULTILINE |
 PLACE = re.compile(r"directly (above|below) the line `(.*?)`|(below) `(\w+)`:")
 PATH = re.compile(r"[Ii]n `([\w/]+\.\w+)`")
 WORDS = " ".join(WALK.split())
+PATIENT = {
+    "JWT_SECRET": JWT_SECRET, "BCRYPT_ROUNDS": "4", "REQUEST_TIMEOUT_SECONDS": "60",
+    "DB_POOL_TIMEOUT_SECONDS": "30", "DB_CONNECT_TIMEOUT_SECONDS": "30",
+}  # fmt: skip
+"""Of a service on a machine that does much else."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ def walk(folder: Path, server: Address) -> Iterator[Walk]:
     command = promised(r"leave `charter (.*?)` running in a second terminal")
     with (
         databases.scratch(server) as database,
-        running(folder, *command.split(), JWT_SECRET=JWT_SECRET, **naming(database)) as service,
+        running(folder, *command.split(), **PATIENT, **naming(database)) as service,
     ):
         address = re.compile(r"the API +(http://127\.0\.0\.1:\d+)")
         service.wait_for(address, 1)
