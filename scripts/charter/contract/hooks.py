@@ -141,10 +141,12 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
     """Valid data is made such that it does not collide with what is there; conflicts are probed."""
     if isinstance(case.body, dict):
         make_passwords_fit(operation, case.body)
-        make_addresses_new(operation, case.body, phase)
-    leave_out_unknown_cursor(case, operation, phase)
-    if phase != "stateful" and (operation.method == "DELETE" or is_mostly()):
-        retarget(case, operation)
+    if not is_left_as_it_is(operation, phase):
+        if isinstance(case.body, dict):
+            make_addresses_new(operation, case.body)
+        leave_out_unknown_cursor(case, operation)
+        if phase != "stateful":
+            retarget(case, operation)
     if api.is_conditional(operation):
         match = named_header(case, IF_MATCH)
         is_linked = phase == "stateful" and match is not None
@@ -152,36 +154,33 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
             case.headers[match or "If-Match"] = ANY
 
 
-def make_addresses_new(operation: Operation, body: dict[str, Any], phase: str) -> None:
-    """One address in four stays as it is, so that conflicts are seen with all kinds of bodies."""
-    if is_left_as_it_is(phase):
-        return
+turns: Counter[str] = Counter()
+"""How many valid requests each operation has had."""
+
+
+def is_left_as_it_is(operation: Operation, phase: str) -> bool:
+    """Each fourth valid request, so that refusals are seen with all kinds of requests.
+
+    Not in the stateful phase, which an answer that differs from one replay to the next would end.
+    """
+    turns[operation.id] += 1
+    return phase != "stateful" and turns[operation.id] % 4 == 0
+
+
+def make_addresses_new(operation: Operation, body: dict[str, Any]) -> None:
     for name in api.unique_emails(operation):
         if isinstance(body.get(name), str):
             body[name] = under_test.unused_address(body[name])
 
 
-def leave_out_unknown_cursor(case: Any, operation: Operation, phase: str) -> None:
+def leave_out_unknown_cursor(case: Any, operation: Operation) -> None:
     """A cursor is the service's own: the first page is asked for instead of one made up."""
     listing = api.listing(operation)
     if listing is None or listing.cursor is None or listing.cursor.required or not case.query:
         return
     asked = case.query.get(listing.cursor.name)
-    if isinstance(asked, str) and asked not in cursors and not is_left_as_it_is(phase):
+    if isinstance(asked, str) and asked not in cursors:
         del case.query[listing.cursor.name]
-
-
-def is_left_as_it_is(phase: str) -> bool:
-    """Once in four times, so that refusals are seen with all kinds of requests.
-
-    Not in the stateful phase, which an answer that differs from one replay to the next would end.
-    """
-    return phase != "stateful" and not is_mostly()
-
-
-def is_mostly() -> bool:
-    """Three times in four."""
-    return under_test.random.randrange(4) != 0
 
 
 def named_header(case: Any, name: str) -> str | None:
@@ -240,12 +239,13 @@ def retarget(case: Any, operation: Operation) -> None:
     """
     if not case.path_parameters:
         return
-    if operation.method == "DELETE" or operation.id in under_test.settings.ends:
-        living.pop(operation.path, None)
-    name, found = living.get(operation.path, (None, None))
+    is_end = operation.method == "DELETE" or operation.id in under_test.settings.ends
+    name, found = (None, None) if is_end else living.get(operation.path, (None, None))
     if found is None:
         with suppress(Impossible, RequestException):
-            name, found = living[operation.path] = target(operation, token_of(case))
+            name, found = target(operation, token_of(case))
+        if not is_end:
+            living[operation.path] = name, found
     if found is not None and name in case.path_parameters:
         case.path_parameters[name] = found
 
