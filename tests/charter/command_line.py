@@ -34,7 +34,7 @@ def charter_in(
         env={"PATH": os.environ["PATH"], "PORT": "0", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,  # of a program that hangs, also where the machine does much else
         check=False,
     )
 

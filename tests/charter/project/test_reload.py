@@ -1,6 +1,7 @@
 """`charter serve` names what keeps the code from running; `--reload` takes up every change."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -150,6 +151,10 @@ def test_a_reloading_service_waits_for_code_that_runs(tmp_path: Path, server: Ad
     text = service.read_text()
     named = re.compile(rf"^charter: {SERVICE}:\d+: SyntaxError: .*", re.MULTILINE)
     service.write_text(f"{text}\nx = (\n")
+    described = project / "generated" / "openapi.json"
+    content = json.loads(described.read_text())
+    content["info"]["title"] = "Tea Room"
+    described.write_text(json.dumps(content))
     with (
         databases.scratch(server) as database,
         running(project, "serve", "--reload", JWT_SECRET=JWT_SECRET, **naming(database)) as program,
@@ -160,4 +165,5 @@ def test_a_reloading_service_waits_for_code_that_runs(tmp_path: Path, server: Ad
             program.wait_for(STARTED, number)
             service.write_text(f"{text}\nx = (\n")
 
+        program.wait_for(re.compile("^Tea Room is up", re.MULTILINE), 1)
         assert "Traceback" not in program.said
