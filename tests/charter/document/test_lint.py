@@ -431,6 +431,17 @@ def test_an_unreadable_document_is_refused_in_one_sentence(
     assert refused.value.exit_code == (2 if text is None else 1)
 
 
+def test_what_has_its_place_as_its_only_name_is_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "openapi.yaml"
+    file.write_text("openapi: 3.1.0\ninfo: {title: Library, version: '1'}\npaths: {}\n")
+
+    openapi.lint(file)
+
+    assert "The info has no description" in capsys.readouterr().out
+
+
 def test_no_malformed_document_makes_the_lint_fail(tmp_path: Path) -> None:
     """Everything in the sample, replaced by what should not be there; nor does the diff fail."""
     whole = Document(SAMPLE)

@@ -319,7 +319,8 @@ def missing(node: Node, field: str, remedy: str) -> Iterator[Remark]:
 
 def naming(node: Node) -> str:
     name = node.value.get("name", node.path[-1] if node.path else "")
-    return f"The {node.kind} `{name}`" if isinstance(name, str) else f"The {node.kind}"
+    is_named = isinstance(name, str) and name != node.kind
+    return f"The {node.kind} `{name}`" if is_named else f"The {node.kind}"
 
 
 def lacks_example(model: Model) -> Iterator[Remark]:
