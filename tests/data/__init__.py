@@ -1,6 +1,11 @@
 """Data of others, each with origin and licence; and where our own files are."""
 
+import json
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from charter.document import Document
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "openapi" / "openapi.yaml"
@@ -14,3 +19,13 @@ CHANGES = DATA / "changes"
 """Pairs of documents, and what oasdiff says about the changes between them."""
 SPECS = DATA / "specs"
 """Real documents; ORIGINS.tsv says of each where it is from."""
+
+
+def content_of(file: Path) -> Any:
+    """The content of a document, whose file is read once in a session: that takes seconds."""
+    return json.loads(text_of(file))
+
+
+@cache
+def text_of(file: Path) -> str:
+    return json.dumps(Document(file).content)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from charter.document import Document, DocumentError
+from charter.document import DocumentError
 from charter.generate import command
 from charter.generate.generator import generate
 from charter.runtime.normal import normal, operations
-from tests.data import ROOT, SPECS
+from tests.data import ROOT, SPECS, content_of
 
 REFUSED = {"swagger20-petstore-expanded.yaml": "1:1: This is Swagger 2.0"}
 """What is wrong with a document itself, and where."""
@@ -50,7 +50,7 @@ def test_a_document_is_generated_imported_typed_and_routed(name: str, tmp_path: 
 
     declared = {
         f"{method.upper()} {node['operationId']}"
-        for _, method, node in operations(normal(Document(SPECS / name).content))
+        for _, method, node in operations(normal(content_of(SPECS / name)))
     }
     assert (booted.returncode, booted.stderr) == (0, "")
     assert set(booted.stdout.splitlines()) == declared

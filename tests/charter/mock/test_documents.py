@@ -12,7 +12,7 @@ from charter.mock.app import Mock
 from charter.mock.memory import Memory
 from charter.runtime.paths import template_key
 from tests.charter.mock.requests import Requests, client_of, faults, meant
-from tests.data import CASES, DOCUMENT, SPECS
+from tests.data import CASES, DOCUMENT, SPECS, content_of
 
 OWN = DOCUMENT
 NO_DOCUMENT = {"ORIGINS.tsv", "swagger20-petstore-expanded.yaml"}
@@ -60,7 +60,7 @@ def test_the_real_documents_are_there() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 async def test_every_operation_answers_a_valid_request_as_it_promises(file: Path) -> None:
-    mock = Mock(Document(file).content)
+    mock = Mock(content_of(file))
     requests = Requests(mock.contract)
 
     wrong = {}
@@ -82,7 +82,7 @@ async def test_every_operation_answers_a_valid_request_as_it_promises(file: Path
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 async def test_what_is_remembered_is_shown_as_promised(file: Path) -> None:
     """Three times each operation in turn, so that a list is read after something was created."""
-    mock = Mock(Document(file).content, memory=Memory())
+    mock = Mock(content_of(file), memory=Memory())
     requests = Requests(mock.contract)
 
     wrong = {}
@@ -102,7 +102,7 @@ async def test_what_is_remembered_is_shown_as_promised(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 async def test_what_was_created_is_shown_and_changed_as_promised(file: Path) -> None:
     """Each collection, by the identity of what was POSTed last."""
-    mock = Mock(Document(file).content, memory=(memory := Memory()))
+    mock = Mock(content_of(file), memory=(memory := Memory()))
     requests = Requests(mock.contract)
     assert mock.remembering is not None
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from charter.document import Document
 from charter.mock.app import Mock
 from charter.runtime import Operation
 from tests.charter.mock.requests import Requests
 from tests.charter.runtime.hostile import HEADERS, QUERIES, bodies, send, watched
-from tests.data import DOCUMENT, SPECS
+from tests.data import DOCUMENT, SPECS, content_of
 
 LONGEST_HOLD = 0.050
 """Seconds of the processor."""
@@ -43,7 +42,7 @@ def settled_heap() -> Iterator[None]:
 @pytest.mark.parametrize("name", ["openapi.yaml", *REAL])
 async def test_no_request_holds_the_loop(name: str) -> None:
     own = name == DOCUMENT.name
-    mock = Mock(Document(DOCUMENT if own else SPECS / name).content)
+    mock = Mock(content_of(DOCUMENT if own else SPECS / name))
     requests = Requests(mock.contract)
 
     found = []
