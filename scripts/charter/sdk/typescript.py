@@ -31,6 +31,7 @@ RESERVED = frozenset(
 """Words that no argument may be called."""
 ATTRIBUTES_TAKEN = frozenset({"all", "bytes", "constructor", "events", "lines", "send"})
 IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+MODELS = ("type Binary",)
 RUNTIME = (
     "ApiError", "ClientError", "ServerError", "Styled", "hasStatus", "withStyles", "type Binary",
     "type Errors", "type HttpClient", "type Operation", "type Options", "type Pages",
@@ -126,6 +127,7 @@ class TypeScriptWriter(Writer):
         self.templates.filters |= {"comment": comment, "js": js, "key": key}
         self.templates.globals |= {
             "ACCEPTS": ACCEPTS,
+            "MODELS": MODELS,
             "Stream": Stream,
             "version": version_of_npm(client.version),
         }
@@ -223,12 +225,12 @@ class TypeScriptWriter(Writer):
         type_ = self.type(parameter.type, "models.")
         return Argument(name, f"{type_} | object" if parameter.takes_version else type_, parameter)
 
-    def imports(self, code: str, folder: str = "./") -> str:
+    def imports(self, code: str, folder: str = "./", names: tuple[str, ...] = RUNTIME) -> str:
         """Those that the code uses: the strictest settings of `tsc` allow no others."""
         code = re.sub(r"/\*.*?\*/", "", code, flags=re.DOTALL)
-        used = [name for name in RUNTIME if re.search(rf"(?<![.\w]){name.split()[-1]}\b", code)]
+        used = [name for name in names if re.search(rf"(?<![.\w]){name.split()[-1]}\b", code)]
         made = f'import {{ {", ".join(used)} }} from "{folder}runtime.js";\n' if used else ""
-        if "models." in code:
+        if "models." in code and names is RUNTIME:
             made = f'import type * as models from "{folder}models.js";\n{made}'
         return made
 
