@@ -47,12 +47,13 @@ def run(language: str, file: Path, *, name: str | None, out: Path, builds: bool 
     document = Document(file)
     check(document)
     client = read(normal(document.content), chosen.taken)
-    files = chosen.render(client, package(name, client.title))
+    called = package(name, client.title)
     target = out / language
     require_own(target, chosen.marker)
     builds = builds and language == "typescript"
     node = require_node() if builds else None
     try:
+        files = chosen.render(client, called)
         place(files, target, compiled if node else lambda _: None)
     except OSError as error:
         raise Refusal(

@@ -33,18 +33,21 @@ def package(name: str | None, title: str) -> Package:
     Raises Misconfigured for a name that can be none.
     """
     wanted = name if name is not None else f"{'-'.join(words(title))}-client"
-    if name is None and not NAME.fullmatch(wanted):
+    if name is None and not is_name(wanted):
         wanted = f"api-{wanted}"
-    module = wanted.replace("-", "_")
-    if not NAME.fullmatch(wanted) or keyword.iskeyword(module):
-        suggestion = "-".join(words(wanted))
-        suggestion = suggestion if NAME.fullmatch(suggestion) else f"{suggestion}-client"
-        better = suggestion if NAME.fullmatch(suggestion) else "my-client"
+    if not is_name(wanted):
+        plain = "-".join(words(wanted))
+        better = next(filter(is_name, (plain, f"{plain}-client")), "my-client")
         raise Misconfigured(
             f"`{wanted}` can't be the name of a package: use lower-case letters, digits and"
             f" hyphens, for example `--name {better}`."
         )
     return Package(wanted)
+
+
+def is_name(name: str) -> bool:
+    """Whether indexes and Python take it."""
+    return bool(NAME.fullmatch(name)) and not keyword.iskeyword(name)
 
 
 def version_of_python(version: str) -> str:

@@ -77,7 +77,8 @@ def test_an_npm_package_can_be_packed_and_installed(tmp_path: Path) -> None:
     other.mkdir()
     run("npm", "install", "--offline", "--no-audit", tmp_path / "shop-client-2.3.0.tgz", cwd=other)
 
-    program = "import('shop-client').then(({Client, errors}) => console.log(typeof Client, errors.SoldOut.name))"
+    show = "({Client, errors}) => console.log(typeof Client, errors.SoldOut.name)"
+    program = f"import('shop-client').then({show})"
 
     assert run("node", "-e", program, cwd=other) == "function SoldOut\n"
 
