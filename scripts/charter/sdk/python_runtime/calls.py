@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
 """Idempotent methods (RFC 9110 section 9.2.2)."""
+OTHERWISE = "application/problem+json, */*;q=0.1"
+"""Media types that every operation may answer with (RFC 9110 section 12.5.1)."""
 CHUNK = 65536
 """Bytes of a file that are sent at once."""
 
@@ -122,7 +124,9 @@ class Call(Generic[T]):
     def request(self, base_url: httpx2.URL, headers: Mapping[str, str]) -> httpx2.Request:
         """The request; a new one for each attempt, since bodies are used up."""
         content = encoded_body(self.operation.media_type, self.body)
-        made = httpx2.Headers({"Accept": self.operation.accept, **headers, **content.headers})
+        made = httpx2.Headers(
+            {"Accept": f"{self.operation.accept}, {OTHERWISE}", **headers, **content.headers}
+        )
         made.update({name: text(value) for name, value in given(self.headers) if text(value)})
         if cookies := "; ".join(f"{n}={text(v)}" for n, v in given(self.cookies)):
             made["Cookie"] = cookies
@@ -320,17 +324,20 @@ def members(body: Any) -> list[tuple[str, Any]]:
 
 
 def form_pairs(name: str, value: Any) -> Iterable[tuple[str, str]]:
-    styled = value if isinstance(value, Styled) else Styled(value, "form", explode=True)
-    plain = encode(styled.value)
-    if styled.style == "deepObject" and isinstance(plain, dict):
+    """In its style; without one, items have the same name, and objects are JSON (OpenAPI 3.1
+    "Encoding Object")."""
+    if not isinstance(value, Styled):
+        plain = encode(value)
+        return [(name, scalar(one)) for one in (plain if isinstance(plain, list) else [plain])]
+    plain = encode(value.value)
+    if value.style == "deepObject" and isinstance(plain, dict):
         return [(f"{name}[{member}]", scalar(one)) for member, one in plain.items()]
-    if isinstance(plain, list):
-        parts = [scalar(one) for one in plain]
-        separator = {"spaceDelimited": " ", "pipeDelimited": "|"}.get(styled.style, ",")
-        return (
-            [(name, part) for part in parts] if styled.explode else [(name, separator.join(parts))]
-        )
-    return [(name, scalar(plain))]
+    if value.explode and isinstance(plain, dict):
+        return [(member, scalar(one)) for member, one in plain.items()]
+    parts = joined(plain, explode=False)
+    if value.explode and isinstance(plain, list):
+        return [(name, part) for part in parts]
+    return [(name, {"spaceDelimited": " ", "pipeDelimited": "|"}.get(value.style, ",").join(parts))]
 
 
 Part: TypeAlias = tuple[str, tuple[str | None, Any, str]]
@@ -339,7 +346,9 @@ Part: TypeAlias = tuple[str, tuple[str | None, Any, str]]
 
 def form_parts(name: str, value: Any) -> Sequence[Part]:
     """Items of a list are parts of the same name; objects are JSON (OpenAPI 3.1 "Encoding")."""
-    value = value.value if isinstance(value, Styled) else value
+    if isinstance(value, Styled):
+        pairs = form_pairs(name, value)
+        return [(part, (None, text.encode(), "text/plain")) for part, text in pairs]
     if isinstance(value, list | tuple):
         return [part for one in value for part in form_parts(name, one)]
     if isinstance(value, bytes | Path | Upload) or hasattr(value, "read"):

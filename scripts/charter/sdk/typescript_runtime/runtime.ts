@@ -442,6 +442,8 @@ export class Styled {
 }
 
 const IDEMPOTENCY_KEY = "Idempotency-Key";
+/** Media types that every operation may answer with (RFC 9110 section 12.5.1). */
+const OTHERWISE = "application/problem+json, */*;q=0.1";
 const FORM = "application/x-www-form-urlencoded";
 /** Idempotent methods (RFC 9110 section 9.2.2). */
 const SAFE_TO_REPEAT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"]);
@@ -552,12 +554,17 @@ function target(operation: Operation<unknown>, call: Call): string {
 
 function encodedBody(mediaType: string, body: unknown): BodyInit {
   if (mediaType === FORM) {
-    const fields = given(body as Values).flatMap(([name, value]) => pairs(name, value, (plain) => plain));
+    const fields = given(body as Values).flatMap(([name, value]) => formPairs(name, value));
     return new URLSearchParams(fields).toString();
   }
   if (mediaType.startsWith("multipart/")) return multipart(body as Values);
   if (isBinary(body)) return body;
   return typeof body === "string" && mediaType.startsWith("text/") ? body : JSON.stringify(body);
+}
+
+/** Without a style, objects are JSON (OpenAPI 3.1 "Encoding Object"). */
+function formPairs(name: string, value: unknown): [string, string][] {
+  return pairs(name, isObject(value) && !(value instanceof Styled) ? JSON.stringify(value) : value, (plain) => plain);
 }
 
 function isBinary(value: unknown): value is Binary {
@@ -568,7 +575,11 @@ function isBinary(value: unknown): value is Binary {
 function multipart(fields: Values): FormData {
   const form = new FormData();
   for (const [name, value] of given(fields)) {
-    for (const one of Array.isArray(bare(value)) ? (bare(value) as unknown[]) : [bare(value)]) {
+    if (value instanceof Styled) {
+      for (const [part, one] of formPairs(name, value)) form.append(part, one);
+      continue;
+    }
+    for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
       if (one instanceof Blob) form.append(name, one);
       else if (isBinary(one)) form.append(name, new Blob([one]));
       else if (isObject(one)) form.append(name, new Blob([JSON.stringify(one)], { type: "application/json" }));
@@ -893,7 +904,7 @@ export class HttpClient {
   #request(operation: Operation<unknown>, call: Call, options: Options, proof: Proof): Sent {
     const url = new URL(call.url ?? this.#baseUrl + target(operation, call));
     for (const [name, value] of Object.entries(proof.query)) url.searchParams.set(name, value);
-    const headers: Record<string, string> = { Accept: operation.accept ?? "application/json", ...this.#options.headers };
+    const headers: Record<string, string> = { Accept: `${operation.accept ?? "application/json"}, ${OTHERWISE}`, ...this.#options.headers };
     for (const [name, value] of given(call.header)) headers[name] = headerText(value);
     const cookies = [...given(call.cookie), ...Object.entries(proof.cookies)];
     if (cookies.length > 0) {
