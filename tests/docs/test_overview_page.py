@@ -43,7 +43,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def address(file: Path) -> Iterator[str]:
     live = LiveMock(file)
-    app = ShowsBroken(WithPages(live, Overviews(file, otherwise=lambda: live.document)), live)
+    app = ShowsBroken(WithPages(live, Overviews(file, live=live)), live)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=asyncio.run, args=[server.serve([listener])])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from charter.document import Document
 from charter.document.changes import changes, shape_of
@@ -28,6 +28,13 @@ Key = tuple[str, str]
 """A path without the names of its parameters, and a method."""
 
 
+class Live(Protocol):
+    """A document that something else follows: the last good one, and why it is not the newest."""
+
+    document: Document
+    error: Unreadable | None
+
+
 class Overviews:
     """The overview of a document that is being edited, worked out once for each edit."""
 
@@ -37,58 +44,69 @@ class Overviews:
         refine: Callable[[Overview], Overview] = lambda overview: overview,
         others: Callable[[], Iterable[Path]] = tuple,
         configuration: Configuration = DEFAULT,
-        otherwise: Callable[[], Document | None] = lambda: None,
+        live: Live | None = None,
     ) -> None:
         """`refine` adds what the document does not say, which it reads from the `others`.
 
-        `configuration` is that of the rules of `charter lint`; `otherwise` gives the last good
-        document where the first one that is looked at is broken.
+        `configuration` is that of the rules of `charter lint`; `live` has the document read already
+        where something else follows it, too.
         """
         self.file = file
         self.refine = refine
         self.others = others
         self.configuration = configuration
-        self.otherwise = otherwise
+        self.live = live
         self.history = head(file)
-        self.document: Document | None = None
-        self.described: Overview | None = None
-        """Of the last document that could be read."""
-        self.base: Committed | None = None
-        self.seen: tuple[Signature, ...] = ()
-        self.known: Overview | None = None
+        self.read: tuple[Document, Signature] | None = None
+        """The last good document, where nothing else follows it, and what it was read from."""
+        self.described: tuple[Document, Signature, Overview] | None = None
+        """Of which document and which last commit."""
+        self.known: tuple[Overview, Unreadable | None, Signature, Overview] | None = None
+        """Made of which description, error and other files."""
+        self.base = Committed("")
         self.lock = threading.Lock()
 
     def current(self) -> Overview:
         """Raises DocumentError or NoDocument as long as there was no good document yet."""
         with self.lock:
-            seen = (signature(self.files), signature(self.history), signature(self.others()))
-            if self.known is None or self.known.broken or seen != self.seen:
-                self.known = self._look(*seen)
-                self.seen = seen
-            return self.known
+            document, error = self._document()
+            base = self._description(document)
+            others = signature(self.others())
+            if self.known is None or self.known[:3] != (base, error, others):
+                broken = remark_of(error) if error is not None else None
+                made = replace(self.refine(base), broken=broken)
+                self.known = base, error, others, made
+            return self.known[3]
 
     @property
     def files(self) -> list[Path]:
-        return self.document.files if self.document is not None else [self.file]
+        return self.read[0].files if self.read is not None else [self.file]
 
-    def _look(self, *seen: Signature) -> Overview:
-        if self.base is None or seen[1:2] != self.seen[1:2]:
-            self.base = committed(self.file)
-        broken = None
+    def _document(self) -> tuple[Document, Unreadable | None]:
+        """The last good document, and why it is not the one that was saved last."""
+        if self.live is not None:
+            return self.live.document, self.live.error
+        seen = signature(self.files)
+        if self.read is not None and self.read[1] == seen:
+            return self.read[0], None
         try:
             document = Document(self.file)
             check(document)
-            self.document = document
-            self.described = described(document, self.base, self.configuration)
         except UNREADABLE as error:
-            older = self.otherwise()
-            if self.described is None and older is None:
+            if self.read is None:
                 raise
-            if self.described is None and older is not None:
-                self.described = described(older, self.base, self.configuration)
-            broken = remark_of(error)
-        assert self.described is not None
-        return replace(self.refine(self.described), broken=broken)
+            return self.read[0], error
+        self.read = document, signature(document.files)
+        return document, None
+
+    def _description(self, document: Document) -> Overview:
+        history = signature(self.history)
+        if self.described is None or self.described[:2] != (document, history):
+            if self.described is None or self.described[1] != history:
+                self.base = committed(self.file)
+            made = described(document, self.base, self.configuration)
+            self.described = document, history, made
+        return self.described[2]
 
 
 def described(document: Document, base: Committed, configuration: Configuration) -> Overview:

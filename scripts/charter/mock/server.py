@@ -67,9 +67,7 @@ def run(
         )
         announce(live, listener)
         try:
-            asyncio.run(
-                serve(live, Overviews(live.file, otherwise=lambda: live.document), listener)
-            )
+            asyncio.run(serve(live, Overviews(live.file, live=live), listener))
         except KeyboardInterrupt:
             return INTERRUPTED
     return 0

@@ -57,7 +57,7 @@ def application(app: Any = None, *, document: Path | None = None, remembers: boo
         app.user_middleware.insert(0, Middleware(ShowsBroken, live=live))
     if develops and settings.serves_docs:
         published = APIRouter()
-        overviews = status.overviews(project, lambda: live.document)
+        overviews = status.overviews(project, live)
         docs.add_overview(published, overviews.current, lambda: fuzz_report(project))
         app.router.routes.extend(published.routes)
     return app

@@ -5,7 +5,7 @@ What the document says of itself is `charter.document.overview`.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -13,10 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from charter.document import Document
 from charter.document.excerpts import excerpt
 from charter.document.lint import Configuration
-from charter.document.overview import Overviews
+from charter.document.overview import Live, Overviews
 from charter.document.revisions import relative
 from charter.errors import Refusal
 from charter.project import Project
@@ -31,16 +30,14 @@ PROBLEMS = Path(".data") / "dev" / "problems.json"
 """Where `charter dev` says what the type checker found, for the page that another process shows."""
 
 
-def overviews(
-    project: Project, otherwise: Callable[[], Document | None] = lambda: None
-) -> Overviews:
+def overviews(project: Project, live: Live | None = None) -> Overviews:
     """How the document and its services stand, as of now."""
     return Overviews(
         relative(project.document),
         refine=partial(refined, project),
         others=lambda: sources(project),
         configuration=Configuration.of(project.table.get("lint", {})),
-        otherwise=otherwise,
+        live=live,
     )
 
 

@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 async def client(file: Path) -> AsyncIterator[httpx.AsyncClient]:
     live = LiveMock(file)
-    app = ShowsBroken(WithPages(live, Overviews(file, otherwise=lambda: live.document)), live)
+    app = ShowsBroken(WithPages(live, Overviews(file, live=live)), live)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://mock"
     ) as client:

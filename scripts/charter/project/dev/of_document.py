@@ -23,7 +23,7 @@ def run(file: Path, *, host: str, port: int) -> int:
     with server.bound(host, port) as listener:
         try:
             live = first_good(file, screen)
-            overviews = Overviews(file, otherwise=lambda: live.document)
+            overviews = Overviews(file, live=live)
             server.announce(live, listener)
             began = time.perf_counter()
             screen.show(overviews.current(), time.perf_counter() - began)
