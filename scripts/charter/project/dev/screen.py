@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import get_args
 
 from rich.console import Console
 from rich.text import Text
 
-from charter.runtime.docs.overview import Overview, Remark, Row
+from charter.runtime.docs.overview import Overview, Remark, Row, Severity
 
 COLOURS = {
     "added": "green", "changed": "magenta", "removed": "red", "implemented": "green",
@@ -74,6 +75,7 @@ class Screen:
     def _show_remarks(self, overview: Overview) -> None:
         found = {known(remark): remark for remark in every_remark(overview)}
         new = [remark for key, remark in found.items() if key not in self.known]
+        new.sort(key=lambda remark: get_args(Severity).index(remark.severity))
         gone = len(self.known - found.keys())
         self.known = set(found)
         for remark in new[:MOST_REMARKS]:
@@ -90,6 +92,8 @@ class Screen:
         where = f"  {remark.place}: " if remark.place else "  "
         said = f": {remark.rule}: {remark.message}"
         self.console.print(Text.assemble(where, coloured(remark.severity), said))
+        if remark.severity == "hint":  # whose line says it all
+            return
         for line in remark.excerpt.splitlines():
             self.console.print(Text(f"      {line}", style="dim"))
 

@@ -15,6 +15,7 @@ from charter.document import Document
 from charter.document.checks import check
 from charter.errors import Refusal
 from charter.generate.names import Names, constant
+from charter.progress import Steps
 from charter.project.init.accounts import Accounts, accounts, all_operations
 from charter.project.init.documents import joined
 from charter.project.template import Answers, Files, render, source, write
@@ -86,22 +87,29 @@ def fresh(target: Path) -> Iterator[Path]:
         raise
 
 
+STEPS = {
+    "Writing the document": 1.0,
+    "Writing the code": 2.0,
+    "Writing the models and routes": 5.0,
+    "Writing the first commit": 0.5,
+}
+"""With their shares of the time."""
+
+
 def build(theirs: Document, folder: Path, name: str) -> None:
-    say("the document")
-    part = accounts(Document(source(DOCUMENT)).content, theirs.content)
-    for path, text in joined(theirs, part.part).items():
-        write({f"openapi/{path}": text.encode()}, folder)
-    say("the code")
-    write(render(answers(Document(folder / DOCUMENT), part, name)), folder)
-    write(packages(), folder)
-    say("the models and routes")
-    generate(folder)
-    say("the first commit")
-    commit(folder)
-
-
-def say(step: str) -> None:
-    print(f"Writing {step} ...", flush=True)
+    document, code, models, first_commit = STEPS
+    with Steps(STEPS) as steps:
+        steps.begin(document)
+        part = accounts(Document(source(DOCUMENT)).content, theirs.content)
+        for path, text in joined(theirs, part.part).items():
+            write({f"openapi/{path}": text.encode()}, folder)
+        steps.begin(code)
+        write(render(answers(Document(folder / DOCUMENT), part, name)), folder)
+        write(packages(), folder)
+        steps.begin(models)
+        generate(folder)
+        steps.begin(first_commit)
+        commit(folder)
 
 
 def answers(document: Document, part: Accounts, name: str) -> Answers:
