@@ -7,7 +7,7 @@ from pathlib import Path
 from charter.document import DocumentError
 from charter.document.bundling import shown
 from charter.document.overview import Overviews, remark_of
-from charter.document.signature import signature, surroundings
+from charter.document.signature import Signature, signature, surroundings
 from charter.mock import server
 from charter.mock.live import INTERVAL, LiveMock
 from charter.mock.memory import Memory
@@ -37,13 +37,17 @@ def run(file: Path, *, host: str, port: int) -> int:
 def first_good(file: Path, screen: Screen) -> LiveMock:
     """The mock, once the document can be read. Raises NoDocument where there is no file at all."""
     while True:
+        seen = looks(file)  # before it is read: what is saved meanwhile is looked at again
         try:
             return LiveMock(file, memory=Memory())
         except DocumentError as error:
             screen.show_broken(str(file), remark_of(error))
-        seen = signature([file]), surroundings([file])
-        while seen == (signature([file]), surroundings([file])):
+        while seen == looks(file):
             time.sleep(INTERVAL)
+
+
+def looks(file: Path) -> Signature:
+    return signature([file]) + surroundings([file])
 
 
 class Teller:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from charter.document.overview import remark_of
-from charter.document.signature import Signature, signature
+from charter.document.signature import Signature, signature, surroundings
 from charter.document.source import UNREADABLE
 from charter.errors import Misconfigured, Refusal
 from charter.generate import command
@@ -74,6 +74,7 @@ class Loop:
         self.screen = screen
         self.overviews = status.overviews(project)
         self.document: Signature = ()
+        self.is_broken = False
         self.code: Signature = ()
         self.migrations: Signature = ()
 
@@ -94,7 +95,7 @@ class Loop:
 
     def tick(self) -> None:
         """One look at everything."""
-        if self.document != signature(self.overviews.files):
+        if self.document != self.look():
             time.sleep(SETTLES)
             self.take_up_document()
         if self.code != (code := signature(self.sources())):
@@ -117,16 +118,23 @@ class Loop:
     def take_up_document(self) -> None:
         """Say how it stands, and generate from it unless it is broken."""
         began = time.perf_counter()
-        self.document = signature(self.overviews.files)
+        files = self.overviews.files
+        before = signature(files)
         try:
             overview = self.overviews.current()
+            self.is_broken = overview.broken is not None
+            self.screen.show(overview, time.perf_counter() - began)
         except UNREADABLE as error:  # which has never been good
+            self.is_broken = True
             self.screen.show_broken(str(self.overviews.file), remark_of(error))
-            return
-        self.document = signature(self.overviews.files)
-        self.screen.show(overview, time.perf_counter() - began)
-        if overview.broken is None:
+        # what was saved while it was read is looked at again
+        self.document = self.look() if before == signature(files) else ()
+        if not self.is_broken:
             self.generate()
+
+    def look(self) -> Signature:
+        files = self.overviews.files
+        return signature(files) + (surroundings(files) if self.is_broken else ())
 
     def generate(self) -> None:
         began = time.perf_counter()
