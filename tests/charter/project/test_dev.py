@@ -166,16 +166,16 @@ def test_a_project_takes_up_each_save(project: Path, developing: tuple[Reloading
     wait_for(program, r"\+ GET +/gadgets/\{number\} +getGadget +mocked")
     wait_for(program, r"Generated \d+ files")
     wait_for(program, "The service answers with it", starts + 1)
-    assert httpx.get(f"{address}/gadgets/x").status_code == 422
-    page = httpx.get(f"{address}/").text
+    answer(f"{address}/gadgets/x", 422)
+    page = answer(f"{address}/", 200).text
     assert "/gadgets/{number}" in page
     wait_for(program, r"type error|The types of the services fit")
 
     document.write_text(good.replace("info:", "info: ["))
     wait_for(program, "openapi.yaml is broken: the last good version goes on answering")
-    broken = httpx.get(f"{address}/gadgets/1")
+    broken = answer(f"{address}/gadgets/1", 200)
     assert (broken.status_code, BROKEN in broken.headers) == (200, True)
-    assert "The document is broken" in httpx.get(f"{address}/").text
+    assert "The document is broken" in answer(f"{address}/", 200).text
 
     document.write_text(good)
     wait_for(program, "openapi.yaml is whole again")
@@ -194,11 +194,11 @@ def test_code_that_does_not_run_leaves_the_last_good_service(
     service.write_text(f"{good}\nraise RuntimeError('not yet')\n")
     wait_for(program, r"impl/services/health\.py:\d+: RuntimeError: not yet")
     wait_for(program, "The service did not start .* the last good one goes on")
-    assert httpx.get(f"{address}/openapi.yaml").status_code == 200
+    answer(f"{address}/openapi.yaml", 200)
 
     service.write_text(good)
     wait_for(program, "The service answers with it", starts + 1)
-    assert httpx.get(f"{address}/openapi.yaml").status_code == 200
+    answer(f"{address}/openapi.yaml", 200)
 
 
 def test_ctrl_c_stops_all_of_it(developing: tuple[Reloading, str]) -> None:
