@@ -278,7 +278,7 @@ def status(
         bool, typer.Option("--findings", help="Show the findings, too, with their lines.")
     ] = False,
 ) -> int:
-    """List the operations: state, change since the last commit, findings.
+    """List the operations: their state, changes and findings.
 
     In a project, which have code, which the mock answers, and how the last fuzzing went.
     """
@@ -362,7 +362,7 @@ def diff(
         bool, typer.Option("--check-version", help="Exit with 1 if info.version is too small.")
     ] = False,
 ) -> int:
-    """Compare a document with an older version of it, as its clients would notice.
+    """Name what clients notice since an older version of a document.
 
     Exit with 1 if a change would break a client.
     """
