@@ -1,8 +1,8 @@
 """How long a save takes until the new operation answers: `python -m dev.edit_loop`.
 
 Starts `charter dev` on a copy of this repository's document, alone and in a copy of the service,
-adds an operation fifty times, and asks for it until it answers. Each edit waits until the one
-before has settled, as a person does; the services' own code is generated and restarted meanwhile.
+adds an operation fifty times, and asks for it until it answers. A pause lies between two edits; the
+services' own code is generated and restarted meanwhile.
 """
 
 import argparse

@@ -24,8 +24,9 @@ from charter.runtime.docs.overview import Remark
 
 INTERVAL = 0.1
 """Seconds after which the loop looks for a save."""
-SETTLES = 0.03
-"""Seconds that an editor has to write the rest of a file."""
+SETTLES = 0.4
+"""Seconds from a save until the loop works on it: the service, which looks for itself, answers
+first with what was saved, and an editor has time to write the rest of a file."""
 INTERRUPTED = 130
 TERMINATED = 143
 

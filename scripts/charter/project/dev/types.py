@@ -67,7 +67,18 @@ class Types:
 
     def _daemon(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "mypy.dmypy", "--status-file", str(STATUS), *arguments],
+            # after whatever else a save sets in motion
+            [
+                "nice",
+                "-n",
+                "10",
+                sys.executable,
+                "-m",
+                "mypy.dmypy",
+                "--status-file",
+                str(STATUS),
+                *arguments,
+            ],
             cwd=self.project.root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
