@@ -36,6 +36,8 @@ class ProxyHeader(StrEnum):
     FORWARDED = "forwarded"  # RFC 7239
 
 
+LAST_CHARACTERS = 2048
+"""Of a proxy's header, which is read from its end: what stands before them is no proxy's."""
 WITH_PORT = re.compile(r"\[(?P<six>[^]]*)\](:\d+)?|(?P<four>[^:]*)(:\d+)?")
 QUOTED_OR_PLAIN = r'"(?:[^"\\]|\\.)*"|[^;,"]*'
 PARAMETER = re.compile(rf"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=({QUOTED_OR_PLAIN})\s*(?:;|$)")
@@ -77,7 +79,7 @@ class TrustedProxies:
 
     def hops(self, headers: Headers) -> Iterator[IPv4Address | IPv6Address]:
         """The addresses from the last one on, up to the first text that is none."""
-        elements = ",".join(headers.getlist(self.header))
+        elements = ",".join(headers.getlist(self.header))[-LAST_CHARACTERS:]
         if self.header is ProxyHeader.FORWARDED:
             nodes = [forwarded_for(element) for element in ELEMENT.findall(elements)]
         else:
@@ -91,9 +93,12 @@ class TrustedProxies:
 
 def forwarded_for(element: str) -> str:
     """The `for` of an element (RFC 7239 section 4); empty where it has none."""
-    for name, value in PARAMETER.findall(element):
+    at = 0
+    while match := PARAMETER.match(element, at):  # `findall` would look from every place
+        name, value = match.groups()
         if name.lower() == "for":
             return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+        at = match.end()
     return ""
 
 
