@@ -8,6 +8,7 @@ import threading
 import unicodedata
 from typing import Any
 
+import bcrypt
 import httpx2 as httpx
 import pytest
 from fastapi import FastAPI
@@ -56,7 +57,9 @@ async def test_pwd_1_a_deployment_may_demand_more(settings: Settings, database: 
     async with worker(changed(settings, password_min_length=15)) as client:
         short = await sign_up(client, "fourteen chars", "ada@example.com")
         long = await sign_up(client, "fifteen chars !", "ada@example.com")
+        of_many_bytes = await sign_up(client, "😀🔭" * 7, "grace@example.com")
 
+    assert of_many_bytes.status_code == 422
     assert short.status_code == 422
     assert "is shorter than 15 characters" in short.text
     assert long.status_code == 201
@@ -213,22 +216,25 @@ async def test_enu_1_every_failed_login_compares_exactly_one_hash(
 ) -> None:
     inactive = await register(ada.client, "gone@example.com")
     await admin.patch(f"/users/{inactive.id}", content='{"active": false}')
-    compared: list[str | None] = []
-    original = Passwords._verify
+    hashed: list[bytes] = []
+    original = bcrypt.hashpw
 
-    def counting(self: Passwords, password: str, password_hash: str | None) -> Any:
-        compared.append(password_hash)
-        return original(self, password, password_hash)
+    def counting(password: bytes, salt: bytes) -> bytes:
+        hashed.append(password)
+        return original(password, salt)
 
-    monkeypatch.setattr(Passwords, "_verify", counting)
-    answers = [
-        await log_in(ada.client, ada.email, "not the password"),
-        await log_in(ada.client, "nobody@example.com", PASSWORD),
-        await log_in(ada.client, inactive.email, PASSWORD),
-        await log_in(ada.client, "not an address", PASSWORD),
-    ]
+    monkeypatch.setattr(bcrypt, "hashpw", counting)
+    answers, costs = [], []
+    for email, password in (
+        (ada.email, "not the password"),
+        ("nobody@example.com", PASSWORD),
+        (inactive.email, PASSWORD),
+        ("not an address", PASSWORD),
+    ):
+        answers.append(await log_in(ada.client, email, password))
+        costs.append(len(hashed))
 
-    assert len(compared) == len(answers)
+    assert costs == [1, 2, 3, 4]
     bodies = {json.dumps(answer.json() | {"request_id": ""}) for answer in answers}
     assert len(bodies) == 1
     assert {answer.status_code for answer in answers} == {401}

@@ -613,6 +613,16 @@ async def test_ref_11_a_deactivated_user_is_out_at_once_and_for_good(
     assert await is_open(ada)
 
 
+async def test_ref_11_reactivation_revives_no_session_that_nobody_used_meanwhile(
+    ada: Person, admin: Person
+) -> None:
+    for active in (False, True):
+        await admin.patch(f"/users/{ada.id}", json={"active": active})
+
+    assert not await is_open(ada)
+    assert is_refused(await ada.refresh())
+
+
 async def test_ref_11_the_grace_is_not_for_the_deactivated(ada: Person, admin: Person) -> None:
     await ada.refresh()
     await admin.patch(f"/users/{ada.id}", json={"active": False})

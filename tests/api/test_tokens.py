@@ -313,6 +313,19 @@ async def test_tok_8_there_is_no_client_authentication_that_could_open_or_hinder
 
 # -- TOK-9 ----------------------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize("missing", ["username", "password", "grant_type"])
+async def test_tok_9_a_malformed_request_is_described_in_plain_ascii(
+    client: httpx.AsyncClient, missing: str
+) -> None:
+    form = {name: text for name, text in password_form().items() if name != missing}
+
+    response = await client.post("/auth/token", data=form)
+
+    assert response.status_code == 400
+    assert SPEAKABLE.fullmatch(response.json()["error_description"])
+
+
 SPEECH = ['say "canary"', "canary\r\nSet-Cookie: a=b", "canary\u2028", "canary\\", "canaryé", "🐤"]
 
 
