@@ -271,10 +271,18 @@ class Subject:
         made = self.fresh(operation, made | dict(members))
         return made if self.is_valid(operation, made) else None
 
+    def value_of(self, operation: Operation, name: str) -> Any:
+        """A value of one member of the body that isn't null; None where none was made."""
+        for _ in range(ATTEMPTS):
+            body = self.another_body(operation)
+            if isinstance(body, dict) and body.get(name) is not None:
+                return body[name]
+        return None
+
     def least_body(self, operation: Operation) -> dict[str, Any] | None:
-        """A body of the required members alone."""
-        made = self.full_body(operation)
+        """A body of the required members alone; None where there is none."""
         required = self.api.body_shape(operation).required
+        made = self.full_body(operation) if required else {}
         if not isinstance(made, dict):
             return None
         least = {name: value for name, value in made.items() if name in required}

@@ -3,8 +3,10 @@
 Neither is like Charter's own; each of the service's flaws is a mistake that a developer makes.
 """
 
+import asyncio
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from time import sleep
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import uvicorn
 from starlette.applications import Starlette
@@ -28,7 +30,7 @@ from charter.runtime import Contract, Operation
 LIBRARY = Path(__file__).with_name("library.yaml")
 SECRET = "open sesame"
 ADMINISTRATORS = ["root", "admin"]
-QUERIES = {"page_size", "cursor", "lent", "genre", "title", "shelf", "sort"}
+QUERIES = {"page_size", "cursor", "lent", "genre", "title", "shelf", "sort", "q"}
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -181,6 +183,8 @@ class Library:
     async def leave(self, request: Request) -> Response:
         caller = self.caller(request)
         ended = [token for token, one in self.tokens.items() if one.name == caller.name]
+        if self.has("whoever asks may stay"):
+            ended.remove(request.headers["authorization"].removeprefix("Bearer "))
         if self.has("everybody has to leave"):
             ended = list(self.tokens)
         for token in ended if not self.has("sessions live on") else ():
@@ -195,14 +199,20 @@ class Library:
             for name, book in self.books.items()
             if self.has("all books are listed") or self.owners[name] == caller.name
         ]
+        if self.has("verse is hidden") and "genre" not in query:
+            rows = [row for row in rows if row.get("genre") != "verse"]
+        rows = [row for row in rows if "q" not in query or self.finds(row, query["q"])]
         for member in ("lent", "genre"):
             if member in query and not self.has("filters are ignored"):
                 rows = [row for row in rows if text(row.get(member)) == query[member]]
                 rows = rows[1:] if self.has("a filter leaves out a row") else rows
-        sort = query.get("sort", "added")
+        sort = query.get("sort", "-added" if self.has("the newest are first") else "added")
         member = sort.removeprefix("-")
         if not self.has("orders are ignored"):
-            rows.sort(key=lambda row: row[member], reverse=sort.startswith("-"))
+            is_descending = sort.startswith("-") and not self.has("no order descends")
+            rows.sort(key=lambda row: row[member], reverse=is_descending)
+        if self.has("equal titles are one") and "cursor" in query and sort == "title":
+            rows = list({row["title"]: row for row in rows}.values())
         size, start = int(query.get("page_size", 10)), int(query.get("cursor") or 0)
         start = 0 if self.has("cursors are ignored") else start
         end = start + size
@@ -210,24 +220,47 @@ class Library:
         page = rows[start:end] if not self.has("pages are endless") else rows[start:]
         if self.has("titles are numbers"):
             page = [row | {"title": 1} for row in page]
-        body = {"books": page, "nextCursor": str(following) if following < len(rows) else None}
-        return JSONResponse(body)
+        cursor = str(following) if following < len(rows) else None
+        asked = {} if self.has("links forget the query") else dict(query)
+        link = f'</books?{urlencode({**asked, "page_size": size, "cursor": cursor})}>; rel="next"'
+        headers = {"Link": link} if cursor is not None else {}
+        return JSONResponse({"books": page, "nextCursor": cursor}, headers=headers)
+
+    def finds(self, row: dict[str, Any], looked_for: str) -> bool:
+        members = ("title",) if self.has("notes are not searched") else ("title", "note")
+        texts = [str(row.get(member) or "") for member in members]
+        if self.has("searches mind the case"):
+            return any(looked_for in one for one in texts)
+        pattern = re.escape(looked_for.lower())
+        if self.has("wildcards are taken"):
+            pattern = pattern.replace("%", ".*")
+        return any(re.search(pattern, one.lower()) for one in texts)
 
     async def add(self, request: Request) -> Response:
         caller = self.caller(request)
         body = await request.body()
         key = request.headers.get("idempotency-key")
         place = (key, "" if self.has("keys are everybody's") else caller.name)
+        if self.has("all keys are one"):
+            place = ("", caller.name) if key is not None else place
         if key is not None and place in self.keys and not self.has("keys are ignored"):
             sent, answer = self.keys[place]
+            if self.has("replays are of today"):
+                return JSONResponse(self.books[json.loads(bytes(answer.body))["id"]], 201)
             if sent != body and not self.has("a key is good for any body"):
                 raise Refused(409)
             return answer
         name = f"book-{next(self.numbers)}"
         now = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self.numbers))
-        book = json.loads(body) | {"id": name, "added": now.isoformat().replace("+00:00", "Z")}
+        left_out = {"copies": 2 if self.has("defaults are others") else 1, "note": None}
+        stamp = now.isoformat().replace("+00:00", "Z")
+        book = left_out | json.loads(body) | {"id": name, "added": stamp}
         self.owners[name], self.versions[name] = caller.name, 1
         self.books[name] = {**book, "title": "lost"} if self.has("titles are lost") else book
+        if self.has("titles are cut"):
+            self.books[name] = book = {**book, "title": book["title"][:40]}
+        if self.has("answers are not kept"):
+            self.books[name] = {**book, "copies": 7}
         where = f"/books/{name}"
         if self.has("it is somewhere else") and len(self.books) > 1:
             where = f"/books/{next(iter(self.books))}"
@@ -258,15 +291,24 @@ class Library:
         if is_stale and not self.has("stale changes are kept"):
             raise Refused(412)
         body = json.loads(await request.body())
-        if not self.has("changes are lost"):
-            self.books[book] = self.books[book] | {**body, "id": book}
-            self.versions[book] += 1
+        if self.has("writers overwrite each other"):
+            await asyncio.sleep(0.1)
+        if self.has("nulls are ignored"):
+            body = {name: value for name, value in body.items() if value is not None}
+        if self.has("patches forget"):
+            body = {"note": None} | body
+        changed = self.books if self.has("a change changes all") else (book,)
+        for one in changed if not self.has("changes are lost") else ():
+            self.books[one] = self.books[one] | {**body, "id": one}
+            self.versions[one] += 1
         return self.tagged(book)
 
     async def discard(self, request: Request) -> Response:
         book = self.mine(request, self.caller(request), "discard")
         if not self.has("books are never gone"):
             del self.books[book]
+        if self.has("a discard discards all"):
+            self.books.clear()
         return Response(status_code=204)
 
 

@@ -14,6 +14,7 @@ from charter.contract.probes.made import Made
 from charter.contract.subject import TIMEOUT, json_of
 from charter.mock.memory import Resource
 from charter.mock.memory.envelopes import plain
+from charter.runtime import Operation
 
 CREATED = frozenset({"created", "createdat", "createdon", "datecreated"})
 CHANGED = frozenset({"changedat", "modifiedat", "updated", "updatedat", "lastmodified"})
@@ -105,18 +106,7 @@ def are_changed(client: Client, resource: Resource) -> Iterator[str]:
     if made is None or other is None:
         return
     untouched = other.get().content
-    for method in ("PATCH", "PUT"):
-        operation = made.operation(method)
-        if operation is None or not client.is_implemented(operation):
-            continue
-        place, before = label(operation), made.read() or {}
-        answer = made.request(operation, match="*")
-        after = made.read() or {}
-        if answer.status_code < 300:
-            yield from made.is_kept(place, made.get())
-            yield from is_later(place, made, before, after)
-            yield from leaves_alone(client, place, made, before, after)
-    yield from is_cleared(client, made)
+    yield from is_patched(client, made)
     yield from is_replaced(client, made)
     if other.get().content != untouched:
         yield f"{resource.member}: the change of one object changed another one"
@@ -142,32 +132,33 @@ def is_later(
             yield f"{place} changed {name}"
 
 
-def leaves_alone(
-    client: Client, place: str, made: Made, before: Members, after: Members
+def is_patched(client: Client, made: Made) -> Iterator[str]:
+    """A JSON Merge Patch changes the member that it names and no other; a null removes it."""
+    operation = made.operation("PATCH")
+    if operation is None or not client.is_implemented(operation):
+        return
+    for name in sorted(client.api.writable(operation)):
+        for value in (client.subject.value_of(operation, name), None):
+            body = (client.subject.least_body(operation) or {}) | {name: value}
+            if client.subject.is_valid(operation, body):
+                yield from sets_one(client, made, operation, name, body)
+
+
+def sets_one(
+    client: Client, made: Made, operation: Operation, name: str, body: Members
 ) -> Iterator[str]:
-    """What a JSON Merge Patch leaves out stays as it is (RFC 7396)."""
-    operation = made.operation("PATCH")
-    if operation is None or not client.api.is_merge_patch(operation) or label(operation) != place:
+    place, is_merge = label(operation), client.api.is_merge_patch(operation)
+    before = made.read() or {}
+    if not made.request(operation, match="*", body=body).ok:
         return
-    for name in sorted(client.api.writable(operation) - made.sent.keys()):
-        if name in before and after.get(name) != before[name]:
-            yield f"{place} changed {name}, which was left out"
-
-
-def is_cleared(client: Client, made: Made) -> Iterator[str]:
-    """A null in a JSON Merge Patch removes the member, or sets it to null."""
-    operation = made.operation("PATCH")
-    if operation is None or not client.api.is_merge_patch(operation):
-        return
-    writable = client.api.writable(operation)
-    for name, value in (made.read() or {}).items():
-        body = {name: None}
-        is_nullable = name in writable and client.subject.is_valid(operation, body)
-        if value is None or not is_nullable:
-            continue
-        answer = made.request(operation, match="*", body=body)
-        if answer.status_code < 300 and (made.read() or {}).get(name) is not None:
-            yield f"{label(operation)} kept {name}, which was set to null"
+    after = made.read() or {}
+    yield from made.is_kept(place, made.get())
+    yield from is_later(place, made, before, after)
+    if is_merge and body[name] is None and after.get(name) is not None:
+        yield f"{place} kept {name}, which was set to null"
+    for other in sorted(client.api.writable(operation) & before.keys() - body.keys()):
+        if is_merge and after.get(other) != before[other]:
+            yield f"{place} changed {other}, which was left out"
 
 
 def is_replaced(client: Client, made: Made) -> Iterator[str]:
@@ -177,6 +168,7 @@ def is_replaced(client: Client, made: Made) -> Iterator[str]:
     if operation is None or least is None:
         return
     if made.request(operation, match="*", body=client.subject.full_body(operation)).ok:
+        yield from made.is_kept(label(operation), made.get())
         before = made.read() or {}
         if made.request(operation, match="*", body=least).ok:
             yield from has_defaults(label(operation), made, before)
