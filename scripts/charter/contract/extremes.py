@@ -1,7 +1,7 @@
 """Bodies at the bounds of their schema: the longest, the least, the last of an enumeration."""
 
+import json
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from charter.contract.api import has_format, values_of
@@ -27,7 +27,7 @@ def extremes(subject: Subject, operation: Operation) -> Iterator[dict[str, Any]]
     columns = {
         name: values
         for name in sorted(subject.api.writable(operation) - known.keys())
-        if (values := list(values_at_bounds(shape.member(name))))
+        if (values := [*values_at_bounds(shape.member(name)), *lists(subject, operation, name)])
     }
     for index in range(min(MOST, max(map(len, columns.values()), default=0))):
         body = subject.full_body(operation)
@@ -47,11 +47,9 @@ def values_at_bounds(shape: Shape) -> Iterator[Any]:
     elif has_format(shape, "date-time"):
         yield from INSTANTS
     elif "string" in shape.types:
-        yield "Aa " * (min(bound(shape, "maxLength", LONG), LONG) // 3) + "x"
+        longest = min(bound(shape, "maxLength", LONG), LONG)
+        yield ("Aa " * longest)[: longest - 1] + "x"
         yield from TEXTS
-    elif shape.is_array:
-        elements = values_at_bounds(shape.element)
-        yield list(islice(elements, bound(shape, "maxItems", 3)))[::-1]
     elif {"integer", "number"} & shape.types:
         yield from (part[word] for part in shape.parts for word in BOUNDS if word in part)
         yield from (12345, 0.1)
@@ -59,6 +57,18 @@ def values_at_bounds(shape: Shape) -> Iterator[Any]:
         yield from (True, False)
     if "null" in shape.types:
         yield None
+
+
+def lists(subject: Subject, operation: Operation, name: str) -> Iterator[list[Any]]:
+    """For a member that is an array: one of several elements, the last ones first."""
+    shape = subject.api.body_shape(operation).member(name)
+    if not shape.is_array:
+        return
+    found: list[Any] = []
+    for _ in range(MOST):
+        found += [one for one in subject.value_of(operation, name) or () if one not in found]
+    most = min(bound(shape, "maxItems", MOST), MOST)
+    yield sorted(found, key=json.dumps, reverse=True)[:most]
 
 
 BOUNDS = ("maximum", "minimum")

@@ -113,6 +113,10 @@ class Library:
         """Refuses parameters that aren't declared."""
 
         async def answered(request: Request) -> Response:
+            if self.has("everybody has to wait") and answer != self.log_in:
+                raise Refused(429)
+            if self.has("answers never come") and answer == self.hours:
+                await asyncio.sleep(5)
             known = QUERIES if answer == self.browse else set()
             if request.query_params.keys() - known and not self.has("anything may be asked"):
                 raise Refused(422)
@@ -132,7 +136,9 @@ class Library:
     async def log_in(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         is_right = form.get("password") == SECRET or self.has("any password will do")
-        if not is_right or self.has("nobody may enter"):
+        is_known = any(one.name == form["username"] for one in self.tokens.values())
+        is_gone = self.has("whoever asks is deleted") and is_known and form["username"] == "root"
+        if not is_right or is_gone or self.has("nobody may enter"):
             raise Refused(401)
         scopes = {"books:read"} | (
             {"books:count"} if form["username"] in ("root", "admin") else set()

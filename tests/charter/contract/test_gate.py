@@ -138,6 +138,23 @@ def test_the_gate_stays_shut(runs: Runs, spoil: Callable[[Runs], None], finding:
 
 
 @pytest.mark.parametrize(
+    ("statuses", "objection"),
+    [
+        ({200: 90, 401: 10}, None),
+        ({200: 40, 401: 60}, "60% of its tokens were refused, as if logged out."),
+        ({200: 40, 429: 60}, "60 of 100 requests were answered 429"),
+    ],
+)
+def test_a_run_that_was_not_heard_is_no_run(
+    statuses: dict[int, int], objection: str | None
+) -> None:
+    answers = Counter({(SHOW, status): count for status, count in statuses.items()})
+    found = Run("main", 0, {}, answers, with_token=Counter(statuses)).objection()
+
+    assert (objection in found) if objection and found else (found == objection)
+
+
+@pytest.mark.parametrize(
     ("name", "status", "is_provoked"),
     [
         ("count", 401, True),

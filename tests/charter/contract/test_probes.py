@@ -11,6 +11,8 @@ from starlette.responses import HTMLResponse, Response
 from charter.contract.accounts import Accounts
 from charter.contract.api import fuzzed
 from charter.contract.probes import Client, Probed, UnfitSubject, probe
+from charter.contract.service_under_test import NotStarted
+from charter.contract.service_under_test import served as serve
 from charter.contract.settings import FuzzSettings
 from charter.contract.subject import Plan, Subject
 from tests.charter.contract.library import ADMINISTRATORS, SECRET, Library, library, served
@@ -132,6 +134,8 @@ def test_a_finding_is_reported_when_it_happens_and_once(tmp_path: Path) -> None:
     [
         ("nobody may enter", "POST /login gave root no token"),
         ("no token opens anything", "Every operation refuses the token that the login gave"),
+        ("everybody has to wait", "throttles the fuzzer"),
+        ("whoever asks is deleted", "has locked root out or deleted it, the fuzzer's own account"),
     ],
 )
 def test_a_service_that_refuses_the_fuzzer_is_not_fuzzed(
@@ -146,6 +150,37 @@ def test_a_service_that_refuses_the_fuzzer_is_not_fuzzed(
 def test_a_service_that_answers_html_is_not_fuzzed(tmp_path: Path) -> None:
     with pytest.raises(UnfitSubject, match=r"no token|HTML"):
         probed(tmp_path, HTMLResponse("<h1>Welcome</h1>"))
+
+
+def test_a_service_that_hangs_is_not_fuzzed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charter.contract.subject.TIMEOUT", 0.5)
+
+    with pytest.raises(UnfitSubject, match="hangs"):
+        probed(tmp_path, Library(frozenset({"answers never come"})).app)
+
+
+def test_a_service_that_does_not_start_is_not_fuzzed(tmp_path: Path) -> None:
+    log = tmp_path / "service.log"
+
+    with (
+        pytest.raises(NotStarted, match="did not start") as caught,
+        serve(log, "tests.nowhere:create_app", {}),
+    ):
+        pass
+
+    assert str(log) in str(caught.value)
+    assert "tests.nowhere" in log.read_text()
+    assert caught.value.exit_code == 2
+
+
+def test_a_finding_comes_with_the_requests_that_show_it(tmp_path: Path) -> None:
+    found = probed(tmp_path, Library(frozenset({"strangers may read"})).app)
+
+    line = found.evidence["GET /books/{bookId} answered 200 to somebody else"][-1]
+    assert line.startswith("curl -X GET http://127.0.0.1:")
+    assert line.endswith('-H "Authorization: Bearer $OTHER_TOKEN"')
 
 
 def test_a_service_that_has_ended_is_not_fuzzed(tmp_path: Path) -> None:

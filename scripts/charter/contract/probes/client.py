@@ -15,7 +15,7 @@ from charter.contract.subject import Subject, Token
 from charter.errors import Misconfigured
 from charter.runtime import Operation
 
-OF_THE_LIBRARY = ("Accept", "Accept-Encoding", "Connection", "Content-Length", "User-Agent")
+OF_THE_LIBRARY = {"accept", "accept-encoding", "connection", "content-length", "user-agent"}
 REMEMBERED = 3
 """Requests that are shown with a finding."""
 
@@ -155,7 +155,7 @@ def curl(request: requests.PreparedRequest, stranger: str | None) -> str:
             said += ["-H", '"Authorization: Bearer $OTHER_TOKEN"']
         elif name == "Authorization":
             said += ["-H", f'"Authorization: Bearer {PLACEHOLDER}"']
-        elif name not in OF_THE_LIBRARY:
+        elif name.lower() not in OF_THE_LIBRARY and not name.startswith("X-Schemathesis"):
             said += ["-H", shlex.quote(f"{name}: {shown}")]
     if isinstance(request.body, str | bytes):
         body = request.body
