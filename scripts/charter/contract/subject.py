@@ -130,7 +130,11 @@ class Subject:
 
     # -- asking -----------------------------------------------------------------------------------
 
-    def send(
+    def send(self, operation: Operation, token: str | None, **parts: Any) -> requests.Response:
+        """A valid request, made of the `parts` that `arguments` takes. Raises Impossible."""
+        return requests.request(**self.arguments(operation, token, **parts))  # noqa: S113 - has one
+
+    def arguments(
         self,
         operation: Operation,
         token: str | None,
@@ -141,8 +145,8 @@ class Subject:
         body: Any = ABSENT,
         raw: tuple[str, bytes] | None = None,
         anonymous: bool = False,
-    ) -> requests.Response:
-        """A valid request, with what is given in it. Raises Impossible where none can be made.
+    ) -> dict[str, Any]:
+        """Of `requests`: a valid request, with what is given in it. Raises Impossible.
 
         `raw` is a media type and the bytes to send instead of a body.
         """
@@ -165,7 +169,7 @@ class Subject:
             arguments = {name: one for name, one in arguments.items() if name not in BODIES}
             arguments["data"] = raw[1]
             arguments["headers"]["Content-Type"] = raw[0]
-        return requests.request(**arguments)  # noqa: S113 - it has one
+        return dict(arguments)
 
     def show(self, case: Any, operation: Operation, token: str | None) -> None:
         """Put the credentials into a request: a token where one is taken, else all others."""

@@ -294,7 +294,7 @@ def two_writers_overwrite_each_other() -> None:
     @instead_of(ItemService, "update_item")
     async def update_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
         found = await self.get_item(principal, item_id=asked["item_id"], if_none_match=None)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
         is_current = asked["if_match"] == found.etag
         match = "*" if is_current else asked["if_match"]
         return await original(self, principal, **(asked | {"if_match": match}))
