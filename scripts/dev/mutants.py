@@ -148,8 +148,9 @@ def notice(attempt: Attempt, depth: Depth, runs: int) -> Noticed:
 def tries(attempt: Attempt, depth: Depth) -> Iterable[tuple[str, Callable[[], Iterable[str]]]]:
     yield "probes", attempt.findings
     yield "main", lambda: attempt.main(depth.examples, *EARLY).failures()
-    yield "stateful", lambda: attempt.stateful(depth.scenarios, *EARLY).failures()
-    yield "peers", lambda: peers(attempt, depth)
+    if depth.scenarios:
+        yield "stateful", lambda: attempt.stateful(depth.scenarios, *EARLY).failures()
+        yield "peers", lambda: peers(attempt, depth)
 
 
 def peers(attempt: Attempt, depth: Depth) -> Iterable[str]:

@@ -144,9 +144,11 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
     if not is_left_as_it_is(operation, phase):
         if isinstance(case.body, dict):
             make_addresses_new(operation, case.body)
-        leave_out_unknown_cursor(case, operation)
-        if phase != "stateful":
+        if phase == "stateful":
+            leave_out_unknown_cursor(case, operation)
+        else:
             retarget(case, operation)
+            make_cursor_lead_on(case, operation)
     if api.is_conditional(operation):
         match = named_header(case, IF_MATCH)
         is_linked = phase == "stateful" and match is not None
@@ -181,6 +183,20 @@ def leave_out_unknown_cursor(case: Any, operation: Operation) -> None:
     asked = case.query.get(listing.cursor.name)
     if isinstance(asked, str) and asked not in cursors:
         del case.query[listing.cursor.name]
+
+
+def make_cursor_lead_on(case: Any, operation: Operation) -> None:
+    """A cursor is good for the list that gave it: send that of the page before, or the first."""
+    listing = api.listing(operation)
+    cursor = listing.cursor if listing is not None else None
+    if listing is None or cursor is None or cursor.name not in (case.query or {}):
+        return
+    query = {name: value for name, value in case.query.items() if name != cursor.name}
+    following = None
+    with suppress(Impossible, RequestException):
+        found = json_of(under_test.send(operation, token_of(case), query=query))
+        following = listing.next(found) if isinstance(found, dict) else None
+    case.query = query if following is None else {**query, cursor.name: following}
 
 
 def named_header(case: Any, name: str) -> str | None:
