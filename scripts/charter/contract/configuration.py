@@ -17,8 +17,6 @@ from charter.runtime.shapes import Shape
 HOOKS = "charter.contract.hooks"
 PLACEHOLDER = "$TOKEN"
 MAX_STEPS = 20
-SLOW = 5
-"""Seconds within which every request is answered."""
 NOTABLE = (
     "admin", "root", "null", "None", "undefined", "true", "false", "NaN", "0", "-1", "%", "_",
     "\\", "'", '"', "';--", "<b>", "../", "%00", "{}", "[]", "\r\n", "\u202e", "ﬃ", "İ", "😀",
@@ -73,7 +71,6 @@ def main(
             "database": "none",
             "with-security-parameters": False,  # else 401 hides what is wrong with bodies
         },
-        "checks": {"max_response_time": SLOW},
         "phases": {
             "examples": {"fill-missing": True},
             "coverage": {"generate-duplicate-query-parameters": True},

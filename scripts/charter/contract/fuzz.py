@@ -86,9 +86,11 @@ def run(choice: Choice, reports: Path = REPORTS) -> int:
     with attempt.screen.progress, attempt.prepared():
         probed = attempt.probe()
         main = None if choice.peers else attempt.main(depth.examples)
-        is_whole = len(attempt.chosen) == len(attempt.api.operations) and depth.scenarios > 0
-        stateful = attempt.stateful(depth.scenarios) if is_whole and not choice.peers else None
-        compared = attempt.peers(max(1, depth.examples // 4)) if is_whole else None
+        is_whole = len(attempt.chosen) == len(attempt.api.operations)
+        is_deep = is_whole and depth.scenarios > 0
+        stateful = attempt.stateful(depth.scenarios) if is_deep and not choice.peers else None
+        is_compared = is_deep or choice.peers
+        compared = attempt.peers(max(1, depth.examples // 4)) if is_compared else None
     gate = Gate(attempt.api, attempt.settings, probed, attempt.chosen)
     found = gate.verdict(main, stateful, compared)
     runs = Runs(probed, main, stateful, compared)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from charter.contract.api import IF_NONE_MATCH, Api, label, refusals
@@ -22,6 +23,10 @@ from charter.runtime import Operation
 ACCEPTED_OVER_ALL = 0.7
 ACCEPTED_EACH = 0.5
 UNAUTHENTICATED = 0.1
+SLOW = 5
+"""Seconds that an operation takes at most, in the middle of all its requests."""
+SLOWER = 20
+"""How many times longer than the others a slow one takes: a slow machine makes all of them slow."""
 MOST = 0.5
 
 UNPROVOKED = frozenset({408, 413, 429, *range(500, 600)})
@@ -220,6 +225,7 @@ class Gate:
         if main is not None:
             found += self.refused(main)
             found += self.unseen_statuses(runs)
+            found += slow(main)
         if stateful is not None:
             found += self.unfollowed_links(stateful)
         return found
@@ -265,6 +271,15 @@ class Gate:
                 )
                 if not is_followed and not ends & self.probed.mocked:
                     yield f"the link {prefix.removesuffix(' ->')} was never followed"
+
+
+def slow(main: Run) -> Iterator[str]:
+    """Operations that take too long, compared with the others as well."""
+    usual = {where: median(seconds) for where, seconds in main.seconds.items()}
+    over_all = median(usual.values()) if usual else 0.0
+    for where, seconds in usual.items():
+        if seconds > max(SLOW, SLOWER * over_all):
+            yield f"{where} takes {seconds:.1f} s, all others {over_all:.3f} s"
 
 
 def provokes(api: Api, operation: Operation, status: int) -> bool:

@@ -28,7 +28,7 @@ from charter.runtime.views import Direction
 
 PLAN = "CHARTER_FUZZ_PLAN"
 """The environment variable that leads Schemathesis's process to the plan of its run."""
-TIMEOUT = 10
+TIMEOUT = 30
 TOKEN = "{token}"  # noqa: S105 - what stands for one
 """Stands for a second token of the caller in the settings of known values."""
 ABSENT: Any = object()

@@ -105,6 +105,10 @@ def leave_a_declared_link(runs: Runs) -> None:
     runs.stateful.links_followed.clear()
 
 
+def be_slow(runs: Runs) -> None:
+    runs.main.seconds |= {SHOW: [6.0, 7.0, 8.0], "GET /books": [0.1], "POST /books": [0.2]}
+
+
 def never_see_a_status(runs: Runs) -> None:
     seen = runs.main.statuses
     runs.main.statuses = Counter({key: n for key, n in seen.items() if key[1] != 412})
@@ -127,6 +131,7 @@ def never_see_a_refusal(runs: Runs) -> None:
         (refuse_the_peers, "peers: 80% of all tokens were refused"),
         (probe_something, f"{SHOW} answered HTML"),
         (leave_a_declared_link, f"{LINK} was never followed"),
+        (be_slow, f"{SHOW} takes 7.0 s"),
         (never_see_a_status, "PATCH /books/{bookId} never answered 412"),
         (never_see_a_refusal, "GET /books/count never answered 403"),
     ],
@@ -152,6 +157,12 @@ def test_a_run_that_was_not_heard_is_no_run(
     found = Run("main", 0, {}, answers, with_token=Counter(statuses)).objection()
 
     assert (objection in found) if objection and found else (found == objection)
+
+
+def test_a_slow_machine_does_not_shut_the_gate(runs: Runs) -> None:
+    runs.main.seconds |= {where: [6.0, 7.0] for where in map(label, library().operations)}
+
+    assert runs.verdict() == []
 
 
 @pytest.mark.parametrize(

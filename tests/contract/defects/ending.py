@@ -88,6 +88,14 @@ def ending_one_session_ends_nothing() -> None:
 
 
 @defect
+def nothing_ends_a_session() -> None:
+    a_session_lives_on()
+    a_revocation_ends_nothing()
+    ending_one_session_ends_nothing()
+    a_demotion_waits_for_the_next_login()
+
+
+@defect
 def a_refresh_token_is_good_for_ever() -> None:
     successors: dict[str, str] = {}
 
