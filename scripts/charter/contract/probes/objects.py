@@ -133,12 +133,16 @@ def is_later(
 
 
 def is_patched(client: Client, made: Made) -> Iterator[str]:
-    """A JSON Merge Patch changes the member that it names and no other; a null removes it."""
+    """A JSON Merge Patch changes the member that it names and no other; a null removes it.
+
+    Each member has a value before it is removed, and has one again when the next is changed.
+    """
     operation = made.operation("PATCH")
     if operation is None or not client.is_implemented(operation):
         return
     for name in sorted(client.api.writable(operation)):
-        for value in (client.subject.value_of(operation, name), None):
+        given = client.subject.value_of(operation, name)
+        for value in (given, None, given):
             body = (client.subject.least_body(operation) or {}) | {name: value}
             if client.subject.is_valid(operation, body):
                 yield from sets_one(client, made, operation, name, body)
