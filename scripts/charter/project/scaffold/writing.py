@@ -168,7 +168,6 @@ class Writing:
             row=resource.row,
             queries=resource.queries,
             key=resource.identifier,
-            one=resource.one,
             is_owned=resource.owners is not None,
             is_listed=("GET", False) in resource.calls,
             order=", ".join(order),
