@@ -74,14 +74,15 @@ def run(
     known = available()
     with data() as (environ, callers):
         if gate:
-            sys.exit(compare_with_written(works(callers), environ))
+            sys.exit(compare_with_written(least_ratio(works(callers), environ)))
         apps = [known[name] for name in app or known]
         measures = measure_all(apps, works(callers), work or EVERY, environ, rounds, seconds)
+        ratio = least_ratio(works(callers), environ) if write else math.nan
     print(table(measures))
     print(f"machine: {machine()}")
     print(f"{rounds} rounds of {seconds:g} s at {CONNECTIONS} connections, medians")
     if write:
-        write_down(measures, machine())
+        write_down(measures, machine(), ratio)
 
 
 @contextlib.contextmanager
@@ -135,8 +136,15 @@ def measure_all(
     }
 
 
-def compare_with_written(known: Mapping[str, Work], environ: Mapping[str, str]) -> int:
-    """1 where a read costs more of the limit than is written down, and 15 % more than that.
+def compare_with_written(ratio: float) -> int:
+    """1 where a read costs 15 % more of the limit than is written down."""
+    most = written_ratio() * TOLERANCE
+    print(f"{GATED} costs {ratio:.2f} x the limit; it may cost {most:.2f} x.")
+    return int(ratio > most)
+
+
+def least_ratio(known: Mapping[str, Work], environ: Mapping[str, str]) -> float:
+    """What a read costs, as a multiple of what it costs the limit.
 
     Both apps are loaded in turn, again and again. What other programs do on the machine only adds
     to what a request costs, so that the least of each app is compared.
@@ -152,9 +160,7 @@ def compare_with_written(known: Mapping[str, Work], environ: Mapping[str, str]) 
                 process, work = psutil.Process(pid), known[GATED]
                 one = measured(port, process, work, seconds=1.5, connections=CONNECTIONS)
                 least[name] = min(least[name], one.cpu_microseconds)
-    ratio, most = least[CHARTER.name] / least[LIMIT.name], written_ratio(GATED) * TOLERANCE
-    print(f"{GATED} costs {ratio:.2f} x the limit; it may cost {most:.2f} x.")
-    return int(ratio > most)
+    return least[CHARTER.name] / least[LIMIT.name]
 
 
 def works(callers: list[Caller]) -> Mapping[str, Work]:

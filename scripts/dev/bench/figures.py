@@ -33,20 +33,24 @@ def table(measures: Measures) -> str:
     return "\n".join(lines)
 
 
-def write_down(measures: Measures, machine: str) -> None:
-    """The figures, against which the gate compares, and their plot."""
+def write_down(measures: Measures, machine: str, ratio: float) -> None:
+    """The figures, their plot, and the ratio with which the gate compares."""
     works = {
-        work: {app: asdict(one) for app, one in apps.items()} for work, apps in measures.items()
+        work: {app: rounded(one) for app, one in apps.items()} for work, apps in measures.items()
     }
-    FIGURES.write_text(json.dumps({"machine": machine, "works": works}, indent=2) + "\n")
+    FIGURES.write_text(
+        json.dumps({"machine": machine, "gate": round(ratio, 2), "works": works}, indent=2) + "\n"
+    )
     PLOT.write_text(plot(measures))
 
 
-def written_ratio(work: str) -> float:
-    """Of Charter to the limit, as it is written down."""
-    apps = json.loads(FIGURES.read_text())["works"][work]
-    charter, limit = (apps[name]["cpu_microseconds"] for name in ("charter", "limit"))
-    return float(charter / limit)
+def rounded(one: Measure) -> dict[str, float]:
+    return {name: round(figure, 1) for name, figure in asdict(one).items()}
+
+
+def written_ratio() -> float:
+    """Of Charter to the limit, taken as the gate takes it."""
+    return float(json.loads(FIGURES.read_text())["gate"])
 
 
 def plot(measures: Measures) -> str:
