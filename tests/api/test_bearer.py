@@ -89,19 +89,19 @@ async def worker(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @contextmanager
-def statements(app: FastAPI) -> Iterator[list[str]]:
-    """What the service says to the database."""
-    engine = app.state.database.engine.sync_engine
-    said: list[str] = []
+def taken_connections(app: FastAPI) -> Iterator[list[object]]:
+    """The connections to the database that the service takes, one for each statement or more."""
+    pool = app.state.database.engine.sync_engine.pool
+    taken: list[object] = []
 
-    def note(*arguments: Any) -> None:
-        said.append(arguments[2])
+    def note(connection: object, *rest: object) -> None:
+        taken.append(connection)
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(pool, "checkout", note)
     try:
-        yield said
+        yield taken
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(pool, "checkout", note)
 
 
 async def test_the_forge_writes_tokens_that_are_accepted_when_nothing_is_wrong_with_them(
@@ -449,19 +449,19 @@ async def test_jwt_7_a_strange_key_id_never_reaches_the_database(
 ) -> None:
     token = FORGERIES[name](forge)
 
-    with statements(whole_app) as said:
+    with taken_connections(whole_app) as taken:
         await send_token(client, operation, token)
 
-    assert said == []
+    assert taken == []
 
 
 async def test_jwt_7_the_database_is_asked_about_a_good_token(
     whole_app: FastAPI, client: httpx.AsyncClient, forge: Forge, operation: Operation
 ) -> None:
-    with statements(whole_app) as said:
+    with taken_connections(whole_app) as taken:
         await send_token(client, operation, forge.token())
 
-    assert said  # or the test above would hold of anything
+    assert taken  # or the test above would hold of anything
 
 
 @pytest.mark.parametrize("member", ["jku", "x5u", "kid"])
