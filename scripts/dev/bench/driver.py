@@ -41,7 +41,7 @@ CONNECTIONS = 16
 WARM_UP_SECONDS = 2.0
 LOGS = Path(__file__).resolve().parents[3] / ".data" / "bench"
 GATED = "GET /items/{id}"
-GATE_ROUNDS = 8
+GATE_ROUNDS = 12
 TOLERANCE = 1.15
 
 
