@@ -45,7 +45,7 @@ MACHINES = int(os.environ.get("SESSION_MACHINES", FEW))
 """How many sequences are tried; always the same ones, unless more are asked for."""
 WHO, WORKERS = strategies.sampled_from([0, 1]), strategies.sampled_from([0, 1])
 DISCONNECT = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 

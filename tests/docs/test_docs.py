@@ -31,7 +31,7 @@ OPTION = re.compile(r"--[a-z][a-z-]*")
 OF_OTHERS = {"--no-treat-dot-as-module"}
 """Options of other programs that the pages speak of."""
 LOGGERS = {"charter.security"}
-OF_TEAMS = {"accepted-changes.yaml"}
+OF_TEAMS = {".github/workflows/charter.yml", "accepted-changes.yaml"}
 """Files that a team may write."""
 
 

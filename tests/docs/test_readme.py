@@ -207,4 +207,4 @@ def test_the_commands_of_the_beginning_are_those_of_the_program() -> None:
     verbs = [line.split()[1] for line in lines if line.startswith("charter ")]
 
     assert lines[0].startswith("pip install 'charter[tool]'")  # before the verbs are there
-    assert verbs == ["mock", "lint", "diff", "init"]
+    assert verbs == ["mock", "lint", "diff", "sdk", "init"]

@@ -163,7 +163,7 @@ class ParameterReader:
     def read(self, request: Request, violations: list[Fault]) -> list[Any]:
         """One value for each parameter; appends what is wrong to `violations`."""
         parts = {place: PARTS[place](request, violations) for place in self.places}
-        if self.path is not None:
+        if self.path is not None and "path" in parts:
             parts["path"] = self._split(self.path, parts["path"])
         for name in parts["query"].keys() - self.query_names:
             if not any(item.style.claims(name) for item in self.spread):
