@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 import asyncpg
-from sqlalchemy import FromClause
+from sqlalchemy import Column, FromClause
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -41,7 +41,7 @@ def parts(statement: Any, compiler: SQLCompiler, types: Sequence[int]) -> Iterat
     if not entities:
         yield from map(value_loader, range(len(types)), processors)
         return
-    keys = [result.keyname for result in compiler._result_columns]
+    results = compiler._result_columns
     index = 0
     for entity in selected(statement):
         if entity is None:
@@ -49,7 +49,8 @@ def parts(statement: Any, compiler: SQLCompiler, types: Sequence[int]) -> Iterat
             index += 1
         else:
             end = index + len(entity.column_attrs)
-            yield entity_loader(entity, keys[index:end], processors[index:end], index)
+            keys = [column_key(result.objects) for result in results[index:end]]
+            yield entity_loader(entity, keys, processors[index:end], index)
             index = end
 
 
@@ -60,6 +61,11 @@ def selected(statement: Any) -> list[Mapper[Any] | None]:
         column._annotations.get("parentmapper") if isinstance(column, FromClause) else None
         for column in columns or ()
     ]
+
+
+def column_key(origins: Sequence[Any]) -> str:
+    """The key of a column in its table, whatever it is called among others of its name."""
+    return next(origin.key for origin in origins if isinstance(origin, Column))
 
 
 def column_processors(compiler: SQLCompiler, types: Sequence[int]) -> list[Process | None]:
@@ -81,7 +87,10 @@ def value_loader(index: int, process: Process | None) -> Load:
 def entity_loader(
     mapper: Mapper[Any], columns: Sequence[str], processors: Sequence[Process | None], begin: int
 ) -> Load:
-    """Instances as a session would load them, but for that they belong to none."""
+    """Instances as a session would load them, but for that they belong to none.
+
+    None where the row has no such instance: an outer join leaves its columns empty.
+    """
     if mapper.inherits is not None or mapper.polymorphic_on is not None:
         raise Unsupported(f"{mapper.class_.__name__} is part of a hierarchy of mapped classes.")
     table: Any = mapper.local_table
@@ -91,6 +100,7 @@ def entity_loader(
     processed = [(index, process) for index, process in enumerate(processors) if process]
     new_instance = mapper.class_manager.new_instance
     base = mapper.class_
+    absent = (None,) * len(keys)
 
     def load(record: asyncpg.Record) -> Any:
         values: Sequence[Any] = record[whole]
@@ -98,9 +108,12 @@ def entity_loader(
             values = list(values)
             for index, process in processed:
                 values[index] = process(values[index])
+        identity = tuple([values[key] for key in keys])
+        if identity == absent:
+            return None
         row = new_instance()
         row.__dict__.update(zip(names, values, strict=True))
-        row._sa_instance_state.key = (base, tuple([values[key] for key in keys]), None)
+        row._sa_instance_state.key = (base, identity, None)
         return row
 
     return load
