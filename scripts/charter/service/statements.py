@@ -123,10 +123,11 @@ class Declared(Generic[Arguments, Built]):
         self.shapes: LRUCache[Any, Compiled] = LRUCache(MOST_KEPT)
 
     def __call__(self, *arguments: Arguments.args, **named: Arguments.kwargs) -> "Given[Built]":
-        values = dict(zip(self.names, arguments, strict=False)) | named
-        if len(values) != len(self.names):
-            values = self.signature.bind(*arguments, **named).arguments
-        return Given(self, values)
+        if not named and len(arguments) == len(self.names):  # which needs no time
+            return Given(self, dict(zip(self.names, arguments, strict=True)))
+        bound = self.signature.bind(*arguments, **named)
+        bound.apply_defaults()
+        return Given(self, bound.arguments)
 
     def ready(self, values: Mapping[str, Any], dialect: Dialect) -> Ready:
         shape = (
