@@ -2,6 +2,7 @@
 
 from typing import TypeGuard
 
+from asyncpg import InvalidCachedStatementError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -56,7 +57,16 @@ def is_outage(error: Exception) -> bool:
         error.connection_invalidated
         or code.startswith(UNAVAILABLE_CLASSES)
         or code in UNAVAILABLE_CODES
+        or is_outdated(error)
     )
+
+
+def is_outdated(error: DBAPIError) -> bool:
+    """Whether a migration has changed a type since the statement was prepared.
+
+    The driver prepares it again for the next transaction.
+    """
+    return isinstance(cause(error), InvalidCachedStatementError)
 
 
 async def require_writable(connection: AsyncConnection) -> None:
@@ -78,9 +88,13 @@ def missing_reference(error: Exception) -> str | None:
 
 def constraint(error: DBAPIError) -> str | None:
     """The name of the constraint that was broken."""
-    raised = error.orig.__cause__ if error.orig else None
-    name: str | None = getattr(raised, "constraint_name", None)
+    name: str | None = getattr(cause(error), "constraint_name", None)
     return name
+
+
+def cause(error: DBAPIError) -> BaseException | None:
+    """The driver's own error."""
+    return error.orig.__cause__ if error.orig else None
 
 
 def sqlstate(error: DBAPIError) -> str | None:
