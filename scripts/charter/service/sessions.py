@@ -1,5 +1,6 @@
 """Runs statements on a pooled connection: in one transaction, or each for itself."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Self, TypeVar, overload
 
@@ -7,9 +8,10 @@ import asyncpg
 from sqlalchemy import ColumnElement, and_, delete
 from sqlalchemy import inspect as inspected
 from sqlalchemy.engine import Connection as EngineConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase, Mapper
+from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.selectable import TypedReturnsRows
@@ -21,12 +23,15 @@ from .statements import Given, Ready, Statements, value_of
 Selected = TypeVar("Selected")
 Row = TypeVar("Row", bound=DeclarativeBase)
 
+FAILED = "A statement of this transaction failed: roll it back."
+
 
 class Session:
     """The statements of one piece of work, on one connection of the engine's pool.
 
-    The connection is taken for the first statement. Its errors are SQLAlchemy's, as an
-    AsyncSession would raise them. Rows that it loads or writes are instances of the mapped
+    The connection is taken for the first statement. Statements that are begun at once run one after
+    the other, and the connection is given back after the last of them. Errors are SQLAlchemy's, as
+    an AsyncSession would raise them. Rows that it loads or writes are instances of the mapped
     classes which belong to no session: nothing is loaded or written behind anybody's back.
     """
 
@@ -39,6 +44,7 @@ class Session:
         self._pooled: PoolProxiedConnection | None = None
         self._connection: asyncpg.Connection | None = None
         self._has_begun = False
+        self._running = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,22 +90,23 @@ class Session:
     async def add(self, row: Row) -> Row:
         """Write a new row, or what has changed in one that was loaded, and read back all of it.
 
-        It is written now, so that a broken constraint surfaces here and not at the commit.
+        It is written now, so that a broken constraint surfaces here and not at the commit. Raises
+        StaleDataError where somebody else has deleted the row since it was loaded.
         """
         state: Any = inspected(row)
         mapper: Mapper[Any] = state.mapper
         if state.key is None:
             ready = self.statements.insertion(mapper, new_values(mapper, state.dict))
-        elif state.committed_state:
-            values = {name: state.dict[name] for name in state.committed_state}
+        elif values := changed_values(state):
             ready = self.statements.change(mapper, state.key[1], values)
         else:
             return row
         loader, records = await self._fetch(ready)
-        for written in map(loader.first, records):
-            loaded = inspected(written)
-            state.key = loaded.key
-            state.dict.update({**loaded.dict, "_sa_instance_state": state})
+        if not records:
+            raise StaleDataError(f"The {mapper.class_.__name__} that was changed is not there.")
+        written = loader.first(records[0])
+        state.key = inspected(written).key
+        state.dict.update({**vars(written), "_sa_instance_state": state})
         state._commit_all(state.dict)
         return row
 
@@ -111,6 +118,7 @@ class Session:
     # -- the transaction --------------------------------------------------------------------------
 
     async def commit(self) -> None:
+        """Raises PendingRollbackError where nothing is kept, because a statement has failed."""
         await self._end("COMMIT")
 
     async def rollback(self) -> None:
@@ -124,17 +132,23 @@ class Session:
             await self._give_back()
 
     async def _end(self, command: str) -> None:
-        if not self._has_begun:
-            return
+        async with self._running:
+            if self._has_begun and await self._ended(command) != command:
+                raise PendingRollbackError(FAILED)
+
+    async def _ended(self, command: str) -> str:
+        """How the transaction ended: the server rolls back one that has failed or is lost."""
         self._has_begun = False
-        assert self._connection is not None
+        if self._connection is None:
+            return "ROLLBACK"
         try:
-            await self._connection.execute(command)
+            done: str = await self._connection.execute(command)
         except Exception as error:
             self._fail(error, command)
         except BaseException as error:
             self._drop(error)
             raise
+        return done
 
     # -- the connection ---------------------------------------------------------------------------
 
@@ -142,6 +156,12 @@ class Session:
         return await self._fetch(self.statements.ready(asked))
 
     async def _fetch(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
+        async with self._running:
+            return await self._send(ready)
+
+    async def _send(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
+        if self._has_begun and self._connection is None:
+            raise PendingRollbackError(FAILED)
         connection = self._connection or await self._connect()
         try:
             if self.is_transaction and not self._has_begun:
@@ -166,8 +186,9 @@ class Session:
 
     def _fail(self, error: Exception, sql: str) -> NoReturn:
         """Raise the error as SQLAlchemy does, with what listens to its errors."""
-        assert self._pooled is not None
-        pooled, dialect = self._pooled, self.engine.dialect
+        if (pooled := self._pooled) is None:  # it was dropped in the meantime
+            raise error
+        dialect = self.engine.dialect
         adapted: Any = pooled.dbapi_connection
         try:
             adapted._handle_exception(error)
@@ -190,15 +211,20 @@ class Session:
                 raise
         raise AssertionError("The driver's error was not raised.")
 
-    def _drop(self, error: BaseException) -> None:
-        """Close the connection at once: nobody knows what it is doing."""
+    def _drop(self, error: BaseException | None = None) -> None:
+        """Close the connection at once: nobody knows what it is doing.
+
+        A transaction that it had begun is lost, and goes on on no other.
+        """
         pooled, self._pooled, self._connection = self._pooled, None, None
-        self._has_begun = False
         if pooled is not None:
             pooled.invalidate(error)
             pooled.close()
 
     async def _give_back(self) -> None:
+        """To the pool, unless the next one would go on with what this one has begun."""
+        if self._connection and (self._running.locked() or self._connection.is_in_transaction()):
+            self._drop()
         pooled, self._pooled, self._connection = self._pooled, None, None
         if pooled is None:
             return
@@ -207,6 +233,12 @@ class Session:
             await greenlet_spawn(pooled.close)  # which may wait until the connection is closed
         else:
             pooled.close()
+
+
+def changed_values(state: Any) -> dict[str, Any]:
+    """What of a row is no longer as it was loaded."""
+    loaded = state.committed_state
+    return {name: state.dict[name] for name in loaded if state.dict[name] != loaded[name]}
 
 
 def new_values(mapper: Mapper[Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,16 +8,32 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Numeric, Select, cast, func, insert, literal, select, text, union_all, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import selectinload
+from asyncpg import ConnectionDoesNotExistError
+from sqlalchemy import (
+    Numeric,
+    Select,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    union_all,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError, PendingRollbackError
+from sqlalchemy.orm import aliased, selectinload
+from sqlalchemy.orm.exc import StaleDataError
 
 from charter.service.outage import constraint, is_outage, sqlstate
 from charter.service.rows import Unsupported
 from charter.service.sessions import Session
 from charter.service.statements import statement
+from impl.core.config import Settings
 from impl.db.session import Database
 from impl.models import IdempotencyKey, Item, User
+from tests.people import changed
 
 
 @pytest.fixture
@@ -66,6 +82,20 @@ async def test_a_declared_statement_takes_its_arguments_by_name_and_demands_all(
     assert await session.scalar(titled(owner_id=item.owner_id, title="x")) is not None
     with pytest.raises(TypeError, match="owner_id"):
         titled("x")  # type: ignore[call-arg] # what is missing
+    with pytest.raises(TypeError, match="too many"):
+        titled("x", item.owner_id, 1)  # type: ignore[call-arg] # what is too much
+
+
+@statement()
+def of_title(owner_id: UUID, title: str = "x") -> Select[Item]:
+    return select(Item).where(Item.owner_id == owner_id, Item.title == title)
+
+
+async def test_a_declared_statement_has_the_defaults_of_its_function(session: Session) -> None:
+    item = await add_item(session)
+
+    assert len(await session.scalars(of_title(item.owner_id))) == 1
+    assert await session.scalars(of_title(item.owner_id, title="y")) == []
 
 
 @statement("descending")
@@ -119,6 +149,25 @@ async def test_what_needs_a_unit_of_work_is_refused(session: Session) -> None:
         await session.scalars(select(User).options(selectinload("*")))
 
 
+async def test_several_mapped_classes_are_told_apart(session: Session) -> None:
+    item = await add_item(session)
+    owner = aliased(User)
+    query = select(Item, User, owner).join(User, User.id == Item.owner_id)
+
+    [(found, user, aliased_user)] = await session.rows(query.join(owner, owner.id == User.id))
+
+    assert (found.id, found.created_at) == (item.id, item.created_at)
+    assert user.id == aliased_user.id == item.owner_id
+    assert user.email == aliased_user.email == "ada@example.com"
+
+
+async def test_what_an_outer_join_does_not_find_is_none(session: Session) -> None:
+    await add_user(session)
+    query = select(User.email, Item).join(Item, Item.owner_id == User.id, isouter=True)
+
+    assert await session.rows(query) == [("ada@example.com", None)]
+
+
 # -- rows -----------------------------------------------------------------------------------------
 
 
@@ -139,6 +188,25 @@ async def test_only_what_has_changed_is_written(session: Session) -> None:
 
     assert (item.title, item.quantity) == ("another", 7)
     assert await session.rows(select(Item.title, Item.quantity)) == [("another", 7)]
+
+
+async def test_what_is_set_to_what_it_was_is_no_change(session: Session) -> None:
+    user = await add_user(session)
+    updated = user.updated_at
+
+    user.full_name = None
+    await session.add(user)
+
+    assert user.updated_at == updated
+
+
+async def test_a_change_of_a_row_that_is_gone_is_no_success(session: Session) -> None:
+    user = await add_user(session)
+    await session.execute(delete(User))
+
+    user.full_name = "Ada"
+    with pytest.raises(StaleDataError, match="User"):
+        await session.add(user)
 
 
 async def test_a_row_that_was_loaded_can_be_changed_and_removed(session: Session) -> None:
@@ -186,6 +254,94 @@ async def test_a_cancelled_statement_takes_its_connection_with_it(database: Data
         assert await session.scalar(select(literal(1))) == 1
 
 
+async def test_a_commit_of_what_has_failed_is_no_success(database: Database) -> None:
+    async with database.transaction() as session:
+        await add_user(session)
+        with pytest.raises(IntegrityError):
+            await add_user(session)
+        with pytest.raises(PendingRollbackError):
+            await session.commit()
+
+        assert await session.scalars(select(User)) == []
+
+
+async def test_a_transaction_that_lost_its_connection_goes_on_on_no_other(
+    database: Database,
+) -> None:
+    async with database.transaction() as session:
+        await add_user(session)
+        with pytest.raises(DBAPIError):
+            await session.execute(select(func.pg_terminate_backend(func.pg_backend_pid())))
+        with pytest.raises(PendingRollbackError):
+            await add_user(session, "grace@example.com")
+        with pytest.raises(PendingRollbackError):
+            await session.commit()
+
+        assert await session.scalars(select(User)) == []
+
+
+async def test_statements_at_once_run_one_after_the_other(database: Database) -> None:
+    async with database.statements() as session:
+        slow = session.scalar(select(func.pg_sleep(0.1), literal(1)))
+        quick = (session.scalar(select(literal(number))) for number in range(3))
+
+        assert await asyncio.gather(slow, *quick) == [None, 0, 1, 2]
+        assert database.engine.pool.checkedout() == 1  # type: ignore[attr-defined] # of a queue
+
+
+async def test_a_statement_that_runs_still_ends_before_its_transaction_does(
+    settings: Settings,
+) -> None:
+    database = Database(changed(settings, db_pool_size=1, db_max_overflow=0))
+    async with database.transaction() as session:
+        slow = asyncio.create_task(add_slowly(session))
+        await asyncio.sleep(0.1)
+    async with database.transaction() as another:
+        await another.execute(select(literal(1)))
+        await another.commit()
+
+    async with database.statements() as reading:
+        assert await reading.scalars(select(User)) == []
+    await slow
+    await database.dispose()
+
+
+async def test_who_cannot_wait_for_a_statement_takes_its_connection_away(
+    database: Database,
+) -> None:
+    session = database.transaction()
+    slow = asyncio.create_task(session.execute(select(func.pg_sleep(30))))
+    await asyncio.sleep(0.1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await session.release()
+
+    with pytest.raises(ConnectionDoesNotExistError):
+        await slow
+    assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined] # of a queue
+
+
+async def add_slowly(session: Session) -> None:
+    values = {"email": func.concat("ada", func.pg_sleep(0.3)), "password_hash": "-"}
+    await session.execute(insert(User).values(**values))
+
+
+async def test_a_connection_with_a_transaction_of_its_own_is_not_used_again(
+    settings: Settings,
+) -> None:
+    database = Database(changed(settings, db_pool_size=1, db_max_overflow=0))
+    async with database.statements() as session:
+        await session.execute(text("BEGIN"))
+        await add_user(session)
+    async with database.transaction() as another:
+        await another.execute(select(literal(1)))
+        await another.commit()
+
+    async with database.statements() as reading:
+        assert await reading.scalars(select(User)) == []
+    await database.dispose()
+
+
 # -- errors ---------------------------------------------------------------------------------------
 
 
@@ -219,6 +375,29 @@ async def test_a_connection_that_the_server_ended_is_an_outage_and_is_replaced(
 
         assert is_outage(caught.value)
         assert await session.scalar(select(literal(1))) == 1
+
+
+async def test_a_type_that_a_migration_has_changed_is_an_outage_once(settings: Settings) -> None:
+    database = Database(changed(settings, db_pool_size=1, db_max_overflow=0))
+
+    async def read() -> list[int]:
+        async with database.transaction() as session:
+            return await session.scalars(select(Item.quantity))
+
+    async def change(type_: str) -> None:
+        async with database.statements() as session:
+            await session.execute(text(f"ALTER TABLE items ALTER quantity TYPE {type_}"))
+
+    await read()
+    await change("bigint")
+    try:
+        with pytest.raises(DBAPIError) as caught:
+            await read()
+        assert is_outage(caught.value)
+        assert await read() == []
+    finally:
+        await change("integer")
+        await database.dispose()
 
 
 async def test_no_connection_is_lost(database: Database) -> None:
