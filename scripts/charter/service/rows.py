@@ -35,23 +35,27 @@ class Loader:
 
 
 def parts(statement: Any, compiler: SQLCompiler, types: Sequence[int]) -> Iterator[Load]:
-    """How to load each thing that the statement selects, in its order."""
+    """How to load each thing that the statement selects, in its order. Raises Unsupported."""
     processors = column_processors(compiler, types)
-    entities = [entity for entity in selected(statement) if entity is not None]
-    if not entities:
+    entities = selected(statement)
+    if not any(entities):
         yield from map(value_loader, range(len(types)), processors)
         return
     results = compiler._result_columns
+    widths = [1 if entity is None else len(entity.column_attrs) for entity in entities]
+    if sum(widths) != len(results):  # SQLAlchemy asks once for a column that is selected twice
+        raise Unsupported(
+            "Beside a mapped class, select other columns than its own, or label them."
+        )
     index = 0
-    for entity in selected(statement):
+    for entity, width in zip(entities, widths, strict=True):
         if entity is None:
             yield value_loader(index, processors[index])
-            index += 1
         else:
-            end = index + len(entity.column_attrs)
-            keys = [column_key(result.objects) for result in results[index:end]]
-            yield entity_loader(entity, keys, processors[index:end], index)
-            index = end
+            whole = slice(index, index + width)
+            keys = [column_key(result.objects) for result in results[whole]]
+            yield entity_loader(entity, keys, processors[whole], index)
+        index += width
 
 
 def selected(statement: Any) -> list[Mapper[Any] | None]:

@@ -38,6 +38,8 @@ class Compiled:
         self.compiler: SQLCompiler = statement.compile(
             dialect=dialect, cache_key=cache_key, column_keys=[]
         )
+        if not self.compiler._ordered_columns:
+            raise Unsupported("A text has to declare its columns in order, not by their names.")
         self.sql = str(self.compiler)
         processors: Mapping[str, Process] = self.compiler._bind_processors
         self.processors = processors

@@ -149,6 +149,27 @@ async def test_what_needs_a_unit_of_work_is_refused(session: Session) -> None:
         await session.scalars(select(User).options(selectinload("*")))
 
 
+@pytest.mark.parametrize("other", [User.email, User.__table__], ids=["column", "table"])
+async def test_what_a_mapped_class_has_already_is_not_selected_beside_it(
+    session: Session, other: Any
+) -> None:
+    with pytest.raises(Unsupported, match="label"):
+        await session.rows(select(other, User))
+    await session.rollback()
+
+    assert await session.rows(select(User.email.label("address"), User)) == []
+
+
+async def test_a_text_declares_its_columns_in_their_order(session: Session) -> None:
+    user = await add_user(session)
+    query = text("SELECT email, id FROM users")
+
+    assert await session.rows(query.columns(User.email, User.id)) == [(user.email, user.id)]
+    for by_name in (query.columns(id=User.id.type, email=User.email.type), query):
+        with pytest.raises(Unsupported, match="in order"):
+            await session.rows(select(User).from_statement(by_name))
+
+
 async def test_several_mapped_classes_are_told_apart(session: Session) -> None:
     item = await add_item(session)
     owner = aliased(User)
