@@ -46,6 +46,7 @@ class LiveMock:
         otherwise: Path | None = None,
     ) -> None:
         """`on_edit` is called after each edit, be it good or not; without `watches` none is seen.
+        What else changes beside a broken document is no edit, unless the error is another one.
 
         `otherwise` is an older document to begin with where this one is broken. Raises
         DocumentError or NoDocument where there is none.
@@ -83,12 +84,14 @@ class LiveMock:
         async with self.lock:
             if not self.is_outdated:
                 return
-            files = self.files
+            files, error = self.files, self.error
             before = signature(files)
+            is_edited = before != self.seen[: len(files)]
             await self._take_up()
             # what is saved while it is read is looked at again
             self.seen = self._signature() if before == signature(files) else ()
-            self.on_edit(self)
+            if is_edited or str(self.error) != str(error):
+                self.on_edit(self)
 
     async def _take_up(self) -> None:
         try:

@@ -104,6 +104,21 @@ async def test_the_next_request_is_answered_by_what_was_saved(
         assert (await client.get("/greeting")).json() == word
 
 
+async def test_what_is_written_beside_a_broken_document_is_no_edit(file: Path) -> None:
+    edits: list[str] = []
+    live = LiveMock(file, on_edit=lambda live: edits.append(str(live.error)))
+    for text in (BREAKS["not YAML"], BREAKS["empty"]):
+        save(file, text or "")
+        await live.refresh()
+        (file.parent / "mock.log").write_text("\n".join(edits))
+        await live.refresh()
+
+    assert len(edits) == 2
+    save(file, DOCUMENT)
+    await live.refresh()
+    assert edits[2:] == ["None"]
+
+
 async def test_a_file_that_was_missing_is_noticed_when_it_comes(
     file: Path, client: httpx.AsyncClient
 ) -> None:
