@@ -527,6 +527,17 @@ def test_the_version_grows_by_what_changed(
     assert check(saved("newer", least, edit)) == 0
 
 
+def test_the_version_is_judged_beside_what_breaks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older, newer = tmp_path / "older.yaml", tmp_path / "newer.yaml"
+    older.write_text(edited())
+    newer.write_text(edited(LONGER))
+
+    assert openapi.diff(older, newer, check_version=True) == 1
+    assert " or higher." in capsys.readouterr().err
+
+
 def test_every_form_says_the_same(committed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     committed.write_text(edited(LONGER))
 
