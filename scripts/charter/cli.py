@@ -181,11 +181,11 @@ def chosen(
     """The document that is named, or the project's. Raises Misconfigured where there is neither."""
     if document is not None:
         return document
-    from charter.project import Project
+    from charter.project import NoProject, Project
 
     try:
         return Project.find().document
-    except Misconfigured as error:
+    except NoProject as error:
         raise Misconfigured(f"{request} {error}") from None
 
 
@@ -212,7 +212,9 @@ def mock(
     `Prefer: dynamic=true` chooses another answer. What is POSTed to a collection is there to GET,
     PATCH and DELETE.
     """
+    from charter.document.lint import Configuration
     from charter.mock import server
+    from charter.project import lint_table
 
     return server.run(
         chosen(document).absolute(),
@@ -222,6 +224,7 @@ def mock(
         dynamic=dynamic,
         seed=seed,
         watch=watch,
+        configuration=Configuration.of(lint_table()),
     )
 
 
@@ -310,18 +313,10 @@ def lint(
     """
     from charter.document import commands
     from charter.document.lint import Configuration
+    from charter.project import lint_table
 
     table = toml_of(config) if config else lint_table()
     return commands.lint(chosen(document), form, Configuration.of(table), fail_on)
-
-
-def lint_table() -> Any:
-    from charter.project import Project
-
-    try:
-        return Project.find().table.get("lint", {})
-    except Misconfigured:
-        return {}
 
 
 def toml_of(file: Path) -> dict[str, Any]:

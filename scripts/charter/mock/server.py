@@ -15,6 +15,7 @@ import uvicorn
 
 from charter.document.bundling import shown
 from charter.document.commands import counted
+from charter.document.lint import Configuration
 from charter.document.overview import Overviews
 from charter.errors import Misconfigured, Refusal
 from charter.mock.live import LiveMock, ShowsBroken
@@ -52,8 +53,12 @@ def run(
     dynamic: bool,
     seed: int | None,
     watch: bool,
+    configuration: Configuration,
 ) -> int:
-    """Serve until a signal comes. Raises Refusal before it begins."""
+    """Serve until a signal comes; `configuration` is that of the findings on the page.
+
+    Raises Refusal before it begins.
+    """
     logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
     logging.getLogger("charter.mock").setLevel(logging.INFO)
     with bound(host, port) as listener:
@@ -65,9 +70,10 @@ def run(
             on_edit=Console(),
             watches=watch,
         )
+        overviews = Overviews(live.file, configuration=configuration, live=live)
         announce(live, listener)
         try:
-            asyncio.run(serve(live, Overviews(live.file, live=live), listener))
+            asyncio.run(serve(live, overviews, listener))
         except KeyboardInterrupt:
             return INTERRUPTED
     return 0

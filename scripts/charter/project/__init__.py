@@ -13,6 +13,10 @@ from charter.errors import Misconfigured
 SETTINGS = "pyproject.toml"
 
 
+class NoProject(Misconfigured):
+    """There is no project in the current folder or above it."""
+
+
 @dataclass(frozen=True)
 class Project:
     """Where things are in a project, and what its programs are called."""
@@ -36,13 +40,16 @@ class Project:
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Project":
-        """The project around a folder. Raises Misconfigured where there is none."""
+        """The project around a folder.
+
+        Raises NoProject, and Misconfigured where a pyproject.toml on the way can't be read.
+        """
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
             table = charter_table(folder / SETTINGS)
             if table is not None:
                 return cls.at(folder, table)
-        raise Misconfigured(
+        raise NoProject(
             f"There is no project in {here} or above it: `charter init DOCUMENT FOLDER` makes one,"
             " and `charter mock`, `charter lint` and `charter diff` work without."
         )
@@ -71,3 +78,11 @@ def charter_table(file: Path) -> dict[str, Any] | None:
     if table is not None and not isinstance(table, dict):
         raise Misconfigured(f"{file}: tool.charter is not a table.")
     return table
+
+
+def lint_table() -> Any:
+    """`[tool.charter.lint]` around here, whether or not the document is the project's."""
+    try:
+        return Project.find().table.get("lint", {})
+    except NoProject:
+        return {}

@@ -9,12 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from charter.document.lint import Configuration
 from charter.document.overview import Overviews
 from charter.document.revisions import relative
-from charter.errors import Misconfigured
-from charter.project import Project, status
+from charter.project import NoProject, Project, status
 from charter.project.dev.screen import COLOURS, Screen, every_remark, summary
 from charter.runtime.docs.overview import Overview, Row
+
+TITLES = ("method", "path", "operation", "state", "change", "fuzz", "findings")
+UNBOUNDED = 100_000
+"""Characters of a line, which the terminal wraps where it is narrower."""
 
 
 def run(file: Path, *, as_json: bool, findings: bool) -> int:
@@ -23,7 +27,7 @@ def run(file: Path, *, as_json: bool, findings: bool) -> int:
     if as_json:
         print(json.dumps(asdict(overview), indent=1, ensure_ascii=False))
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=UNBOUNDED)
     console.print(Text(f"{overview.title} {overview.version}", style="bold"))
     console.print(Text(f"{overview.file}. {overview.base} {overview.fuzzed}".rstrip()))
     console.print()
@@ -39,20 +43,25 @@ def overviews(file: Path) -> Overviews:
     """With the states of the services, if it is a project's document."""
     try:
         project = Project.find()
-    except Misconfigured:
+    except NoProject:
         return Overviews(relative(file))
     if file.absolute() != project.document:
-        return Overviews(relative(file))
+        return Overviews(
+            relative(file), configuration=Configuration.of(project.table.get("lint", {}))
+        )
     os.chdir(project.root)
     return status.overviews(project)
 
 
 def table(overview: Overview) -> Table:
+    """Of the columns that say something; a path is never broken, however narrow the terminal."""
     made = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("method", "path", "operation", "state", "change", "fuzz", "findings"):
-        made.add_column(title, overflow="fold")
-    for row in overview.rows:
-        made.add_row(*cells(row))
+    columns = zip(TITLES, zip(*map(cells, overview.rows), strict=True), strict=False)
+    said = [(title, column) for title, column in columns if any(map(str, column))]
+    for title, _ in said:
+        made.add_column(title, no_wrap=True)
+    for row in zip(*(column for _, column in said), strict=True):
+        made.add_row(*row)
     return made
 
 

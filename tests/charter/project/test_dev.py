@@ -130,7 +130,28 @@ def test_status_is_a_table_and_json(file: Path) -> None:
 
     assert (table.returncode, json.returncode) == (0, 0)
     assert re.search(r"^GET +/gadgets/\{number\} +getGadget +mocked +added", table.stdout, re.M)
+    assert "fuzz" not in table.stdout  # a column of nothing
     assert '"change": "added"' in json.stdout
+
+
+def test_a_row_of_status_is_one_line_however_long_its_path(file: Path) -> None:
+    path = "/gadgets/{number}/" + "/".join(["instructions"] * 10)
+    file.write_text(DOCUMENT + NEW.replace("/gadgets/{number}", path))
+
+    table = charter_in(file.parent, "status", "openapi.yaml").stdout
+
+    assert re.search(rf"^GET +{re.escape(path)} +getGadget +mocked +added", table, re.M)
+
+
+def test_status_heeds_the_rules_of_lint_beside_a_document(file: Path) -> None:
+    def said() -> str:
+        return charter_in(file.parent, "status", "openapi.yaml").stdout.splitlines()[-1]
+
+    assert "hint" in said()
+    rules = 'rules = {description = "off", summary = "off", untagged = "off"}'
+    (file.parent / "pyproject.toml").write_text(f"[tool.charter.lint]\n{rules}\n")
+
+    assert "hint" not in said()
 
 
 # -- a project ------------------------------------------------------------------------------------

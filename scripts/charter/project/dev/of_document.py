@@ -6,11 +6,13 @@ from pathlib import Path
 
 from charter.document import DocumentError
 from charter.document.bundling import shown
+from charter.document.lint import Configuration
 from charter.document.overview import Overviews, remark_of
 from charter.document.signature import Signature, signature, surroundings
 from charter.mock import server
 from charter.mock.live import INTERVAL, LiveMock
 from charter.mock.memory import Memory
+from charter.project import lint_table
 from charter.project.dev.screen import Screen
 
 INTERRUPTED = 130
@@ -19,11 +21,12 @@ INTERRUPTED = 130
 def run(file: Path, *, host: str, port: int) -> int:
     """Mock and watch until a signal comes. Raises Refusal where the port can't be had."""
     file = shown(file)
+    configuration = Configuration.of(lint_table())
     screen = Screen()
     with server.bound(host, port) as listener:
         try:
             live = first_good(file, screen)
-            overviews = Overviews(file, live=live)
+            overviews = Overviews(file, configuration=configuration, live=live)
             server.announce(live, listener)
             began = time.perf_counter()
             screen.show(overviews.current(), time.perf_counter() - began)
