@@ -363,7 +363,11 @@ def diff(
     """
     from charter.document import commands
 
-    request = f"Name the newer document, too: `charter diff {base} openapi.yaml`."
+    request = f"Name the newer document, too: `charter diff {base} NEWER`."
+    if Path(base).is_file():
+        request = (
+            f"Name two documents: `charter diff git:HEAD {base}` compares with the last commit."
+        )
     return commands.diff(
         base,
         chosen(revision, request),

@@ -82,10 +82,13 @@ def test_a_mistake_in_the_arguments_exits_with_2(arguments: tuple[str, ...]) -> 
 
 
 def test_diff_asks_for_the_second_document(tmp_path: Path) -> None:
-    done = charter_in(tmp_path, "diff", "old.yaml")
+    absent = charter_in(tmp_path, "diff", "main")
+    (tmp_path / "openapi.yaml").touch()
+    alone = charter_in(tmp_path, "diff", "openapi.yaml")
 
-    assert done.returncode == 2
-    assert "Name the newer document, too: `charter diff old.yaml openapi.yaml`." in sentence(done)
+    assert (absent.returncode, alone.returncode) == (2, 2)
+    assert "Name the newer document, too: `charter diff main NEWER`." in sentence(absent)
+    assert "Name two documents: `charter diff git:HEAD openapi.yaml` compares" in sentence(alone)
 
 
 def test_a_reader_that_closes_the_pipe_gets_no_traceback() -> None:
