@@ -131,10 +131,14 @@ def test_what_is_ignored_is_ignored_there_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"rules": {"descripton": "off"}}, "rules.descripton is no rule: docs/lint.md lists them"),
+        ({"rules": {"descripton": "off"}}, "rules.descripton is no rule: `charter lint` names"),
         ({"rules": {"structure": "off"}}, "rules.structure is an error, which stays one"),
         ({"rules": {"summary": "loud"}}, "rules.summary = 'loud': use error, warning, info, off"),
         ({"fail-on": "no"}, "fail-on = 'no': use error, warning, info, never"),
+        (
+            {"ignore": [{"rule": "tga", "path": "*", "reason": "It is old."}]},
+            "ignore[0].rule = 'tga' is no rule: `charter lint` names",
+        ),
         ({"ignore": [{"rule": "tag", "path": "*"}]}, r"ignore[0] lacks `reason`: add it"),
         (
             {"rule": [{"name": "a", "select": "$[", "message": "b"}]},

@@ -37,6 +37,9 @@ OFF = "off"
 NEVER = "never"
 SEVERITIES = tuple(severity.value for severity in Severity)
 
+ALWAYS = frozenset({"structure", "schema", "version", *(name for name, _ in ERRORS)})
+"""The rules whose violations are errors, which can't be turned off."""
+
 CASINGS = {
     "camel": r"[a-z][a-zA-Z0-9]*",
     "pascal": r"[A-Z][a-zA-Z0-9]*",
@@ -107,19 +110,21 @@ class Configuration:
         own = [own_rule(entry, index) for index, entry in enumerate(entries(members, "rule"))]
         severities = checked(members.get("rules", {}), f"{TABLE}.rules", None)
         names = {rule.name for rule in RULES}
+        everything = {*names, *ALWAYS, *(rule.name for rule in own), "*"}
         for name, severity in severities.items():
             if name not in names:
                 reason = (
                     "is an error, which stays one"
-                    if name in {"structure", "schema", "version", *(name for name, _ in ERRORS)}
-                    else "is no rule: docs/lint.md lists them"
+                    if name in ALWAYS
+                    else "is no rule: `charter lint` names the rule in each finding"
                 )
                 raise Misconfigured(f"{TABLE}.rules.{name} {reason}.")
             one_of(severity, (*SEVERITIES, OFF), f"{TABLE}.rules.{name}")
         return cls(
             severities=severities,
             ignored=[
-                ignored(entry, index) for index, entry in enumerate(entries(members, "ignore"))
+                ignored(entry, index, everything)
+                for index, entry in enumerate(entries(members, "ignore"))
             ],
             own=own,
             fail_on=one_of(
@@ -157,9 +162,14 @@ def own_rule(entry: Any, index: int) -> OwnRule:
     )
 
 
-def ignored(entry: Any, index: int) -> Ignored:
+def ignored(entry: Any, index: int, rules: set[str]) -> Ignored:
     where = f"{TABLE}.ignore[{index}]"
     members = checked(entry, where, {"rule", "path", "reason"}, required=("rule", "path", "reason"))
+    if str(members["rule"]) not in rules:
+        raise Misconfigured(
+            f"{where}.rule = {members['rule']!r} is no rule: `charter lint` names the rule in each"
+            ' finding, and "*" stands for all.'
+        )
     return Ignored(str(members["rule"]), str(members["path"]), str(members["reason"]))
 
 
