@@ -1,5 +1,6 @@
 """How long a request waits for connections, of which it may take several."""
 
+import logging
 from time import monotonic
 
 import pytest
@@ -58,3 +59,12 @@ async def test_a_pool_that_is_made_anew_within_a_request_has_the_whole_wait(
     await database.dispose()
 
     assert waited >= 2 * WAIT_SECONDS
+
+
+async def test_the_pool_says_nothing_in_the_log_of_a_service(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        await Database(settings).dispose()
+
+    assert not caplog.records

@@ -29,6 +29,8 @@ class PatientPool(AsyncAdaptedQueuePool):
     """Raises sqlalchemy.exc.TimeoutError once a request has waited for `timeout` seconds in all."""
 
     longest: float
+    _sqla_logger_namespace = "sqlalchemy.pool.PatientPool"
+    """Its log is as quiet as that of SQLAlchemy's own pools."""
 
     @property
     def _timeout(self) -> float:  # what QueuePool waits for
