@@ -25,8 +25,13 @@ def base_document(base: str, file: Path) -> Document:
     try:
         return Document(relative(Path(base)))
     except NoDocument:
-        if Path(base).suffix in SUFFIXES or not is_revision(file, base):
+        if Path(base).suffix in SUFFIXES:
             raise
+        if not is_revision(file, base):
+            raise Misconfigured(
+                f"{base} is neither a file nor a revision that git has of {relative(file)}: name"
+                " one of them, such as `git:HEAD`."
+            ) from None
     return at_revision(file, base)
 
 

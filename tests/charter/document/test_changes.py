@@ -400,6 +400,8 @@ def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert openapi.diff(SAMPLE, older, fails_from="info") == 1
     with pytest.raises(Misconfigured, match=r"absent.yaml: There is no such file\.$"):
         openapi.diff(tmp_path / "absent.yaml", SAMPLE)
+    with pytest.raises(Misconfigured, match="mian is neither a file nor a revision"):
+        openapi.diff("mian", SAMPLE)
 
     error = capsys.readouterr().err
     assert "Nothing changed for clients since" in error
