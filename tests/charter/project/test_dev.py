@@ -108,7 +108,11 @@ def test_each_save_of_a_document_is_live_and_explained(file: Path) -> None:
 def test_a_document_that_begins_broken_is_waited_for(file: Path) -> None:
     file.write_text("openapi: [")
     with running(file.parent, "dev", str(file), "--port", "0") as program:
-        wait_for(program, "openapi.yaml is broken")
+        wait_for(program, "openapi.yaml is broken: it is served as soon as it is whole")
+        for _ in range(3):  # what is written beside it is no edit of it
+            (file.parent / "dev.log").write_text(program.said * 2)
+            time.sleep(0.3)
+        assert program.said.count("is broken") == 1
 
         file.write_text(DOCUMENT)
 
@@ -197,6 +201,9 @@ def test_a_project_takes_up_each_save(project: Path, developing: tuple[Reloading
     broken = answer(f"{address}/gadgets/1", 200)
     assert (broken.status_code, BROKEN in broken.headers) == (200, True)
     assert "The document is broken" in answer(f"{address}/", 200).text
+    (document.parent / "dev.log").write_text(program.said)
+    time.sleep(2)
+    assert program.said.count("openapi.yaml is broken") == 1
 
     document.write_text(good)
     wait_for(program, "openapi.yaml is whole again")

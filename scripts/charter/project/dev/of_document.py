@@ -8,7 +8,7 @@ from charter.document import DocumentError
 from charter.document.bundling import shown
 from charter.document.lint import Configuration
 from charter.document.overview import Overviews, remark_of
-from charter.document.signature import Signature, signature, surroundings
+from charter.document.signature import Signature, signature, stamp, surroundings
 from charter.mock import server
 from charter.mock.live import INTERVAL, LiveMock
 from charter.mock.memory import Memory
@@ -16,6 +16,7 @@ from charter.project import lint_table
 from charter.project.dev.screen import Screen
 
 INTERRUPTED = 130
+WAITS = "it is served as soon as it is whole"
 
 
 def run(file: Path, *, host: str, port: int) -> int:
@@ -39,12 +40,15 @@ def run(file: Path, *, host: str, port: int) -> int:
 
 def first_good(file: Path, screen: Screen) -> LiveMock:
     """The mock, once the document can be read. Raises NoDocument where there is no file at all."""
+    shown = None
     while True:
         seen = looks(file)  # before it is read: what is saved meanwhile is looked at again
         try:
             return LiveMock(file, memory=Memory())
         except DocumentError as error:
-            screen.show_broken(str(file), remark_of(error))
+            # what else is written in the folder, maybe a log of these lines, is no edit
+            if shown != (shown := (stamp(file), str(error))):
+                screen.show_broken(str(file), remark_of(error), WAITS)
         while seen == looks(file):
             time.sleep(INTERVAL)
 

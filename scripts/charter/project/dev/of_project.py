@@ -75,7 +75,7 @@ class Loop:
         self.screen = screen
         self.overviews = status.overviews(project)
         self.document: Signature = ()
-        self.is_broken = False
+        self.broken: Remark | None = None
         self.code: Signature = ()
         self.migrations: Signature = ()
 
@@ -121,21 +121,24 @@ class Loop:
         began = time.perf_counter()
         files = self.overviews.files
         before = signature(files)
+        was_edited, was_broken = before != self.document[: len(files)], self.broken
         try:
             overview = self.overviews.current()
-            self.is_broken = overview.broken is not None
-            self.screen.show(overview, time.perf_counter() - began)
+            self.broken = overview.broken
+            if was_edited or self.broken != was_broken:
+                self.screen.show(overview, time.perf_counter() - began)
         except UNREADABLE as error:  # which has never been good
-            self.is_broken = True
-            self.screen.show_broken(str(self.overviews.file), remark_of(error))
+            self.broken = remark_of(error)
+            if was_edited or self.broken != was_broken:
+                self.screen.show_broken(str(self.overviews.file), self.broken)
         # what was saved while it was read is looked at again
         self.document = self.look() if before == signature(files) else ()
-        if not self.is_broken:
+        if self.broken is None:
             self.generate()
 
     def look(self) -> Signature:
         files = self.overviews.files
-        return signature(files) + (surroundings(files) if self.is_broken else ())
+        return signature(files) + (surroundings(files) if self.broken is not None else ())
 
     def generate(self) -> None:
         began = time.perf_counter()

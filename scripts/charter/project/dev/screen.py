@@ -19,6 +19,8 @@ MOST_ROWS = 12
 MOST_REMARKS = 6
 """Findings that are shown at once; `charter status` and the page show all."""
 
+LAST_GOOD = "the last good version goes on answering"
+
 Known = tuple[str, str, str]
 
 
@@ -48,9 +50,9 @@ class Screen:
         self._show_rows([row for row in overview.rows if row.change])
         self._show_remarks(overview)
 
-    def show_broken(self, file: str, broken: Remark) -> None:
+    def show_broken(self, file: str, broken: Remark, meanwhile: str = LAST_GOOD) -> None:
         self.was_broken = True
-        self.say(f"{file} is broken: the last good version goes on answering.", style="bold red")
+        self.say(f"{file} is broken: {meanwhile}.", style="bold red")
         self._show_remark(broken)
 
     def show_problems(self, problems: Iterable[Remark]) -> None:
