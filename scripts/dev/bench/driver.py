@@ -65,7 +65,9 @@ def run(
     work: Annotated[
         list[str] | None, typer.Option(metavar="REQUEST", help="Send this request; repeatable.")
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the figures and the plot to docs/.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the figures and the plot to docs/.")
+    ] = False,
     gate: Annotated[
         bool, typer.Option("--gate", help="Fail where a read costs 15 % more than docs/ says.")
     ] = False,
