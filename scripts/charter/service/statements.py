@@ -140,8 +140,8 @@ class Declared(Generic[Arguments, Built]):
             compiled = self.shapes[shape] = Compiled(self._built(values), dialect)
         given = {}
         for name, called in self.values.items():
-            if isinstance(value := values[name], dict):
-                given.update({f"{called}_{member}": value[member] for member in value})
+            if isinstance(value := values[name], dict):  # no argument has a hyphen in its name
+                given.update({f"{called}-{member}": value[member] for member in value})
             else:
                 given[called] = value
         return compiled.ready(given)
@@ -155,7 +155,7 @@ class Declared(Generic[Arguments, Built]):
         if value is None or name in self.structural:
             return value
         if isinstance(value, dict):
-            return {member: bindparam(f"{self.values[name]}_{member}") for member in value}
+            return {member: bindparam(f"{self.values[name]}-{member}") for member in value}
         type_ = Interval() if isinstance(value, timedelta) else None
         return bindparam(self.values[name], type_=type_)
 

@@ -98,6 +98,17 @@ async def test_a_declared_statement_has_the_defaults_of_its_function(session: Se
     assert await session.scalars(of_title(item.owner_id, title="y")) == []
 
 
+@statement()
+def renamed(values: dict[str, Any], values_title: str) -> Any:
+    return update(Item).where(Item.title == values_title).values(**values).returning(Item.title)
+
+
+async def test_the_members_of_a_mapping_are_no_other_arguments(session: Session) -> None:
+    await add_item(session)
+
+    assert await session.scalar(renamed({"title": "y"}, "x")) == "y"
+
+
 @statement("descending")
 def in_order(owner_id: UUID, descending: bool) -> Select[str]:
     query = select(Item.title).where(Item.owner_id == owner_id)
