@@ -845,7 +845,19 @@ async def test_http_11_every_refusal_is_a_complete_problem(
         check_problem(answer)
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/users/me/", "/items/%2e%2e", "/.env", "/%00", "//"])
+NOWHERE = (
+    "/nowhere",
+    "/users/me/",
+    "/items/%2e%2e",
+    "/.env",
+    "/%00",
+    "//",
+    "/livez%0A",
+    "/items%2F",
+)
+
+
+@pytest.mark.parametrize("path", NOWHERE)
 async def test_http_11_a_path_that_is_not_there_is_a_problem(
     client: httpx.AsyncClient, path: str
 ) -> None:

@@ -213,7 +213,7 @@ class Dispatch:
         if (methods := self.literal.get(path)) is not None:
             return methods.get(scope["method"]), {}
         for pattern, methods in self.templated:
-            if match := pattern.match(path):
+            if match := pattern.fullmatch(path):
                 return methods.get(scope["method"]), match.groupdict()
         return NOTHING
 

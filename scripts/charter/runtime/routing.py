@@ -95,7 +95,11 @@ class DocumentedRoute(APIRoute):
     """A route of the document, for which `%2F` in a path is data."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches({**scope, "path": requested(scope)})
+        path = requested(scope)
+        found = super().matches({**scope, "path": path})
+        if path.endswith("\n") and found == super().matches({**scope, "path": path[:-1]}):
+            return Match.NONE, {}  # a line break that is part of no value
+        return found
 
 
 class SharedRoute(DocumentedRoute):
