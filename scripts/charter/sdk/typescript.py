@@ -29,7 +29,10 @@ RESERVED = frozenset(
     }
 )  # fmt: skip
 """Words that no argument may be called."""
-ATTRIBUTES_TAKEN = frozenset({"all", "bytes", "constructor", "events", "lines", "send"})
+ATTRIBUTES_TAKEN = frozenset(
+    {"all", "constructor", "send", "streamBytes", "streamEvents", "streamLines"}
+)
+"""What the client inherits; a tag of such a name gets a number."""
 IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 MODELS = ("type Binary",)
 RUNTIME = (

@@ -243,6 +243,14 @@ def test_without_node_the_sources_can_be_had(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_tag_called_events_keeps_its_name(tmp_path: Path) -> None:
+    for language in ("python", "typescript"):
+        charter("sdk", language, SPECS / "museum.yaml", "--no-build", cwd=tmp_path)
+        said = (tmp_path / "dist" / "clients" / language / "README.md").read_text()
+
+        assert "`client.events." in said
+
+
 def test_if_the_exchange_fails_the_old_client_is_put_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

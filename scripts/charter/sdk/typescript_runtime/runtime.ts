@@ -779,7 +779,7 @@ export class HttpClient {
   }
 
   /** What the events hold, while they arrive; JSON unless `isText`. */
-  async *events<T>(
+  async *streamEvents<T>(
     operation: Operation<unknown>,
     isText: boolean,
     call: Call = {},
@@ -788,7 +788,7 @@ export class HttpClient {
     let data: string[] = [];
     let event = "";
     let id = "";
-    for await (const line of lines(this.bytes(operation, call, options), /\r\n|\r|\n/)) {
+    for await (const line of lines(this.streamBytes(operation, call, options), /\r\n|\r|\n/)) {
       if (line === "") {
         const said = data.join("\n");
         if (said === END && !isText) return;
@@ -809,19 +809,19 @@ export class HttpClient {
   }
 
   /** A JSON text of each line (JSON Lines, and JSON text sequences, RFC 7464). */
-  async *lines<T>(
+  async *streamLines<T>(
     operation: Operation<unknown>,
     call: Call = {},
     options: Options = {},
   ): AsyncGenerator<T, void, undefined> {
-    for await (const line of lines(this.bytes(operation, call, options), /\n/, true)) {
+    for await (const line of lines(this.streamBytes(operation, call, options), /\n/, true)) {
       const plain = line.replace(/^\x1e/, "").trim();
       if (plain !== "") yield JSON.parse(plain) as T;
     }
   }
 
   /** The body, while it arrives. */
-  async *bytes(
+  async *streamBytes(
     operation: Operation<unknown>,
     call: Call = {},
     options: Options = {},
