@@ -101,5 +101,8 @@ def alembic(*arguments: str) -> str:
         said = done.stdout + done.stderr
         named = re.search(r"^\s*(?:FAILED|charter): (.+)", said, re.MULTILINE)
         print(said[: named.start()] if named else said, end="")
-        raise MigrationError(named[1] if named else "Alembic failed; the reason stands above.")
+        reason = named[1] if named else "Alembic failed; the reason stands above."
+        if reason.startswith("Can't locate revision"):
+            reason += ": `charter run alembic history` lists those that there are."
+        raise MigrationError(reason)
     return done.stdout

@@ -150,6 +150,15 @@ def test_where_nothing_has_changed_nothing_is_written(
     assert done.stdout == "The models and the migrations agree: there is nothing to write.\n"
 
 
+def test_a_revision_that_there_is_not_is_named_with_a_remedy(
+    project: Path, server: Address
+) -> None:
+    done = charter_in(project, "migrate", "zzz", **naming(server))
+
+    assert done.returncode == 1
+    assert "'zzz': `charter run alembic history` lists those" in done.stderr
+
+
 def test_a_model_that_python_cannot_read_is_named_with_its_line(
     tmp_path: Path, server: Address
 ) -> None:
