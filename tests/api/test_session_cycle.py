@@ -6,13 +6,14 @@ moves, workers restart, and the database drops its connections. A model says wha
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import httpx2 as httpx
+import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, strategies
 from hypothesis import settings as how
@@ -279,9 +280,15 @@ class SessionCycle(RuleBasedStateMachine):
                 login.is_over = True
 
 
-def test_ref_2_no_sequence_of_requests_opens_what_the_model_closed(
-    settings: Settings, database: Database
-) -> None:
+@pytest.fixture
+async def hearing(database: Database) -> AsyncIterator[None]:
+    """The loop of the other tests stood still, and has yet to hear that its connections ended."""
+    yield
+    await asyncio.sleep(0.1)
+
+
+@pytest.mark.usefixtures("hearing")
+def test_ref_2_no_sequence_of_requests_opens_what_the_model_closed(settings: Settings) -> None:
     patient = changed(
         settings,
         refresh_reuse_grace_seconds=GRACE.total_seconds(),
