@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from charter.document import Document, DocumentError
-from charter.document.revisions import at_revision
+from charter.document.revisions import at_revision, git
 from charter.errors import Misconfigured
 
 
@@ -33,12 +33,6 @@ def committed(file: Path) -> Committed:
     except DocumentError as error:
         return Committed(f"The last commit ({revision}) has it broken: {error}")
     return Committed(f"Compared with the last commit, {revision}.", document)
-
-
-def git(folder: Path, *arguments: str) -> bytes:
-    """What git says. Raises CalledProcessError, and FileNotFoundError without git."""
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def head(file: Path) -> list[Path]:

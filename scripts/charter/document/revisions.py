@@ -37,17 +37,22 @@ def base_document(base: str, file: Path) -> Document:
 
 def at_revision(file: Path, revision: str) -> Document:
     """The document and all files that it refers to, as git has them. Raises Misconfigured."""
+    top, prefix = asked(
+        file, revision, "rev-parse", "--show-toplevel", "--show-prefix"
+    ).splitlines()
+    tree = asked(file, revision, "rev-parse", "--verify", *commit(revision, "tree")).strip()
+    names = asked(file, revision, "ls-tree", "-rz", "--name-only", "--full-tree", tree).split("\0")
+    inside = Path(prefix, file.name)
+    if inside.as_posix() not in names:
+        raise absent(file, revision, f"there is no {inside} in it")
+    # what no document consists of may be large, and stays where it is
+    patterns = [f"*{one}" for one in SUFFIXES if any(name.endswith(one) for name in names)]
+    wanted = [f":(literal){inside.as_posix()}", *patterns]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
-        inside = Path(git(file, revision, "rev-parse", "--show-prefix").decode().strip(), file.name)
-        top = Path(git(file, revision, "rev-parse", "--show-toplevel").decode().strip())
-        archive = git(file, revision, "-C", str(top), "archive", "--format=tar", revision)
+        archive = git(Path(top), "archive", "--format=tar", tree, "--", *wanted)
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            for member in files:
-                if member.isfile() and member.name.endswith(SUFFIXES):
-                    files.extract(member, root, filter="data")
-        if not (root / inside).is_file():
-            raise absent(file, revision, f"there is no {inside} in it")
+            files.extractall(root, filter="data")
         document = Document(root / inside)
         document.places = {
             tokens: Place(
@@ -60,24 +65,32 @@ def at_revision(file: Path, revision: str) -> Document:
 
 def is_revision(file: Path, name: str) -> bool:
     try:
-        git(
-            file, name, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
-        )
+        asked(file, name, "rev-parse", "--verify", "--quiet", *commit(name, "commit"))
     except Misconfigured:
         return False
     return True
 
 
-def git(file: Path, revision: str, *arguments: str) -> bytes:
-    command = ["git", "-C", str(file.absolute().parent), *arguments]
+def commit(name: str, kind: str) -> tuple[str, str]:
+    """Arguments by which git takes a name for a revision, whatever it looks like."""
+    return "--end-of-options", f"{name}^{{{kind}}}"
+
+
+def asked(file: Path, revision: str, *arguments: str) -> str:
+    """What git says in the folder of a file about a revision. Raises Misconfigured."""
     try:
-        done = subprocess.run(command, capture_output=True, check=False)
+        return git(file.absolute().parent, *arguments).decode(errors="surrogateescape")
     except FileNotFoundError:
         raise Misconfigured("git is not installed: name a file instead of a revision.") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["no such commit"]
-        raise absent(file, revision, said[0].removeprefix("fatal: "))
-    return done.stdout
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().splitlines() or ["no such commit"]
+        raise absent(file, revision, said[0].removeprefix("fatal: ")) from None
+
+
+def git(folder: Path, *arguments: str) -> bytes:
+    """What git says. Raises CalledProcessError, and FileNotFoundError without git."""
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def absent(file: Path, revision: str, reason: str) -> Misconfigured:

@@ -4,7 +4,6 @@ Texts for people (summaries, descriptions, examples) are not compared; nor are c
 in webhooks, where the directions turn round.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from charter.document.changes.lifecycle import LifeCycle
 from charter.document.changes.operations import Pair
 from charter.document.changes.schemas import Differences, as_json
 from charter.document.model import Model, Operation, Path, mapping
+from charter.runtime.paths import TEMPLATE
 
 __all__ = ["Change", "Direction", "changes"]
 
@@ -159,4 +159,4 @@ def by_shape(model: Model) -> dict[tuple[str, str], Operation]:
 
 def shape_of(template: str) -> str:
     """A path without the names of its parameters, which no client sees."""
-    return re.sub(r"\{[^{}]*\}", "{}", template)
+    return TEMPLATE.sub("{}", template)
