@@ -1,5 +1,6 @@
 """The lines around a place in a file, with a caret below the column."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 AROUND = 1
@@ -10,14 +11,22 @@ WIDTH = 96
 
 def excerpt(file: Path | str, line: int, column: int) -> str:
     """Empty where the file can't be read, or has no such line."""
+    return excerpt_of(lines_of(file), line, column)
+
+
+def lines_of(file: Path | str) -> list[str]:
     try:
-        lines = Path(file).read_text(errors="replace").splitlines()
+        return Path(file).read_text(errors="replace").splitlines()
     except OSError:
-        return ""
+        return []
+
+
+def excerpt_of(lines: Sequence[str], line: int, column: int, *, around: int = AROUND) -> str:
+    """The same from a file that has been read."""
     if not 0 < line <= len(lines):
         return ""
     start = max(0, column - WIDTH * 3 // 4)
-    numbers = range(max(1, line - AROUND), min(len(lines), line + AROUND) + 1)
+    numbers = range(max(1, line - around), min(len(lines), line + around) + 1)
     gutter = len(str(numbers[-1]))
     shown = []
     for number in numbers:

@@ -1,14 +1,16 @@
 """What is said about a document: for a person, for an editor, or for a program."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from charter.document import Place
+from charter.document.excerpts import excerpt_of, lines_of
 from charter.document.source import one_line
 
 
@@ -91,34 +93,18 @@ def render(findings: Sequence[Finding], form: Format, tool: str) -> str:
             return as_junit(findings, tool)
 
 
-def with_excerpts(findings: Iterable[Finding]) -> Iterable[str]:
+def with_excerpts(findings: Iterable[Finding]) -> Iterator[str]:
     """Each finding, and below it the line that it is about with a caret."""
-    files: dict[str, list[str]] = {}
+    read = cache(lines_of)
     for finding in findings:
         yield finding.as_text()
-        if finding.file not in files:
-            files[finding.file] = lines_of(Path(finding.file))
-        lines = files[finding.file]
-        if finding.line <= len(lines):
-            yield from excerpt(lines[finding.line - 1], finding)
+        shown = excerpt_of(read(finding.file), finding.line, finding.column, around=0)
+        margin = " " * (GUTTER - len(str(finding.line)))
+        yield from (margin + row for row in shown.splitlines())
 
 
-WIDEST = 100
-"""Columns of an excerpt; a document can be one line."""
-
-
-def excerpt(line: str, finding: Finding) -> Iterable[str]:
-    start = max(0, finding.column - 1 - WIDEST // 2)
-    shown = one_line(line[start : start + WIDEST].rstrip())
-    yield f"{finding.line:>6} | {shown}"
-    yield f"       | {' ' * (finding.column - 1 - start)}^"
-
-
-def lines_of(file: Path) -> list[str]:
-    try:
-        return file.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
+GUTTER = 6
+"""Columns before an excerpt, line numbers included."""
 
 
 def as_sarif(findings: Sequence[Finding], tool: str) -> Mapping[str, Any]:

@@ -4,8 +4,9 @@ import json
 import threading
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 from charter.document import Document
 from charter.document.changes import changes, shape_of
 from charter.document.checks import check
-from charter.document.excerpts import excerpt
+from charter.document.excerpts import excerpt, excerpt_of, lines_of
 from charter.document.findings import Finding, Severity
 from charter.document.history import Committed, committed, head
 from charter.document.lint import DEFAULT, Configuration, lint
@@ -23,6 +24,9 @@ from charter.document.source import UNREADABLE, Unreadable
 from charter.runtime.docs.overview import Change, Overview, Remark, Row
 from charter.runtime.docs.overview import Severity as Shown
 from charter.runtime.references import at, has, tokens_of
+
+Read = Callable[[str], Sequence[str]]
+"""The lines of a file, which is read once however many remarks are about it."""
 
 Key = tuple[str, str]
 """A path without the names of its parameters, and a method."""
@@ -114,13 +118,14 @@ def described(document: Document, base: Committed, configuration: Configuration)
     model = Model(document)
     info = mapping(model.content.get("info"))
     changes = dict(compared(base.document, document)) if base.document is not None else {}
-    breaks = broken_clients(base.document, document) if base.document is not None else {}
+    read = cache(lines_of)
+    breaks = broken_clients(base.document, document, read) if base.document is not None else {}
     owners = Owners(document, model)
     found: dict[Key | None, list[Remark]] = defaultdict(list)
     for key, remarks in breaks.items():
         found[key] += remarks
     for finding in lint(document, configuration):
-        found[owners.owner(finding)].append(remark(finding))
+        found[owners.owner(finding)].append(remark(finding, read))
     rows = [row(document, one, changes.get(key_of(one), ""), found[key_of(one)])
             for one in model.operations]  # fmt: skip
     if base.document is not None:
@@ -161,9 +166,9 @@ KINDS: Mapping[Severity, Shown] = {
 }
 
 
-def remark(finding: Finding) -> Remark:
+def remark(finding: Finding, read: Read) -> Remark:
     place = f"{finding.file}:{finding.line}:{finding.column}"
-    lines = excerpt(finding.file, finding.line, finding.column)
+    lines = excerpt_of(read(finding.file), finding.line, finding.column)
     return Remark(KINDS[finding.severity], finding.rule, place, finding.message, lines)
 
 
@@ -275,7 +280,7 @@ def digest(node: Any) -> str:
     return sha256(json.dumps(node, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def broken_clients(base: Document, revision: Document) -> dict[Key, list[Remark]]:
+def broken_clients(base: Document, revision: Document, read: Read) -> dict[Key, list[Remark]]:
     """What breaks the clients of each operation of the older document."""
     found: dict[Key, list[Remark]] = defaultdict(list)
     operations = [*Model(revision).operations, *Model(base).operations]
@@ -284,7 +289,7 @@ def broken_clients(base: Document, revision: Document) -> dict[Key, list[Remark]
         if change.severity is not Severity.ERROR or change.operation not in keys:
             continue
         place = revision.place(change.new or ())
-        lines = excerpt(place.file, place.line, place.column)
+        lines = excerpt_of(read(str(place.file)), place.line, place.column)
         message = f"{change.where}: {change.message}" if change.where else change.message
         message = message[:1].upper() + message[1:]
         one = Remark("breaking", change.rule, str(place), message, lines)

@@ -1,6 +1,5 @@
 """What differs between an operation and the same one in a newer document."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,6 +11,7 @@ from charter.document.changes.judgement import Change, Direction, Effect, severi
 from charter.document.changes.lifecycle import LifeCycle
 from charter.document.changes.schemas import ENTRY, Below, Difference, Differences, Found, Property
 from charter.document.model import Model, Operation, Path, mapping, sequence
+from charter.runtime import paths
 
 STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
 
@@ -132,8 +132,7 @@ class Pair:
 
     def parameters(self) -> Iterator[Change]:
         olds, news = self.base.parameters(self.old), self.revision.parameters(self.new)
-        renamed = dict(zip_longest(*(re.findall(r"\{([^{}]*)\}", found.template)
-                                     for found in (self.old, self.new))))  # fmt: skip
+        renamed = dict(zip_longest(paths.names(self.old.template), paths.names(self.new.template)))
         newer = {known_as(where, name): found for (where, name), found in news.items()}
         for (where, name), old in olds.items():
             key = known_as(where, renamed.get(name, name) if where == "path" else name)
