@@ -5,12 +5,8 @@ among what is for readers only, or is refused by name. What the document holds i
 OpenAPI's own schema and JSON Schema's, so that a construct without a case fails here.
 """
 
-import contextlib
 import json
 import re
-import socket
-import threading
-import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -24,7 +20,6 @@ from uuid import UUID
 import httpx2 as httpx
 import jsonschema_rs
 import pytest
-import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import SecurityScopes
@@ -42,6 +37,7 @@ from charter.generate.generator import generate
 from charter.runtime import Contract, Operation
 from charter.runtime.parameters import Parameter
 from charter.runtime.replies import Reply
+from tests.serving import serving
 
 HERE = Path(__file__).parent
 EVERYTHING = HERE / "everything.yaml"
@@ -489,7 +485,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     assert command.run(document=EVERYTHING, out=folder / "everything") == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        with serving(application()) as address, httpx.Client(base_url=address) as client:
+        with (
+            serving(application(), lifespan="off") as address,
+            httpx.Client(base_url=address) as client,
+        ):
             yield client
 
 
@@ -555,24 +554,6 @@ def said(status: int, named: Any = (), media_type: str | None = None, body: Any 
     headers = {name: text for name, text in dict(named).items() if text}
     vars(reply).update(status=status, media_type=media_type, body=body, headers=lambda: headers)
     return reply
-
-
-@contextlib.contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The address of an app that runs in a thread of its own."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 def send(client: httpx.Client, asked: Ask) -> httpx.Response:

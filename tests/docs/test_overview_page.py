@@ -1,20 +1,16 @@
 """The overview in a real browser: it follows the document, by eye, by keyboard and by ear."""
 
-import asyncio
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from charter.document.overview import Overviews
 from charter.mock.live import LiveMock, ShowsBroken
 from charter.mock.pages import WithPages
 from tests.docs import browser
 from tests.docs.browser import Page
+from tests.serving import serving
 
 DOCUMENT = """\
 openapi: 3.1.0
@@ -44,19 +40,8 @@ def file(tmp_path: Path) -> Path:
 def address(file: Path) -> Iterator[str]:
     live = LiveMock(file)
     app = ShowsBroken(WithPages(live, Overviews(file, live=live)), live)
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-    thread = threading.Thread(target=asyncio.run, args=[server.serve([listener])])
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with serving(app, lifespan="off") as address:
+        yield address
 
 
 @pytest.fixture

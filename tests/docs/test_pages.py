@@ -1,18 +1,13 @@
 """The pages in a real browser: everything is drawn, nothing is refused, nobody else is asked."""
 
-import contextlib
 import re
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 import impl.app
@@ -26,6 +21,7 @@ from tests.data import DOCUMENT, GENERATED
 from tests.docs import browser
 from tests.docs.browser import Page
 from tests.people import PASSWORD, changed
+from tests.serving import serving
 
 OPERATIONS = Model(Document(DOCUMENT)).operations
 
@@ -53,24 +49,6 @@ def page() -> Iterator[Page]:
     assert chromium is not None
     with browser.browser(chromium) as page:
         yield page
-
-
-@contextlib.contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The address of an app that runs in a thread of its own."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 @pytest.fixture

@@ -4,20 +4,16 @@ Neither is like Charter's own; each of the service's flaws is a mistake that a d
 """
 
 import asyncio
-import contextlib
 import json
 import re
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from time import sleep
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -320,19 +316,3 @@ class Library:
 
 def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-@contextlib.contextmanager
-def served(app: Any) -> Iterator[str]:
-    """The base URL of a thread that serves the app, ended at the end."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            sleep(0.005)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()

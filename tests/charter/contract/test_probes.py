@@ -15,7 +15,8 @@ from charter.contract.service_under_test import NotStarted
 from charter.contract.service_under_test import served as serve
 from charter.contract.settings import FuzzSettings
 from charter.contract.subject import Plan, Subject
-from tests.charter.contract.library import ADMINISTRATORS, SECRET, Library, library, served
+from tests.charter.contract.library import ADMINISTRATORS, SECRET, Library, library
+from tests.serving import serving
 
 ACCOUNTS = Accounts(SECRET, ADMINISTRATORS, ["ada", "bob"], [])
 SETTINGS = FuzzSettings(ends={"leave": "all"})
@@ -28,7 +29,7 @@ def subject(base_url: str, directory: Path, settings: FuzzSettings = SETTINGS) -
 
 
 def probed(directory: Path, app: Any, settings: FuzzSettings = SETTINGS) -> Probed:
-    with served(app) as base_url:
+    with serving(app, lifespan="off") as base_url:
         return probe(Client(subject(base_url, directory, settings)), lambda finding, curls: None)
 
 
@@ -120,7 +121,7 @@ def test_a_list_of_ones_own_shows_nobody_elses_rows(tmp_path: Path) -> None:
 def test_a_finding_is_reported_when_it_happens_and_once(tmp_path: Path) -> None:
     reported: list[str] = []
 
-    with served(Library(frozenset({"tags stay"})).app) as base_url:
+    with serving(Library(frozenset({"tags stay"})).app, lifespan="off") as base_url:
         found = probe(
             Client(subject(base_url, tmp_path)), lambda finding, curls: reported.append(finding)
         )
@@ -184,7 +185,7 @@ def test_a_finding_comes_with_the_requests_that_show_it(tmp_path: Path) -> None:
 
 
 def test_a_service_that_has_ended_is_not_fuzzed(tmp_path: Path) -> None:
-    with served(Library().app) as base_url:
+    with serving(Library().app, lifespan="off") as base_url:
         gone = Client(subject(base_url, tmp_path))
 
     with pytest.raises(UnfitSubject, match="has ended"):
