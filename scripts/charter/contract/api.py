@@ -330,10 +330,6 @@ class Api:
             orders(sort, row),
         )
 
-    @cached_property
-    def listings(self) -> list[Listing]:
-        return [found for one in self.operations if (found := self.listing(one)) is not None]
-
     def collection(self, operation: Operation) -> Listing | None:
         """The list at the path above an operation's own."""
         above = operation.path.rpartition("/")[0]

@@ -8,6 +8,7 @@ from typing import Any
 from charter.contract.api import Api
 from charter.document.revisions import at_revision
 from charter.errors import Misconfigured
+from charter.generate.names import Names
 from charter.project import Project
 from charter.runtime import Contract, Operation
 
@@ -50,18 +51,13 @@ def changed_operations(api: Api, project: Project, revision: str) -> Iterator[st
     document = at_revision(project.generated / "openapi.json", revision)
     older = Contract(document.content, check_rate=0)
     stems = set(changed_modules(project.root, revision))
-    known = {module_of(tag) for one in api.operations for tag in one.tags}
-    is_all = bool(stems - known)
+    modules = Names.of(api.contract.judge.document).modules
+    is_all = bool(stems - set(modules.values()))
     for one in api.operations:
-        is_code = is_all or bool(stems & {module_of(tag) for tag in one.tags})
+        is_code = is_all or bool(stems & {modules[tag] for tag in one.tags})
         before = older.operations.get(one.id)
         if is_code or before is None or said(older, before) != said(api.contract, one):
             yield one.id
-
-
-def module_of(tag: str) -> str:
-    """What a module is called that is about a tag."""
-    return "".join(char if char.isalnum() else "_" for char in tag.lower())
 
 
 def changed_modules(root: Path, revision: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
 
+from charter.generate.names import unique as all_unique
 from charter.sdk.client import Body, Client, Form, Operation, Parameter, Resource, Stream
 from charter.sdk.client import Style as Styled
 from charter.sdk.packages import Package, version_of_python
@@ -26,7 +27,7 @@ from charter.sdk.types import (
     Type,
     Union,
 )
-from charter.sdk.words import all_unique, identifier, pascal, snake, unique, words
+from charter.sdk.words import identifier, pascal, snake, unique, words
 from charter.sdk.writing import Files, Writer, brief, explained
 
 HERE = Path(__file__).parent

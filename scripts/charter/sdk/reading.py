@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from charter.document.listings import CURSORS, following, named, rows_of
+from charter.generate.names import unique as all_unique
 from charter.runtime import paths
 from charter.runtime.judge import Judge
 from charter.runtime.normal import operations
@@ -27,7 +28,7 @@ from charter.sdk.client import (
 )
 from charter.sdk.schemas import Schemas
 from charter.sdk.types import Array, Kind, Model, Type, Union, union
-from charter.sdk.words import all_unique, method_names, pascal, unique, words
+from charter.sdk.words import method_names, pascal, unique, words
 
 JSON = re.compile(r"application/json|[^/]+/[^/]+\+json")
 FORM = "application/x-www-form-urlencoded"

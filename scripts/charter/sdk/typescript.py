@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from charter.generate.names import unique as all_unique
 from charter.sdk.client import Body, Client, Operation, Parameter, Resource, Stream
 from charter.sdk.client import Style as Styled
 from charter.sdk.packages import Package, version_of_npm
 from charter.sdk.types import Alias, Array, Kind, Literal, Map, Model, Named, Type, Union
-from charter.sdk.words import all_unique, camel, identifier, pascal, unique, words
+from charter.sdk.words import camel, identifier, pascal, unique, words
 from charter.sdk.writing import Files, Writer, brief, explained
 
 HERE = Path(__file__).parent

@@ -1,7 +1,7 @@
 """Names of a document as identifiers: split into words, then joined as a language joins them."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from unicodedata import normalize
 
 WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
@@ -55,18 +55,6 @@ def unique(name: str, taken: Collection[str], joined: str = "_") -> str:
         number += 1
         candidate = f"{name.rstrip('_')}{joined}{number}"
     return candidate
-
-
-def all_unique(
-    names: Iterable[str], called: Callable[[str], str], taken: Iterable[str] = ()
-) -> dict[str, str]:
-    """What each name is called, in their order; no two are called the same."""
-    used = set(taken)
-    chosen: dict[str, str] = {}
-    for name in names:
-        chosen[name] = unique(called(name), used)
-        used.add(chosen[name])
-    return chosen
 
 
 def shortened(operation_id: str, tag: str) -> str:
