@@ -1,8 +1,6 @@
 """From the document to the files of `generated/`, in memory; `command` writes them."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -19,6 +17,7 @@ from charter.document.checks import check
 from charter.generate.defaults import with_validated_defaults
 from charter.generate.names import Names
 from charter.generate.parser import RecordingParser
+from charter.generate.ruff import tidy
 from charter.generate.typing_only import typing_only
 from charter.runtime.normal import normal
 
@@ -33,7 +32,6 @@ from pathlib import Path
 DOCUMENT = Path(__file__).with_name("openapi.json")
 """The whole document, for `Contract.load`."""
 '''
-LINE_LENGTH = "100"
 
 Files = dict[str, str]
 """The content of each file, by its path below `generated/`."""
@@ -63,7 +61,7 @@ def generate(file: Path, begin: Callable[[str], None] = lambda step: None) -> Fi
         for module in out.rglob("*.py"):
             module.write_text(with_header(module.read_text()))
         begin(formatting)
-        tidy(out)
+        tidy(out, FIX, "The generated code")
         files = {str(path.relative_to(out)): path.read_text() for path in sorted(out.rglob("*.py"))}
     files["openapi.json"] = one_line_each(document.content)
     return files
@@ -130,23 +128,13 @@ def with_header(code: str) -> str:
     return HEADER + "".join(lines)
 
 
-def tidy(out: Path) -> None:
-    """Sort imports, drop those that nothing uses, and format: with the project's own settings."""
-    ruff = [sys.executable, "-m", "ruff"]
-    common = ["--isolated", "--no-cache", "--quiet", "--line-length", LINE_LENGTH]
-    target = ["--target-version", "py311", str(out)]
-    fix = ["check", *common, "--fix-only", "--select", "I,F401,UP,RUF022", "--ignore", "UP007"]
+FIX = (
+    "--select", "I,F401,UP,RUF022", "--ignore", "UP007",
     # what is not there yet on the first run is the project's own all the same
-    fix += ["--config", 'lint.isort.known-first-party = ["generated"]']
-    fix += ["--config", "lint.isort.combine-as-imports = true"]
-    for arguments in (fix, ["format", *common]):
-        done = subprocess.run(
-            [*ruff, *arguments, *target], check=False, capture_output=True, text=True
-        )
-        if done.returncode != 0:
-            raise RuntimeError(
-                f"The generated code is not valid Python:\n{done.stdout}{done.stderr}"
-            )
+    "--config", 'lint.isort.known-first-party = ["generated"]',
+    "--config", "lint.isort.combine-as-imports = true",
+)  # fmt: skip
+"""Sort imports, drop those that nothing uses, and write types as Python 3.11 does."""
 
 
 def one_line_each(document: dict[str, Any]) -> str:

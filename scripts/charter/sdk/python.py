@@ -2,8 +2,6 @@
 
 import json
 import keyword
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +10,7 @@ from tempfile import TemporaryDirectory
 from textwrap import indent
 
 from charter.generate.names import unique as all_unique
+from charter.generate.ruff import tidy
 from charter.sdk.client import Body, Client, Form, Operation, Parameter, Resource, Stream
 from charter.sdk.client import Style as Styled
 from charter.sdk.packages import Package, version_of_python
@@ -82,7 +81,7 @@ def render(client: Client, package: Package) -> Files:
         for path in sorted(RUNTIME.glob("*.py"))
     }
     files[f"{package.module}/py.typed"] = ""
-    return files | tidy(files)
+    return files | in_order(files)
 
 
 @dataclass(frozen=True)
@@ -411,27 +410,20 @@ def inline(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"""', "'''")
 
 
-def tidy(files: Files) -> Files:
-    """The modules without imports that nothing uses, formatted.
+FIX = (
+    "--select", "I,F401", "--ignore-noqa", "--config", "lint.isort.combine-as-imports = true",
+)  # fmt: skip
 
-    Raises RuntimeError for code that is no Python, which is a fault of a template.
-    """
-    ruff = [sys.executable, "-m", "ruff"]
-    common = ["--isolated", "--no-cache", "--quiet", "--line-length", "100"]
-    fix = ["check", *common, "--fix-only", "--select", "I,F401", "--target-version", "py311"]
-    fix += ["--config", "lint.isort.combine-as-imports = true", "--ignore-noqa"]
+
+def in_order(files: Files) -> Files:
+    """The modules without imports that nothing uses, formatted."""
     with TemporaryDirectory(prefix="charter-sdk-") as directory:
         folder = Path(directory)
         for name, text in files.items():
             if name.endswith(".py") and "/_runtime/" not in name and "__init__" not in name:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_text(text)
-        for arguments in (fix, ["format", *common]):
-            done = subprocess.run(
-                [*ruff, *arguments, directory], check=False, capture_output=True, text=True
-            )
-            if done.returncode:
-                raise RuntimeError(f"The client is not valid Python:\n{done.stdout}{done.stderr}")
+        tidy(folder, FIX, "The client")
         return {
             str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*.py"))
         }
