@@ -130,7 +130,9 @@ class Installer:
     def make_venv(self) -> None:
         if self.uv:
             command = [self.uv, "venv", "--quiet", "--no-project", "--python", sys.executable]
-        elif importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
+        elif can("venv", "pip"):
+            command = [sys.executable, "-m", "venv", "--without-pip"]
+        elif can("venv", "ensurepip"):
             command = [sys.executable, "-m", "venv"]
         else:
             raise BootstrapError(
@@ -141,18 +143,25 @@ class Installer:
 
     def install_packages(self) -> None:
         names = locked(self.lock)
-        pip = [self.uv, "pip", "install", "--python", str(PYTHON)] if self.uv else [*PIP, "install"]
         options = ["--no-deps", "--require-hashes", "--requirement", str(self.lock)]
-        command = [*pip, *options] if self.uv else [*pip, "--progress-bar=off", *options]
+        if not self.uv:  # which shows nothing that can't be read, and compiles nothing either
+            options += ["--progress-bar=off", "--no-compile"]
         state = partial(counted, names, len(installed(names)))
-        self.run(f"Installing {len(names)} packages", command, state)
+        self.run(f"Installing {len(names)} packages", [*self.pip(), *options], state)
 
     def install_project(self) -> None:
         """The project itself, as it lies here. What builds it has just been installed."""
-        pip = [self.uv, "pip", "install", "--python", str(PYTHON)] if self.uv else [*PIP, "install"]
         offline = "--offline" if self.uv else "--no-index"
         options = [offline, "--no-deps", "--no-build-isolation", "--editable"]
-        self.run("Installing Charter itself", [*pip, *options, str(ROOT)])
+        self.run("Installing Charter itself", [*self.pip(), *options, str(ROOT)])
+
+    def pip(self) -> list[str]:
+        """What installs into `.venv`: uv, else this Python's own pip, which need not be copied."""
+        if self.uv:
+            return [self.uv, "pip", "install", "--python", str(PYTHON)]
+        if can("pip"):
+            return [sys.executable, *PIP, "--python", str(PYTHON), "install"]
+        return [str(PYTHON), *PIP, "install"]
 
     def run(self, doing: str, command: Sequence[str], state: "State | None" = None) -> None:
         """Run the command; show how far it is, and what it said only if it fails."""
@@ -178,10 +187,15 @@ class Installer:
             )
 
 
-PIP = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "--no-color")
+PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--no-color")
 
 MEDDLING = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
 """What would make an installer put things elsewhere."""
+
+
+def can(*modules: str) -> bool:
+    """Whether this Python has them: Debian parts some of them from it."""
+    return all(importlib.util.find_spec(module) for module in modules)
 
 
 def locked(lock: Path) -> frozenset[str]:
