@@ -7,7 +7,6 @@ import asyncpg
 from sqlalchemy import URL, Dialect, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from charter.service.hosts import WritableHost
@@ -104,7 +103,6 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_timeout=settings.db_pool_timeout_seconds,
         pool_recycle=settings.db_connection_age_seconds,
     )
-    event.listen(engine.sync_engine, "checkout", refuse_closed)
     name_failures(engine)
     return engine
 
@@ -135,16 +133,6 @@ def leave_standby(context: ExceptionContext) -> None:
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = True
-
-
-def refuse_closed(connection: Any, record: object, proxy: object) -> None:
-    """Let the pool replace a connection that the server has closed.
-
-    asyncpg hears of that by itself; `pool_pre_ping` would ask the server, in three round trips,
-    each time a connection is taken.
-    """
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError
 
 
 def hide_values(context: ExceptionContext) -> None:

@@ -1,10 +1,15 @@
 """Connections, for which a request waits no longer in all than one connection may take."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from time import monotonic
+from time import monotonic, time
+from typing import Any
 
 from sqlalchemy import AsyncAdaptedQueuePool
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
+from sqlalchemy.util import greenlet_spawn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _waited: ContextVar[float | None] = ContextVar("waited", default=None)
@@ -25,12 +30,25 @@ class OneWait:
             _waited.reset(token)
 
 
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Counts the time that it takes as time for which this request has waited."""
+    before, began = _waited.get(), monotonic()
+    try:
+        yield
+    finally:
+        if before is not None:
+            _waited.set(before + monotonic() - began)
+
+
 class PatientPool(AsyncAdaptedQueuePool):
     """Raises sqlalchemy.exc.TimeoutError once a request has waited for `timeout` seconds in all."""
 
     longest: float
     _sqla_logger_namespace = "sqlalchemy.pool.PatientPool"
     """Its log is as quiet as that of SQLAlchemy's own pools."""
+    _handed: ConnectionPoolEntry | None = None
+    """The connection that `take` has waited for, on its way to whoever did."""
 
     @property
     def _timeout(self) -> float:  # what QueuePool waits for
@@ -40,16 +58,63 @@ class PatientPool(AsyncAdaptedQueuePool):
     def _timeout(self, seconds: float) -> None:
         self.longest = seconds
 
+    async def take(self) -> PoolProxiedConnection:
+        """A connection, without a greenlet unless one has to be opened.
+
+        A greenlet costs as much as a short statement does.
+        """
+        if self._is_used_up():
+            with suppress(TimeoutError), waiting():
+                async with asyncio.timeout(self._timeout):
+                    self._handed = await self._idle.get()
+        elif self.checkedin():
+            self._handed = self._idle.get_nowait()
+        if self._handed is not None and self._is_fresh(self._handed):
+            return self.connect()
+        return await greenlet_spawn(self.connect)
+
+    @property
+    def _idle(self) -> asyncio.Queue[ConnectionPoolEntry]:
+        queue: Any = self._pool
+        idle: asyncio.Queue[ConnectionPoolEntry] = queue._queue
+        return idle
+
+    def _is_used_up(self) -> bool:
+        return not self.checkedin() and self._overflow >= self._max_overflow > -1
+
+    def _is_fresh(self, entry: Any) -> bool:
+        """Whether it may be used as it is: else another connection is opened in its place."""
+        if is_closed(entry) or entry._is_hard_or_soft_invalidated():
+            return False
+        return self._recycle < 0 or time() - entry.last_connect_time <= self._recycle
+
     def _do_get(self) -> ConnectionPoolEntry:
-        before, began = _waited.get(), monotonic()
-        try:
-            return super()._do_get()  # which calls itself where another one was faster
-        finally:
-            if before is not None:
-                _waited.set(before + monotonic() - began)
+        entry, self._handed = self._handed, None
+        if entry is None:
+            with waiting():
+                entry = super()._do_get()  # which calls itself where another one was faster
+        if is_closed(entry):
+            entry.invalidate()
+        return entry
 
     def recreate(self) -> "PatientPool":
         made = super().recreate()
         assert isinstance(made, PatientPool)
         made.longest = self.longest
         return made
+
+
+def is_closed(entry: ConnectionPoolEntry) -> bool:
+    """Whether the server has closed the connection, of which asyncpg hears by itself.
+
+    `pool_pre_ping` would ask the server, in three round trips, each time a connection is taken.
+    """
+    connection: Any = entry.driver_connection
+    return connection is not None and connection.is_closed()
+
+
+async def taken(pool: Pool) -> PoolProxiedConnection:
+    """A connection of any pool."""
+    if isinstance(pool, PatientPool):
+        return await pool.take()
+    return await greenlet_spawn(pool.connect)

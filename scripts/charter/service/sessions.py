@@ -17,6 +17,7 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.util import greenlet_spawn
 
+from .pool import taken
 from .rows import Loader
 from .statements import Given, Ready, Statements, value_of
 
@@ -178,7 +179,7 @@ class Session:
     async def _connect(self) -> asyncpg.Connection:
         dialect = self.engine.dialect
         try:
-            self._pooled = await greenlet_spawn(self.engine.pool.connect)
+            self._pooled = await taken(self.engine.pool)
         except dialect.loaded_dbapi.Error as error:
             EngineConnection._handle_dbapi_exception_noconnection(error, dialect, self.engine)
         self._connection = self._pooled.driver_connection
