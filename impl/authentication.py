@@ -13,7 +13,7 @@ from generated.security import Principal, Scope
 from impl.core.accounts import ADMINISTRATIVE, PREFIX
 from impl.core.problems import InsufficientScope, InvalidToken, Unauthenticated
 from impl.core.tokens import AccessTokens
-from impl.db.session import Database, database
+from impl.db.session import SAFE_METHODS, Statementwise
 from impl.repositories.sessions import find_bearer
 
 bearer = OAuth2PasswordBearer(tokenUrl=f"{PREFIX}/auth/token", auto_error=False)
@@ -36,7 +36,7 @@ async def authenticate(
     security: Annotated[Security, Depends(security)],
     token: Annotated[str | None, Depends(bearer)],
     access_tokens: Annotated[AccessTokens, Depends(access_tokens)],
-    database: Annotated[Database, Depends(database)],
+    statements: Statementwise,
 ) -> Principal:
     """The caller of a secured operation; `required` are the scopes that the document names.
 
@@ -50,8 +50,9 @@ async def authenticate(
     if token is None or not security.by_bearer:
         await without_token(request, security)
     claims = access_tokens.read(token)
-    async with database.statements() as session:
-        found = await find_bearer(session, claims.user_id, claims.session_id)
+    found = await find_bearer(statements, claims.user_id, claims.session_id)
+    if request.method not in SAFE_METHODS:
+        await statements.release()  # the body may be long in coming
     if found is None:
         raise InvalidToken
     scopes = frozenset(Scope(name) for name in found.scopes)

@@ -48,8 +48,21 @@ async def database(request: Request) -> Database:
     return found
 
 
+async def statements(
+    database: Annotated[Database, Depends(database)],
+) -> AsyncIterator[sessions.Session]:
+    """Each statement is a transaction of its own; a request has one connection for all of them."""
+    async with database.statements() as session:
+        yield session
+
+
+Statementwise = Annotated[sessions.Session, Depends(statements, scope="function")]
+
+
 async def session(
-    request: Request, database: Annotated[Database, Depends(database)]
+    request: Request,
+    database: Annotated[Database, Depends(database)],
+    statements: Statementwise,
 ) -> AsyncIterator[sessions.Session]:
     """Commit once the operation has returned, roll back once it has raised.
 
@@ -58,8 +71,7 @@ async def session(
     it has nothing to commit, and BEGIN and COMMIT would be a third of what it costs.
     """
     if request.method in SAFE_METHODS:
-        async with database.statements() as reading:
-            yield reading
+        yield statements
         return
     async with database.transaction() as writing:
         try:

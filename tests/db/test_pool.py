@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.types import Receive, Scope, Send
 
@@ -39,7 +39,7 @@ async def seconds_of_two_waits(database: Database, connect: Any = of_sqlalchemy)
 async def backend(database: Database) -> int:
     """The server's process behind the connection that is next."""
     async with database.statements() as session:
-        return int(await session.scalar(select(func.pg_backend_pid())))
+        return int(await session.scalar(text("SELECT pg_backend_pid()")))
 
 
 @pytest.mark.parametrize("connect", [of_sqlalchemy, of_requests])

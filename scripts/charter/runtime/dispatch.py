@@ -8,7 +8,7 @@ application serves beside the generated routes goes FastAPI's own way.
 
 import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, ismethod, signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -40,18 +40,18 @@ class Call:
     """One dependency, or the stub itself, and where its arguments stand among the values."""
 
     function: Callable[..., Any]
-    arguments: tuple[tuple[str, int], ...]
+    arguments: Mapping[str, int]
     is_context: bool = False
     """Whether it is a generator, whose second half runs once the response is built."""
 
-    def given(self, values: Sequence[Any]) -> dict[str, Any]:
-        return {name: values[index] for name, index in self.arguments}
+    def make(self, values: Sequence[Any]) -> Any:
+        return self.function(**{name: values[index] for name, index in self.arguments.items()})
 
 
 class Plan:
     """The calls of a stub, dependencies first, each at most once.
 
-    A call finds its arguments among the values so far: the request, then the result of each call.
+    A call finds its arguments among the values so far: the request, then each result.
     """
 
     def __init__(self, endpoint: Callable[..., Any]) -> None:
@@ -59,31 +59,28 @@ class Plan:
         self.calls: list[Call] = []
         self._known: dict[tuple[Any, tuple[str, ...]], int] = {}
         self.endpoint = self._call(endpoint, ())
-        self.has_contexts = any(call.is_context for call in self.calls)
 
     async def run(self, request: Request) -> Response:
-        if not self.has_contexts:
-            return await self._run(request, None)
-        async with AsyncExitStack() as stack:
-            return await self._run(request, stack)
+        return await self._run_from(0, [request])
 
-    async def _run(self, request: Request, stack: AsyncExitStack | None) -> Response:
-        values = [request]
-        for call in self.calls:
-            made = call.function(**call.given(values))
-            if call.is_context and stack is not None:
-                values.append(await stack.enter_async_context(made))
-            else:
-                values.append(await made)
-        response: Response = await self.endpoint.function(**self.endpoint.given(values))
+    async def _run_from(self, first: int, values: list[Any]) -> Response:
+        for number in range(first, len(self.calls)):
+            call = self.calls[number]
+            made = call.make(values)
+            if call.is_context:
+                async with made as value:
+                    values.append(value)
+                    return await self._run_from(number + 1, values)
+            values.append(await made)
+        response: Response = await self.endpoint.make(values)
         return response
 
     def _call(self, function: Callable[..., Any], scopes: tuple[str, ...]) -> Call:
         hints = hints_of(function)
-        arguments = tuple(
-            (name, self._place(hints.get(name), parameter.default, scopes))
+        arguments = {
+            name: self._place(hints.get(name), parameter.default, scopes)
             for name, parameter in signature(function).parameters.items()
-        )
+        }
         return Call(function, arguments)
 
     def _place(self, hint: Any, default: Any, scopes: tuple[str, ...]) -> int:
@@ -91,7 +88,7 @@ class Plan:
         if hint in (Request, HTTPConnection):
             return 0
         if hint is SecurityScopes:
-            return self._append(Call(constant(SecurityScopes(list(scopes))), ()))
+            return self._append(Call(constant(SecurityScopes(list(scopes))), {}))
         asked = dependency_of(hint, default)
         if asked is None or asked.dependency is None:
             raise NotCompilable
