@@ -71,10 +71,11 @@ def unique(
 
 IMPORTED = frozenset(
     {
-        "Annotated", "Any", "Authenticate", "Awaitable", "AwareDatetime", "BaseModel", "Callable",
-        "ClassVar", "Dict", "Enum", "Field", "Identify", "IntEnum", "List", "Literal", "Mapping",
-        "Model", "None", "Optional", "Principal", "Protocol", "Reply", "RootModel", "Scope",
-        "Sequence", "Set", "StrEnum", "Tuple", "Type", "True", "False", "UUID", "Union",
+        "Annotated", "Any", "AsyncIterator", "Authenticate", "Awaitable", "AwareDatetime",
+        "BaseModel", "Callable", "ClassVar", "Dict", "Enum", "Field", "Identify", "IntEnum", "List",
+        "Literal", "Mapping", "Model", "None", "Optional", "Principal", "Protocol", "Reply",
+        "RootModel", "Scope", "Sequence", "Set", "StrEnum", "Stream", "Streaming", "Tuple", "Type",
+        "True", "False", "UUID", "Union",
     }
 )  # fmt: skip
 """Names that the generated modules import; no class of the document may hide them."""

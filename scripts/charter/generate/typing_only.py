@@ -6,6 +6,7 @@ of Python here, so that the generators have none to make up.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -13,10 +14,13 @@ from urllib.parse import unquote
 import jsonschema_rs
 
 from charter.generate.names import Names
-from charter.runtime.judge import BASE
+from charter.runtime.judge import BASE, Judge
 from charter.runtime.normal import DATA, DECLARED, METHODS, NAMED
 from charter.runtime.parameters import JSON
+from charter.runtime.parts import essence
 from charter.runtime.references import absolute, pointer, resolve
+from charter.runtime.sequences import EVENTS, is_sequence
+from charter.runtime.shapes import Shape
 from charter.runtime.views import either
 
 CONSTRAINTS = frozenset(
@@ -41,7 +45,7 @@ COMPONENT = re.compile(r"#/components/[^/]+/[^/]+")
 
 def typing_only(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
     """The typing copy of a document in its normal form."""
-    stripped: dict[str, Any] = Renamed(names).of(strip(either(document)))
+    stripped: dict[str, Any] = Renamed(names).of(strip(with_items(either(document))))
     stripped = inline(Simplified(stripped).of(stripped))
     stripped["info"] = {"title": "-", "version": "-"}
     stripped["tags"] = [{"name": module} for module in names.modules.values()]
@@ -59,6 +63,57 @@ def typing_only(document: Mapping[str, Any], names: Names) -> dict[str, Any]:
                 operation["operationId"] = names.operations[operation["operationId"]]
                 operation["tags"] = [names.modules[operation["tags"][0]]]
     return stripped
+
+
+def with_items(document: dict[str, Any]) -> dict[str, Any]:
+    """With the schema of an item where that of a whole sequence would stand, in place."""
+    sequences = {id(content): (media_type, content) for media_type, content in streamed(document)}
+    for _, content in sequences.values():
+        content["schema"] = content.pop("itemSchema")
+    events = [one["schema"] for name, one in sequences.values() if essence(name) == EVENTS]
+    if events:
+        type_data(document, events)
+    return document
+
+
+def streamed(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The Media Type Object of each sequence, with its media type."""
+    if isinstance(node, list):
+        for child in node:
+            yield from streamed(child)
+    elif isinstance(node, dict):
+        contents = node.get("content")
+        for media_type, content in contents.items() if isinstance(contents, dict) else ():
+            if isinstance(content, dict) and is_sequence(media_type, content):
+                yield media_type, content
+        for name, child in node.items():
+            if name not in DATA:
+                yield from streamed(child)
+
+
+def type_data(document: dict[str, Any], events: list[Any]) -> None:
+    """Give the data of events the type of the JSON that they hold.
+
+    The data stay text where the JSON may be a string, because a service could not say which of
+    both it means, and where the schema is also that of something else than an event.
+    """
+    judge = Judge(document)
+    parts = list({id(part): part for part in Shape(judge, *events).parts}.values())
+    uses = Counter(part["$ref"] for part in parts if is_reference(part))
+    described = {name: child for name, child in document.items() if name != "webhooks"}
+    shared = [
+        id(resolve(document, {"$ref": reference}))
+        for reference, count in Counter(references(described)).items()
+        if reference in uses and count > uses[reference]
+    ]
+    for part in parts:
+        members = members_of(part)
+        data = members.get("data")
+        if not isinstance(data, dict) or id(part) in shared or "contentSchema" not in data:
+            continue
+        types = Shape(judge, data["contentSchema"]).types
+        if JSON.fullmatch(str(data.get("contentMediaType"))) and types and "string" not in types:
+            part["properties"]["data"] = data["contentSchema"]
 
 
 def keyed(path: str) -> str:

@@ -16,6 +16,7 @@ from charter.runtime.normal import operations
 from charter.runtime.parameters import JSON
 from charter.runtime.parts import essence
 from charter.runtime.references import resolve
+from charter.runtime.sequences import is_sequence
 
 HEADER_TYPES = {
     "array": "list[str]",
@@ -55,6 +56,8 @@ class ResponseView:
     description: str
     media_types: Sequence[str]
     body: str | None
+    streams: bool
+    """Whether its body may be a sequence of items."""
     headers: Sequence[Header]
 
     @property
@@ -82,11 +85,23 @@ class OperationView:
     responses: Sequence[ResponseView]
     """Those that have a class."""
     returns: str
+    streams: bool
+    """Whether what it returns may be a sequence of items."""
     status: int
 
     @property
     def secured(self) -> bool:
         return self.scopes is not None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether a plain sequence of items is all that it returns."""
+        return self.streams and not self.responses
+
+    @property
+    def definition(self) -> str:
+        """A stream may also be begun by an async generator, whose method is no coroutine."""
+        return "def" if self.is_stream else "async def"
 
     @property
     def principal(self) -> str:
@@ -167,6 +182,7 @@ def visit(parser: RecordingParser, model_path: Path) -> dict[str, object]:
         "models": sorted(views.hints.models),
         "type_imports": str(views.hints.imports),
         "allows_anonymous": any(tag.allows_anonymous for tag in tags.values()),
+        "streams": any(operation.streams for tag in tags.values() for operation in tag.operations),
         "scopes": [
             {"member": names.scopes[name], "value": name, "description": description}
             for name, description in declared_scopes(document).items()
@@ -212,6 +228,7 @@ class Views:
             arguments=self.arguments(seen, node),
             responses=[reply for reply in replies if reply.class_name in returned],
             returns=" | ".join(dict.fromkeys(returned)) or "None",
+            streams=any(reply.streams for reply in replies),
             status=main.status if main and main.status else 200,
         )
 
@@ -247,7 +264,7 @@ class Views:
             arguments[name] = Argument(name, hint if plain else f"{hint} | None")
         if "requestBody" in node:
             body = resolve(self.document, node["requestBody"])
-            hint = self.body(body.get("content", {}), seen.bodies) or "bytes"
+            hint = self.body(body.get("content", {}), seen.bodies, "AsyncIterator") or "bytes"
             plain = body.get("required") or hint == "Any"
             arguments["body"] = Argument("body", hint if plain else f"{hint} | None")
         return list(arguments.values())
@@ -268,7 +285,8 @@ class Views:
             status=int(status) if status.isdecimal() else None,
             description=" ".join(node.get("description", "").split()),
             media_types=list(content),
-            body=self.body(content, types),
+            body=self.body(content, types, "Stream"),
+            streams=any(is_sequence(name, one) for name, one in content.items()),
             headers=self.headers(node),
         )
 
@@ -277,11 +295,22 @@ class Views:
         self.taken.add(name)
         return name
 
-    def body(self, content: Mapping[str, Any], types: Mapping[str, Any]) -> str | None:
+    def body(
+        self, content: Mapping[str, Any], types: Mapping[str, Any], sequence: str
+    ) -> str | None:
+        """The type of a body; `sequence` is the generic type of one of several items."""
         if not content:
             return None
-        hints = [self.media_type(media_type, types) for media_type in content]
+        hints = [
+            f"{sequence}[{self.item(media_type, types)}]"
+            if is_sequence(media_type, declared)
+            else self.media_type(media_type, types)
+            for media_type, declared in content.items()
+        ]
         return " | ".join(dict.fromkeys(hints))
+
+    def item(self, media_type: str, types: Mapping[str, Any]) -> str:
+        return self.hints.of(types[media_type]) if media_type in types else "Any"
 
     def media_type(self, media_type: str, types: Mapping[str, Any]) -> str:
         if not is_structured(media_type):

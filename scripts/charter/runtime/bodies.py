@@ -6,24 +6,35 @@ between the steps (`turn`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from functools import lru_cache
 from typing import Any, NoReturn
 
 import jsonschema_rs
+from pydantic import ValidationError
 from starlette.requests import Request
 
-from .explain import faults
-from .faults import ContentTooLarge, Fault, MalformedRequest, UnsupportedMediaType
+from .explain import faults, first, unrepresentable
+from .faults import (
+    ContentTooLarge,
+    Fault,
+    InvalidRequest,
+    MalformedRequest,
+    UnsupportedMediaType,
+)
+from .items import ItemSpec
 from .judge import MOST_QUADRATIC, Judge
 from .parameters import JSON, Parameter, declare, grouped, header_faults
 from .parts import Part, essence, parse_parts
 from .references import place_of, pointer
 from .scalars import MOST_VALUES, TooManyValues, parse_json, parse_pairs
 from .shapes import Shape
+from .streams import UPLOAD
 from .styles import Style, Values
+from .views import Direction
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/"
@@ -40,26 +51,35 @@ LARGE = 2**14
 class Body:
     """The declared body of one operation, in any of its media types."""
 
-    def __init__(self, judge: Judge, operation_id: str, place: str, limit: int) -> None:
+    def __init__(
+        self, judge: Judge, operation_id: str, place: str, limit: int, refusal_status: int = 422
+    ) -> None:
         place = judge.locate(place)
         node = judge.at(place)
         self.operation_id = operation_id
         self.required: bool = node.get("required", False)
         self.limit = limit
+        self.refusal_status = refusal_status
         self.announced = lru_cache(MOST_REMEMBERED)(self._announced)
         self.contents = {
             media_type.lower(): content(judge, media_type, f"{place}/content{pointer(media_type)}")
             for media_type in node.get("content", {})
         }
+        self.may_stream = any(isinstance(known, ItemContent) for known in self.contents.values())
 
     async def read(self, request: Request, violations: list[Fault]) -> Any:
         """The validated body; appends what is wrong to `violations`.
 
         In this order: size and media type are checked, the bytes are read, then parsed, and, if
-        the syntax has no violation, validated. The first failure ends it.
+        the syntax has no violation, validated. The first failure ends it. A sequence of items is
+        not read: it is returned as `Items`, which do the same for each item.
 
         Raises UnsupportedMediaType, ContentTooLarge, or MalformedRequest.
         """
+        if self.may_stream and "content-type" in request.headers:
+            announced = self._content(request)
+            if isinstance(announced, ItemContent):
+                return Items(self, announced.spec, request)
         body = await self._bytes(request)
         if not body and "content-type" not in request.headers:
             if self.required:
@@ -67,29 +87,35 @@ class Body:
             return None
         reader = self._content(request)
         if reader.is_quadratic and len(body) > MOST_QUADRATIC:
-            self._too_large(f"Its patterns are looked for in at most {MOST_QUADRATIC} bytes.")
-        try:
+            self.refuse_size(f"Its patterns are looked for in at most {MOST_QUADRATIC} bytes.")
+        with self.refusing(reader.kind):
             await turn(body)
             parsed = reader.parse(body, request.headers.get("content-type", ""), violations)
             await turn(body)
             if not violations:
                 violations.extend(reader.faults(parsed.judged))
                 await turn(body)
+        return parsed.given
+
+    @contextmanager
+    def refusing(self, kind: str) -> Iterator[None]:
+        """Raises ContentTooLarge or MalformedRequest for what can't be read as such content."""
+        try:
+            yield
         except TooManyValues:
-            self._too_large(f"The body holds more than {MOST_VALUES} values.")
+            self.refuse_size(f"The body holds more than {MOST_VALUES} values.")
         except UnicodeEncodeError:
             self._malformed("The body holds half of a surrogate pair.")
         except RecursionError:
             self._malformed("The body is nested too deeply.")
         except ValueError:
-            self._malformed(f"The body is not well-formed {reader.kind}.")
-        return parsed.given
+            self._malformed(f"The body is not well-formed {kind}.")
 
     async def _bytes(self, request: Request) -> bytes:
         """At most `limit` bytes: what announces more is not read, what sends more is not kept."""
         announced = request.headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > self.limit:
-            self._too_large()
+            self.refuse_size()
         if announced != "0" or "transfer-encoding" in request.headers:
             self._content(request)
         if not hasattr(request.state, "body"):  # which another operation may have read before
@@ -102,7 +128,7 @@ class Body:
         async for chunk in request.stream():
             size += len(chunk)
             if size > self.limit:
-                self._too_large()
+                self.refuse_size()
             yield chunk
 
     def _content(self, request: Request) -> "Content":
@@ -128,7 +154,7 @@ class Body:
     def _malformed(self, detail: str) -> NoReturn:
         raise MalformedRequest(self.operation_id, detail) from None
 
-    def _too_large(self, detail: str = "") -> NoReturn:
+    def refuse_size(self, detail: str = "") -> NoReturn:
         detail = detail or f"The body is larger than {self.limit} bytes."
         raise ContentTooLarge(self.operation_id, detail) from None
 
@@ -153,6 +179,58 @@ def choose(contents: "Mapping[str, Content]", message: Message) -> "Content | No
             return content
     plain = contents.get(media_type) or next(iter(same.values()), None)
     return plain or contents.get(f"{media_type.partition('/')[0]}/*") or contents.get("*/*")
+
+
+class Items(AsyncIterator[Any]):
+    """The items of a body, read while they arrive and each of them judged.
+
+    At most `limit` bytes are kept, which is what an item may have. Raises MalformedRequest,
+    ContentTooLarge or InvalidRequest for the first item that is refused, and ClientDisconnect
+    where the body breaks off.
+    """
+
+    def __init__(self, body: Body, spec: ItemSpec, request: Request) -> None:
+        self.body = body
+        self.spec = spec
+        self.convert: Callable[[Any], Any] = lambda item: item
+        """Makes the type of the service of an item. Raises ValidationError."""
+        self.upload = request.scope[UPLOAD] = asyncio.Event()
+        self._items = self._read(request)
+
+    async def __anext__(self) -> Any:
+        return await anext(self._items)
+
+    async def _read(self, request: Request) -> AsyncIterator[Any]:
+        reader = self.spec.sequence.reader()
+        number = 0
+        try:
+            async for chunk in request.stream():
+                await turn(chunk)
+                # the last chunk is empty
+                items = reader.feed(chunk) if chunk else reader.end()
+                while (item := self._next(items)) is not END:
+                    yield self._judged(item, pointer(number))
+                    number += 1
+                if reader.pending > self.body.limit:
+                    self.body.refuse_size(f"An item is larger than {self.body.limit} bytes.")
+        finally:
+            self.upload.set()
+
+    def _next(self, items: Iterator[Any]) -> Any:
+        with self.body.refusing("content of that media type"):
+            return next(items, END)
+
+    def _judged(self, item: Any, where: str) -> Any:
+        violations = list(self.spec.faults(item, where))
+        for reading in () if violations else self.spec.sequence.readings(item):
+            try:
+                return self.convert(reading)
+            except ValidationError as error:
+                violations = violations or unrepresentable("body", where, error)
+        raise InvalidRequest(self.body.operation_id, self.body.refusal_status, first(violations))
+
+
+END: Any = object()
 
 
 @dataclass(frozen=True)
@@ -183,6 +261,14 @@ class Content:
     def faults(self, value: Any) -> Iterator[Fault]:
         if "string" in self.shape.types and not self.validator.is_valid(value):
             yield from faults(self.validator, value, "body")
+
+
+class ItemContent(Content):
+    """A sequence of items, which the service reads."""
+
+    def __init__(self, judge: Judge, place: str, spec: ItemSpec) -> None:
+        super().__init__(judge, place)
+        self.spec = spec
 
 
 class TextContent(Content):
@@ -454,6 +540,8 @@ def octets(content: bytes) -> str:
 def content(judge: Judge, media_type: str, place: str) -> Content:
     """How to read a media type."""
     plain = essence(media_type)
+    if items := ItemSpec.declared(judge, media_type, place, Direction.REQUEST):
+        return ItemContent(judge, place, items)
     if JSON.fullmatch(plain):
         return JsonContent(judge, place)
     if plain == FORM:

@@ -2,9 +2,18 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import isawaitable
 from pathlib import Path
 from random import random
 from typing import Any, Self
@@ -16,12 +25,14 @@ from .credentials import Security
 from .errors import is_problem, restated
 from .faults import Fault, ResponseViolation
 from .inputs import RequestReader, TypedReader
+from .items import ItemSpec
 from .judge import Judge
 from .normal import normal, operations
 from .parameters import Parameter, ParameterReader, declare
 from .paths import address, keys, ordered, pattern, template_key
 from .references import pointer
-from .replies import ResponseSpec, render
+from .replies import STATED, Reply, ResponseSpec, encode, plain_head, render
+from .streams import HEARTBEAT, StreamResponse, close
 
 BODY_LIMIT = 2**20
 """Bytes that a request's body may have, where nothing else is said."""
@@ -119,7 +130,8 @@ class Contract:
         body = None
         if "requestBody" in self.judge.at(operation.place):
             place = operation.place + "/requestBody"
-            body = Body(self.judge, operation_id, place, self.body_limit)
+            status = operation.refusal_status
+            body = Body(self.judge, operation_id, place, self.body_limit, status)
         others = self.credentials(operation_id).query_names | set(known)
         parameters = ParameterReader(list(operation.parameters), others, operation.path)
         return RequestReader(operation_id, operation.refusal_status, parameters, body)
@@ -135,12 +147,62 @@ class Contract:
         """The response for what the service returned."""
         operation = self.operations[operation_id]
         response = render(result, operation.success)
-        if self.check_rate >= 1 or random() < self.check_rate:  # noqa: S311 - a sample
+        if self._is_checked():
             spec = operation.response_spec(response.status_code)
             undeclared = [Fault("status", "", "is not declared")]
-            if violations := undeclared if spec is None else list(spec.faults(response)):
-                self.on_violation(ResponseViolation(operation_id, response.status_code, violations))
+            violations = undeclared if spec is None else list(spec.faults(response))
+            self._report(operation_id, response.status_code, violations)
         return response
+
+    async def stream(self, operation_id: str, returned: Any) -> Response:
+        """The response for what the service returned, or is about to, where it may be a stream.
+
+        Raises what the service raises before its first item.
+        """
+        operation = self.operations[operation_id]
+        result = await returned if isawaitable(returned) else returned
+        is_reply = isinstance(result, Reply)
+        items = getattr(result, "body", None) if is_reply else result
+        if not isinstance(items, AsyncIterable):
+            return self.reply(operation_id, result)
+        status, media_type = STATED(result) if is_reply else plain_head(operation.success)
+        spec = operation.response_spec(status)
+        content = spec.content(media_type) if spec is not None and media_type else None
+        if spec is None or content is None or content.items is None:
+            raise TypeError(f"{operation_id} declares no items for a {status} of {media_type}.")
+        write = self._writer(operation_id, status, content.items)
+        iterator = aiter(items)
+        try:
+            first = write(await anext(iterator, HEARTBEAT))
+            headers = result.headers() if isinstance(result, Reply) else {}
+            response = StreamResponse(
+                first, iterator, write, content.items.sequence,
+                status=status, headers=headers, media_type=content.media_type,
+            )  # fmt: skip
+            if self._is_checked():
+                self._report(operation_id, status, list(spec.header_faults(response)))
+        except BaseException:
+            await close(iterator)
+            raise
+        return response
+
+    def _writer(self, operation_id: str, status: int, spec: ItemSpec) -> Callable[[Any], bytes]:
+        def write(item: Any) -> bytes:
+            if item is HEARTBEAT:
+                return b""
+            written = spec.sequence.write(encode(item, "application/json"))
+            if self._is_checked():
+                self._report(operation_id, status, list(spec.written_faults(written)))
+            return written
+
+        return write
+
+    def _is_checked(self) -> bool:
+        return self.check_rate >= 1 or random() < self.check_rate  # noqa: S311 - a sample
+
+    def _report(self, operation_id: str, status: int, violations: Sequence[Fault]) -> None:
+        if violations:
+            self.on_violation(ResponseViolation(operation_id, status, violations))
 
     def error(self, operation_id: str | None, response: Response) -> Response:
         """A problem document, in the shape that the operation declares for its status.

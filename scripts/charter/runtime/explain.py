@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 import jsonschema_rs
+from pydantic import ValidationError
 
 from .faults import Fault
 from .judge import MASK
@@ -207,3 +208,11 @@ def first(violations: Iterable[Fault]) -> list[Fault]:
             break
         listed.append(fault)
     return listed
+
+
+def unrepresentable(place: str, prefix: str, error: ValidationError) -> list[Fault]:
+    """For what the schema admits and Python's type can't hold: the year 0000, 23:59:60."""
+    return [
+        Fault(place, prefix + pointer(*item["loc"]), "can't be represented here")
+        for item in error.errors(include_input=False, include_url=False)
+    ]

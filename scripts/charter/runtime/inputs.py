@@ -1,14 +1,15 @@
 """What a generated stub takes from its request: read, judged by the document, then typed."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from inspect import signature
-from typing import Any, NoReturn, get_type_hints
+from types import UnionType
+from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
-from .bodies import Body
-from .explain import first
+from .bodies import Body, Items
+from .explain import first, unrepresentable
 from .faults import Fault, InvalidRequest
 from .parameters import ParameterReader
 from .references import pointer
@@ -81,14 +82,8 @@ class TypedReader:
             try:
                 inputs[name] = convert(value)
             except ValidationError as error:
-                # the schema admits it and Python's type can't hold it: the year 0000, 23:59:60
                 prefix = pointer(wire_name) if place != "body" else ""
-                self.reader.refuse(
-                    [
-                        Fault(place, prefix + pointer(*item["loc"]), "can't be represented here")
-                        for item in error.errors(include_input=False, include_url=False)
-                    ]
-                )
+                self.reader.refuse(unrepresentable(place, prefix, error))
         return inputs
 
 
@@ -96,7 +91,25 @@ def converter(hint: Any) -> Callable[[Any], Any]:
     """Builds a value of the type; what is JSON already passes as it is."""
     if hint in (str, int, bool, float, str | None, int | None, bool | None, float | None):
         return unchanged
+    items = [part for part in (hint, *get_args(hint)) if get_origin(part) is AsyncIterator]
+    if items:
+        return streaming(get_args(items[0])[0], hint)
     return TypeAdapter(hint).validate_python
+
+
+def streaming(item: Any, hint: Any) -> Callable[[Any], Any]:
+    """For a body that may be a sequence of items, each of which becomes of its type."""
+    others = [part for part in get_args(hint) if get_origin(part) is not AsyncIterator]
+    convert = converter(item)
+    otherwise = converter(Union[tuple(others)]) if isinstance(hint, UnionType) else unchanged  # noqa: UP007
+
+    def converted(value: Any) -> Any:
+        if not isinstance(value, Items):
+            return otherwise(value)
+        value.convert = convert
+        return value
+
+    return converted
 
 
 def unchanged(value: Any) -> Any:

@@ -20,6 +20,9 @@ PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=2**26)
 MASK = "the value"
 """What a validator's messages call the value, which they never quote."""
 
+Keywords = dict[str, type[Any]]
+"""Keywords that are judged otherwise than JSON Schema has them, as jsonschema_rs takes them."""
+
 MOST_QUADRATIC = 2048
 """Characters in which a pattern may be looked for whose time grows with their square."""
 
@@ -53,7 +56,10 @@ class Judge:
         return place
 
     def validator(
-        self, place: str | None, direction: Direction = Direction.REQUEST
+        self,
+        place: str | None,
+        direction: Direction = Direction.REQUEST,
+        keywords: Keywords | None = None,
     ) -> jsonschema_rs.Draft202012Validator:
         """The schema at that place; without one, what admits everything.
 
@@ -61,12 +67,19 @@ class Judge:
         """
         if place is None:
             return jsonschema_rs.Draft202012Validator(True)
+        return self.compiled({"$ref": f"{BASE}#{quote(place, safe='/~')}"}, direction, keywords)
+
+    def compiled(
+        self, schema: Any, direction: Direction, keywords: Keywords | None = None
+    ) -> jsonschema_rs.Draft202012Validator:
+        """A schema whose references into the document begin with `BASE`."""
         return jsonschema_rs.Draft202012Validator(
-            {"$ref": f"{BASE}#{quote(place, safe='/~')}"},
+            schema,
             registry=self._registry(direction),
             validate_formats=True,
             pattern_options=PATTERNS,
             mask=MASK,
+            keywords=keywords or None,
         )
 
     def matches(self, pattern: str, text: str) -> bool:

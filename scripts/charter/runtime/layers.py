@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -23,6 +24,12 @@ AllowedMethods = Callable[[str], Sequence[str]]
 
 Problem = Callable[..., Response]
 """Makes a problem document of a status, a sentence, and `headers`."""
+
+CLOCK = "charter.clock"
+"""The member of the scope that holds the Clock of a request, where there is a deadline."""
+
+HEADERS_ONLY = "charter.headers_only"
+"""The member of the scope that says that nobody reads the body."""
 
 ANY = "*"
 
@@ -230,7 +237,8 @@ class Methods:
         if not declared or method in declared:
             await self.app(scope, receive, send)
         elif method == "HEAD" and "GET" in declared:
-            await self.app({**scope, "method": "GET"}, receive, without_body(send))
+            inner = {**scope, "method": "GET", HEADERS_ONLY: True}
+            await self.app(inner, receive, without_body(send))
         else:
             await self.refusal(method, declared)(scope, receive, send)
 
@@ -288,11 +296,23 @@ class SafeErrors:
             await problem(scope, receive, send)
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time that a request has left."""
+
+    timeout: asyncio.Timeout
+    seconds: float
+
+    def restart(self) -> None:
+        """Grant it the whole time anew."""
+        self.timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
+
+
 class Deadline:
     """Ends what takes too long with a 503, so that no client and no connection waits for ever.
 
     The clock stops while the body is awaited: a slow uplink is no fault of the service, and the
-    server bounds how long a body may take.
+    server bounds how long a body may take. A stream restarts it with each item.
     """
 
     def __init__(self, app: ASGIApp, seconds: float, unavailable: Problem) -> None:
@@ -312,13 +332,15 @@ class Deadline:
             await send(message)
 
         async def patient() -> Message:
-            timeout.reschedule(None)
+            if not started:
+                timeout.reschedule(None)
             message = await receive()
-            timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
+            clock.restart()
             return message
 
         try:
             async with asyncio.timeout(self.seconds) as timeout:
+                scope[CLOCK] = clock = Clock(timeout, self.seconds)
                 await self.app(scope, patient, watched)
         except TimeoutError:
             if not timeout.expired() or started:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from .explain import faults
 from .faults import Fault
+from .items import ItemSpec
 from .judge import Judge
 from .parameters import JSON, declare, header_faults
 from .parts import essence
@@ -87,6 +88,9 @@ class ResponseSpec:
             yield from content.faults(bytes(response.body))
         elif response.body:
             yield Fault("body", "", "is not declared")
+        yield from self.header_faults(response)
+
+    def header_faults(self, response: Response) -> Iterator[Fault]:
         for header in self.headers:
             yield from header_faults(header, response.headers.get(header.name))
 
@@ -114,6 +118,8 @@ class ContentSpec:
         self.validator: jsonschema_rs.Draft202012Validator = judge.validator(
             self.schema_place, Direction.RESPONSE
         )
+        self.items = ItemSpec.declared(judge, media_type, place, Direction.RESPONSE)
+        """What each item must look like, where the body is a sequence of items."""
 
     def faults(self, body: bytes) -> Iterator[Fault]:
         """What is wrong with it. Of other media types than JSON and text nothing can be said."""
@@ -132,9 +138,15 @@ def render(result: object, success: ResponseSpec) -> Response:
         body = getattr(result, "body", None)
         content = encode(body, media_type) if media_type else None
         return Response(content, status, result.headers(), media_type)
+    status, media_type = plain_head(success)
+    content = encode(result, media_type) if media_type else None
+    return Response(content, status, media_type=media_type)
+
+
+def plain_head(success: ResponseSpec) -> tuple[int, str | None]:
+    """The status and the media type of a result that says neither."""
     status = int(success.status) if success.status.isdecimal() else 200
-    content = encode(result, success.media_type) if success.media_type else None
-    return Response(content, status, media_type=success.media_type)
+    return status, success.media_type
 
 
 STATED = attrgetter("status", "media_type")
