@@ -1,5 +1,6 @@
 """Who calls? Asked before anything of the request is read, and answered by the database."""
 
+from functools import partial
 from typing import Annotated, Never
 
 from fastapi import Depends, Request
@@ -8,6 +9,7 @@ from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from charter import runtime
 from charter.runtime import Contract
 from charter.runtime.credentials import Security
+from charter.runtime.streams import STILL_ALLOWED
 from charter.service.events import SecurityEvent, record
 from generated.security import Principal, Scope
 from impl.core.accounts import ADMINISTRATIVE, PREFIX
@@ -41,10 +43,23 @@ async def authenticate(
     """The caller of a secured operation; `required` are the scopes that the document names.
 
     What the caller may do is read from the database, never from the token: a revocation, a
-    deactivation or a demotion holds on the next request.
+    deactivation or a demotion holds on the next request, and ends a stream within seconds.
 
     Raises Unauthenticated without credentials, InvalidToken with bad ones, InsufficientScope.
     """
+    shown = (request, required, security, token, access_tokens, database)
+    request.scope[STILL_ALLOWED] = partial(caller, *shown)
+    return await caller(*shown)
+
+
+async def caller(
+    request: Request,
+    required: SecurityScopes,
+    security: Security,
+    token: str | None,
+    access_tokens: AccessTokens,
+    database: Database,
+) -> Principal:
     if len(request.headers.getlist("Authorization")) > 1:
         raise InvalidToken
     if token is None or not security.by_bearer:

@@ -41,6 +41,12 @@ def waiting() -> Iterator[None]:
             _waited.set(before + monotonic() - began)
 
 
+def wait_anew() -> None:
+    """For a request that goes on after its answer has begun: a stream, which may take hours."""
+    if _waited.get() is not None:
+        _waited.set(0.0)
+
+
 class PatientPool(AsyncAdaptedQueuePool):
     """Raises sqlalchemy.exc.TimeoutError once a request has waited for `timeout` seconds in all."""
 

@@ -17,7 +17,7 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.util import greenlet_spawn
 
-from .pool import taken
+from .pool import taken, wait_anew
 from .rows import Loader
 from .statements import Given, Ready, Statements, value_of
 
@@ -25,6 +25,7 @@ Selected = TypeVar("Selected")
 Row = TypeVar("Row", bound=DeclarativeBase)
 
 FAILED = "A statement of this transaction failed: roll it back."
+OVER = "The transaction of this request has ended: a stream that writes begins its own."
 
 
 class Session:
@@ -34,6 +35,9 @@ class Session:
     the other, and the connection is given back after the last of them. Errors are SQLAlchemy's, as
     an AsyncSession would raise them. Rows that it loads or writes are instances of the mapped
     classes which belong to no session: nothing is loaded or written behind anybody's back.
+
+    A stream goes on after the work has ended. Each statement then takes a connection of its own and
+    gives it back at once, and a transaction, which is over, refuses them.
     """
 
     def __init__(
@@ -45,12 +49,14 @@ class Session:
         self._pooled: PoolProxiedConnection | None = None
         self._connection: asyncpg.Connection | None = None
         self._has_begun = False
+        self._is_over = False
         self._running = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *error: object) -> None:
+        self._is_over = True
         await self.release()
 
     # -- statements -------------------------------------------------------------------------------
@@ -157,8 +163,20 @@ class Session:
         return await self._fetch(self.statements.ready(asked))
 
     async def _fetch(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
+        if self._is_over:
+            return await self._fetch_late(ready)
         async with self._running:
             return await self._send(ready)
+
+    async def _fetch_late(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
+        if self.is_transaction:
+            raise PendingRollbackError(OVER)
+        async with self._running:
+            wait_anew()
+            try:
+                return await self._send(ready)
+            finally:
+                await self._return()
 
     async def _send(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
         if self._has_begun and self._connection is None:
@@ -224,7 +242,12 @@ class Session:
 
     async def _give_back(self) -> None:
         """To the pool, unless the next one would go on with what this one has begun."""
-        if self._connection and (self._running.locked() or self._connection.is_in_transaction()):
+        if self._running.locked():
+            self._drop()
+        await self._return()
+
+    async def _return(self) -> None:
+        if self._connection and self._connection.is_in_transaction():
             self._drop()
         pooled, self._pooled, self._connection = self._pooled, None, None
         if pooled is None:

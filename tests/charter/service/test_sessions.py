@@ -440,3 +440,28 @@ async def test_no_connection_is_lost(database: Database) -> None:
     await asyncio.gather(*(use() for _ in range(30)))
 
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined] # of a queue
+
+
+# -- after the work -------------------------------------------------------------------------------
+
+
+async def test_a_stream_holds_no_connection_between_its_statements(database: Database) -> None:
+    async with database.statements() as session:
+        await session.scalar(select(literal(1)))
+    pool: Any = database.engine.pool
+
+    later = await asyncio.gather(*(session.scalar(select(literal(n))) for n in (2, 3)))
+
+    assert later == [2, 3]
+    assert pool.checkedout() == 0
+    with pytest.raises(DBAPIError):
+        await session.scalar(text("SELECT 1 / 0"))
+    assert pool.checkedout() == 0
+
+
+async def test_a_transaction_that_is_over_takes_no_more_statements(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.scalar(select(literal(1)))
+
+    with pytest.raises(PendingRollbackError, match="has ended"):
+        await session.scalar(select(literal(2)))
