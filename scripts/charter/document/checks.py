@@ -22,6 +22,7 @@ from charter.document.structure import (
 )
 from charter.runtime import Contract, paths
 from charter.runtime.references import at, has, pointer, tokens_of
+from charter.runtime.sequences import is_sequential
 
 DOCUMENTATION_ONLY = frozenset(
     {
@@ -258,6 +259,21 @@ def response(model: Model) -> Iterator[Remark]:
             yield Remark((*operation.node.path, "responses"), message)
 
 
+def item_schema(model: Model) -> Iterator[Remark]:
+    """Items of media types that are none of a sequence, or that nobody here takes apart."""
+    for node in model.of("media type"):
+        media_type = str(node.path[-1])
+        for keyword in ("itemSchema", "itemEncoding", "prefixEncoding"):
+            if keyword in node.value and not (
+                keyword == "itemSchema" and is_sequential(media_type)
+            ):
+                message = (
+                    f"`{keyword}` of {media_type} can't be served: use text/event-stream,"
+                    " application/jsonl or application/json-seq, or write a `schema`."
+                )
+                yield Remark((*node.path, keyword), message)
+
+
 def security(model: Model) -> Iterator[Remark]:
     schemes = mapping(mapping(model.content.get("components")).get("securitySchemes"))
     for path, alternatives in dict(map(model.security, model.operations)).items():
@@ -369,6 +385,7 @@ ERRORS: tuple[tuple[str, Rule], ...] = (
     ("path-parameter", path_parameter),
     ("parameter", parameter),
     ("response", response),
+    ("item-schema", item_schema),
     ("security", security),
     ("dialect", dialect),
     ("dynamic-anchor", dynamic_anchor),

@@ -14,14 +14,15 @@ from starlette.responses import Response
 from charter.mock.memory.envelopes import last_pages
 from charter.mock.memory.merging import OWN
 from charter.mock.prefer import NotPreferable, Prefer
-from charter.mock.samples import Impossible, Values, sequences
-from charter.mock.samples.sequences import is_sequential
+from charter.mock.samples import Impossible, Values
 from charter.mock.samples.texts import text
-from charter.runtime import Contract, Operation
+from charter.runtime import Contract, Fault, Operation
+from charter.runtime.items import ItemSpec
 from charter.runtime.parameters import Parameter, header_faults
 from charter.runtime.parts import essence
 from charter.runtime.references import pointer
 from charter.runtime.replies import ContentSpec, ResponseSpec, header_text
+from charter.runtime.sequences import is_sequential, sequence
 from charter.runtime.shapes import Shape
 from charter.runtime.views import Direction
 
@@ -51,6 +52,8 @@ STATUSES = frozenset({"code", "errorcode", "httpstatus", "status", "statuscode"}
 """Names of members that hold the status of an error."""
 REASONS = frozenset({"detail", "details", "error", "errormessage", "message", "reason", "title"})
 """Names of members that hold its reason."""
+OTHER_ITEMS = 3
+"""Of a sequence whose values are others each time."""
 INTERIM = range(100, 200)
 """Statuses that another one follows (RFC 9110 section 15.2)."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -156,22 +159,28 @@ class Answers:
         """A header that tells the author of the document why an example is invalid."""
         if self.fits(content, body):
             return {}
-        fault = next(content.faults(written(body, content)))
+        fault = next(self.faults(content, body))
         said = f"the schema doesn't admit this: {fault.pointer} {fault.detail}".replace("  ", " ")
         return {NOTE: one_line(said[:LONGEST_NOTE])}
 
     def fits(self, content: ContentSpec, value: Any) -> bool:
-        if isinstance(value, list) and (place := self.item_place(content)):
-            judge = self.contract.judge.validator(place, Direction.RESPONSE)
-            return all(map(judge.is_valid, value))
         if content.is_json:
             return content.validator.is_valid(value)
-        return not any(content.faults(written(value, content)))
+        return not any(self.faults(content, value))
+
+    def faults(self, content: ContentSpec, value: Any) -> Iterator[Fault]:
+        """What is wrong with a body, or with its items."""
+        if content.items is None or not isinstance(value, list):
+            yield from content.faults(written(value, content))
+            return
+        for item in value:
+            yield from faults_of(content.items, item)
 
     def made(self, content: ContentSpec, random: Random | None) -> Any:
+        if content.items is not None:
+            return self.items(content.items, random)
         if content.schema_place is None:
-            place = self.item_place(content)
-            return "text" if place is None else [self.item(place, random)]
+            return "text"
         if random is not None:
             with contextlib.suppress(Impossible):
                 value = self.values.dynamic(content.schema_place, Direction.RESPONSE, random)
@@ -182,11 +191,14 @@ class Answers:
             return impossible.nearest  # the schema contradicts itself: nothing would fit
         return last_page(content, value, content.shape)
 
-    def item_place(self, content: ContentSpec) -> str | None:
-        """Where the schema of one item stands, if the body is a sequence of items."""
-        place = f"{content.place}/itemSchema"
-        is_known = is_sequential(content.media_type) and self.contract.judge.has(place)
-        return place if is_known else None
+    def items(self, spec: ItemSpec, random: Random | None) -> list[Any]:
+        """The examples of an item that are valid, else one that is made; other ones each time."""
+        if random is not None:
+            return [self.item(spec.place, random) for _ in range(OTHER_ITEMS)]
+        schema = self.contract.judge.resolve(self.contract.judge.at(spec.place))
+        examples = schema.get("examples", []) if isinstance(schema, Mapping) else []
+        shown = [one for one in examples if not any(faults_of(spec, one))]
+        return shown or [self.item(spec.place, None)]
 
     def item(self, place: str, random: Random | None) -> Any:
         try:
@@ -220,6 +232,15 @@ class Answers:
         if usual and not is_shown and not any(header_faults(header, usual)):
             return usual
         return self.values.example(schema, Direction.RESPONSE)
+
+
+def faults_of(spec: ItemSpec, item: Any) -> Iterator[Fault]:
+    try:
+        sent = spec.sequence.write(spelled(item))
+    except ValueError as error:  # which the medium can't hold
+        yield Fault("body", "", str(error))
+    else:
+        yield from spec.written_faults(sent)
 
 
 def last_page(content: ContentSpec, value: Any, shape: Shape | None) -> Any:
@@ -317,10 +338,15 @@ def concrete(media_type: str) -> str:
 
 
 def written(body: Any, content: ContentSpec) -> bytes:
-    if content.is_json:
-        return json.dumps(body, ensure_ascii=False).encode()
+    if content.is_json or not isinstance(body, str | list):
+        return spelled(body)
     if isinstance(body, str):
         return body.encode()
-    if isinstance(body, list) and is_sequential(content.media_type):
-        return sequences.written(body, content.media_type).encode()
-    return json.dumps(body, ensure_ascii=False).encode()
+    if not is_sequential(content.media_type):
+        return spelled(body)
+    medium = content.items.sequence if content.items else sequence(content.media_type)
+    return b"".join(medium.write(spelled(item)) for item in body)
+
+
+def spelled(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()

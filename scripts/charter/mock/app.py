@@ -33,6 +33,7 @@ from charter.runtime import (
     ResponseViolation,
 )
 from charter.runtime import paths as templates
+from charter.runtime.bodies import Items
 from charter.runtime.inputs import RequestReader
 from charter.runtime.parts import essence
 from charter.runtime.replies import ResponseSpec
@@ -206,6 +207,8 @@ class Mock:
             self.readers[operation.id] = self.contract.reader(operation.id, OWN_QUERY)
         reader = self.readers[operation.id]
         values = await reader.read(request)
+        if values and isinstance(values[-1], Items):
+            values[-1] = [item async for item in values[-1]]
         return dict(zip(reader.places, values, strict=True))
 
     async def answer(

@@ -83,6 +83,14 @@ OTHERS = {
         "response",
         "responses: {}",
     ),
+    "items of what is no sequence": Defect(
+        (
+            Edit("one line at a time.", "3.1.0", "3.2.0"),
+            Edit("description: The book.", "schema:", "itemSchema: {}\n              schema:"),
+        ),
+        "item-schema",
+        "itemSchema: {}",
+    ),
     "another dialect": Defect(
         Edit("    Genre:", "type:", "$schema: http://json-schema.org/schema\n      type:"),
         "dialect",

@@ -55,6 +55,8 @@ def document(fragment: str) -> Document:
     """The base with a fragment in it: members of the document, of an operation, or of a schema."""
     content: dict[str, Any] = copy.deepcopy(BASE)
     part = yaml.safe_load(fragment)
+    if "requestBody" in part:
+        content["openapi"] = part.pop("openapi", content["openapi"])
     if part.keys() & {"openapi", "paths", "components", "servers"} or declares_tags(part):
         merge(content, part)
     elif part.keys() <= FIELDS["operation"].keys() | {"x-sunset", "sumary"}:

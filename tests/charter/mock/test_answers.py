@@ -370,6 +370,22 @@ EVENT = {
             '{"n": 3}\n{"n": 3}\n',
         ),
         ("application/jsonl", {"itemSchema": ENTRY, "example": [{"n": 4}]}, '{"n": 3}\n'),
+        (
+            "application/jsonl",
+            {"itemSchema": ENTRY | {"examples": [{"n": 3, "a": 1}, {"n": 4}, {"n": 3, "a": 2}]}},
+            '{"n": 3, "a": 1}\n{"n": 3, "a": 2}\n',
+        ),
+        (
+            "text/event-stream",
+            {"itemSchema": EVENT, "example": [{"event": "log", "retry": 9, "data": '{"n": 4}'}]},
+            'event: log\nretry: 9\ndata: {"n": 3}\n\n',
+        ),
+        (
+            "text/event-stream",
+            {"itemSchema": EVENT, "example": [{"event": "log", "retry": 9, "data": {"n": 3}}]},
+            'event: log\nretry: 9\ndata: {"n": 3}\n\n',
+        ),
+        ("application/jsonl", {"schema": {"type": "array"}, "example": [1, 2]}, "1\n2\n"),
     ],
 )
 async def test_a_sequence_holds_an_item(media_type: str, content: Any, answered: str) -> None:
@@ -382,6 +398,19 @@ async def test_a_sequence_holds_an_item(media_type: str, content: Any, answered:
     assert (answer.text, "charter-note" in answer.headers) == (answered, False)
     assert answer.headers["content-type"].startswith(media_type)
     assert other.text
+
+
+@pytest.mark.parametrize(("body", "status"), [('{"n": 3}\n{"n": 3}', 200), ('{"n": 4}', 422)])
+async def test_the_items_of_a_body_are_judged(body: str, status: int) -> None:
+    document = declaring("200") | {"openapi": "3.2.0"}
+    operation = document["paths"]["/"].pop("get")
+    operation["requestBody"] = {"content": {"application/jsonl": {"itemSchema": ENTRY}}}
+    document["paths"]["/"]["post"] = operation
+    async with client_of(Mock(document)) as client:
+        headers = {"content-type": "application/jsonl"}
+        answer = await client.post("/", content=body, headers=headers)
+
+    assert answer.status_code == status
 
 
 async def test_a_table_in_text_stays_as_its_example_has_it() -> None:

@@ -340,17 +340,18 @@ class Pair:
         )  # fmt: skip
 
     def content(self, root: Root, label: str, old: Path, new: Path) -> Iterator[Change]:
-        had, has = ("schema" in mapping(model.at(path))
-                    for model, path in ((self.base, old), (self.revision, new)))  # fmt: skip
-        if had and has:
-            yield from self.schemas(root, label, (*old, "schema"), (*new, "schema"))
-        elif had != has:
-            action, effect = ("added", Effect.NARROWS) if has else ("removed", Effect.WIDENS)
-            yield self.change(
-                f"{root.value[0]}-media-type-schema-{action}", effect,
-                f"{new[-1]} has {'a' if has else 'no'} schema now.",
-                old=old, new=new, where=label, direction=root.direction,
-            )  # fmt: skip
+        sides = ((self.base, old), (self.revision, new))
+        for keyword in ("schema", "itemSchema"):
+            had, has = (keyword in mapping(model.at(path)) for model, path in sides)
+            if had and has:
+                yield from self.schemas(root, label, (*old, keyword), (*new, keyword))
+            elif had != has:
+                action, effect = ("added", Effect.NARROWS) if has else ("removed", Effect.WIDENS)
+                yield self.change(
+                    f"{root.value[0]}-media-type-schema-{action}", effect,
+                    f"{new[-1]} has {'a' if has else 'no'} {keyword} now.",
+                    old=old, new=new, where=label, direction=root.direction,
+                )  # fmt: skip
 
     def schemas(self, root: Root, label: str, old: Path, new: Path) -> Iterator[Change]:
         """Every pair of schemas that can be reached from a pair, each once."""
