@@ -8,12 +8,7 @@ from charter.runtime import Contract
 from charter.runtime.routing import in_order
 from fastapi import APIRouter
 
-from .operations import (
-    AuthOperations,
-    HealthOperations,
-    ItemsOperations,
-    UsersOperations,
-)
+from .operations import AuthOperations, HealthOperations, ItemsOperations, UsersOperations
 from .routers import (
     auth as auth_routes,
     health as health_routes,

@@ -5,6 +5,8 @@
 from typing import Protocol
 from uuid import UUID
 
+from charter.runtime.streams import Streaming
+
 from .responses import (
     ChangePassword204,
     CreateItem201,
@@ -21,6 +23,7 @@ from .responses import (
 )
 from .schemas import (
     Health,
+    ItemChange,
     ItemCreate,
     ItemPatch,
     ItemSort,
@@ -135,6 +138,12 @@ class ItemsOperations(Protocol):
         sort: ItemSort,
     ) -> ListItems200:
         """List your items."""
+        raise NotImplementedError
+
+    def watch_items(
+        self, principal: Principal, *, last_event_id: str | None
+    ) -> Streaming[ItemChange]:
+        """Watch your items change."""
         raise NotImplementedError
 
     async def get_item(

@@ -42,9 +42,7 @@ class RevokeToken200(Reply):
 
     status: ClassVar[int] = 200
     media_type: ClassVar[str | None] = None
-    header_names: ClassVar[Mapping[str, str]] = {
-        "cache_control": "Cache-Control",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"cache_control": "Cache-Control"}
 
     cache_control: str = "no-store"
 
@@ -55,9 +53,7 @@ class ListSessions200(Reply):
 
     status: ClassVar[int] = 200
     media_type: ClassVar[str | None] = "application/json"
-    header_names: ClassVar[Mapping[str, str]] = {
-        "link": "Link",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"link": "Link"}
 
     body: SessionPage
     link: str | None = None
@@ -87,9 +83,7 @@ class ListUsers200(Reply):
 
     status: ClassVar[int] = 200
     media_type: ClassVar[str | None] = "application/json"
-    header_names: ClassVar[Mapping[str, str]] = {
-        "link": "Link",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"link": "Link"}
 
     body: UserPage
     link: str | None = None
@@ -116,10 +110,7 @@ class CreateItem201(Reply):
 
     status: ClassVar[int] = 201
     media_type: ClassVar[str | None] = "application/json"
-    header_names: ClassVar[Mapping[str, str]] = {
-        "location": "Location",
-        "etag": "ETag",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"location": "Location", "etag": "ETag"}
 
     body: Item
     location: str
@@ -132,9 +123,7 @@ class ListItems200(Reply):
 
     status: ClassVar[int] = 200
     media_type: ClassVar[str | None] = "application/json"
-    header_names: ClassVar[Mapping[str, str]] = {
-        "link": "Link",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"link": "Link"}
 
     body: ItemPage
     link: str | None = None
@@ -146,9 +135,7 @@ class GetItem200(Reply):
 
     status: ClassVar[int] = 200
     media_type: ClassVar[str | None] = "application/json"
-    header_names: ClassVar[Mapping[str, str]] = {
-        "etag": "ETag",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"etag": "ETag"}
 
     body: Item
     etag: str
@@ -160,9 +147,7 @@ class GetItem304(Reply):
 
     status: ClassVar[int] = 304
     media_type: ClassVar[str | None] = None
-    header_names: ClassVar[Mapping[str, str]] = {
-        "etag": "ETag",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"etag": "ETag"}
 
     etag: str
 
@@ -173,9 +158,7 @@ class ReplaceItem200(Reply):
 
     status: ClassVar[int] = 200
     media_type: ClassVar[str | None] = "application/json"
-    header_names: ClassVar[Mapping[str, str]] = {
-        "etag": "ETag",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"etag": "ETag"}
 
     body: Item
     etag: str
@@ -187,9 +170,7 @@ class UpdateItem200(Reply):
 
     status: ClassVar[int] = 200
     media_type: ClassVar[str | None] = "application/json"
-    header_names: ClassVar[Mapping[str, str]] = {
-        "etag": "ETag",
-    }
+    header_names: ClassVar[Mapping[str, str]] = {"etag": "ETag"}
 
     body: Item
     etag: str

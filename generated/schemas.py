@@ -24,7 +24,6 @@ class PasswordGrant(Model):
     """
     Scopes that the session shall have, separated by spaces; all that the user may have
     when absent. Those that the user may not have are left out.
-
     """
 
 
@@ -169,9 +168,7 @@ class UserPage(Model):
 
 
 class ItemStatus(StrEnum):
-    """
-    Where an item is in its life.
-    """
+    """Where an item is in its life."""
 
     DRAFT = "draft"
     ACTIVE = "active"
@@ -179,9 +176,7 @@ class ItemStatus(StrEnum):
 
 
 class ItemSort(StrEnum):
-    """
-    An order of items.
-    """
+    """An order of items."""
 
     CREATED_AT = "created_at"
     FIELD_CREATED_AT = "-created_at"
@@ -211,7 +206,6 @@ class ItemCreate(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
-
     """
 
 
@@ -235,7 +229,6 @@ class ItemPatch(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
-
     """
 
 
@@ -263,7 +256,6 @@ class Item(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
-
     """
 
     created_at: AwareDatetime
@@ -279,6 +271,25 @@ class ItemPage(Model):
     data: list[Item]
     next_cursor: str | None
     """The cursor of the next page; null on the last one."""
+
+
+class ItemEvent(StrEnum):
+    """What happened; `ready` says that nothing is missed from now on."""
+
+    READY = "ready"
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+
+
+class ChangedItem(Model):
+    """An item as it is now, which may be newer than the change."""
+
+    item_id: UUID | None
+    """Which item it is; null if the event is `ready`."""
+
+    item: Item | None
+    """All of it; null if it is deleted."""
 
 
 class Health(Model):
@@ -318,9 +329,7 @@ class Problem(Model):
 
 
 class In(StrEnum):
-    """
-    The part of the request.
-    """
+    """The part of the request."""
 
     PATH = "path"
     QUERY = "query"
@@ -343,9 +352,7 @@ class Fault(Model):
 
 
 class Error(StrEnum):
-    """
-    The error code.
-    """
+    """The error code."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_GRANT = "invalid_grant"
@@ -366,6 +373,16 @@ class TokenProblem(Problem):
 class TokenRequest(RootModel[PasswordGrant | RefreshTokenGrant]):
     root: PasswordGrant | RefreshTokenGrant
     """One of the grants that this service knows."""
+
+
+class ItemChange(Model):
+    """One event of a stream."""
+
+    event: ItemEvent
+    id: str
+    """A moment in the history of your items."""
+
+    data: ChangedItem
 
 
 class ValidationProblem(Problem):

@@ -6,14 +6,15 @@ more than most requests.
 
 import math
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
 from charter.runtime import Contract
 from charter.runtime.layers import RATE_LIMITS
 from charter.service.draining import DRAINING
+from charter.service.feed import Feed
 from generated import api
 from generated.operations import (
     AuthOperations,
@@ -28,6 +29,7 @@ from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db.session import Database, Session, database
 from impl.repositories.budgets import BudgetRepository
 from impl.repositories.idempotency_keys import IdempotencyKeyRepository
+from impl.repositories.item_changes import ItemChangeRepository
 from impl.repositories.items import ItemRepository
 from impl.repositories.login_failures import LoginFailureRepository
 from impl.repositories.sessions import SessionRepository
@@ -35,7 +37,7 @@ from impl.repositories.users import UserRepository
 from impl.services.auth import AuthService, Client, Lifetimes
 from impl.services.budgets import WINDOW, Balance, Budgets
 from impl.services.health import HealthService
-from impl.services.items import ItemService
+from impl.services.items import ItemService, Times
 from impl.services.login_guard import LoginGuard
 from impl.services.users import UserService
 
@@ -125,11 +127,23 @@ async def users(
     )
 
 
+async def feed(request: Request) -> Feed[UUID]:
+    found: Feed[UUID] = request.app.state.item_feed
+    return found
+
+
 async def items(
-    session: Session, settings: Annotated[Settings, Depends(settings)]
+    session: Session,
+    settings: Annotated[Settings, Depends(settings)],
+    feed: Annotated[Feed[UUID], Depends(feed)],
 ) -> ItemsOperations:
-    lifetime = timedelta(hours=settings.idempotency_key_hours)
-    return ItemService(ItemRepository(session), IdempotencyKeyRepository(session), lifetime)
+    return ItemService(
+        ItemRepository(session),
+        IdempotencyKeyRepository(session),
+        ItemChangeRepository(session),
+        feed,
+        Times.of(settings),
+    )
 
 
 async def health(

@@ -30,7 +30,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Exchange a password or a refresh token for a pair of tokens."""
         return contract.reply("createToken", await service.create_token(**inputs))
 
     @router.post(
@@ -43,7 +42,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Revoke a token and end its session."""
         return contract.reply("revokeToken", await service.revoke_token(principal, **inputs))
 
     @router.get(
@@ -56,7 +54,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """List your live sessions, the newest first."""
         return contract.reply("listSessions", await service.list_sessions(principal, **inputs))
 
     @router.delete(
@@ -69,7 +66,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Log out everywhere."""
         await service.delete_sessions(principal, **inputs)
         return contract.reply("deleteSessions", None)
 
@@ -86,7 +82,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """End one of your sessions."""
         await service.delete_session(principal, **inputs)
         return contract.reply("deleteSession", None)
 

@@ -23,7 +23,6 @@ def build(contract: Contract, provide: Callable[..., Awaitable[HealthOperations]
         ],
         service: Service,
     ) -> Response:
-        """Is the process alive?"""
         return contract.reply("getLiveness", await service.get_liveness(**inputs))
 
     @router.get("/readyz", operation_id="getReadiness", status_code=200, response_class=Response)
@@ -33,7 +32,6 @@ def build(contract: Contract, provide: Callable[..., Awaitable[HealthOperations]
         ],
         service: Service,
     ) -> Response:
-        """Can the service serve?"""
         return contract.reply("getReadiness", await service.get_readiness(**inputs))
 
     return router

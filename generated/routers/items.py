@@ -29,7 +29,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Create an item."""
         return contract.reply("createItem", await service.create_item(principal, **inputs))
 
     @router.get("/items", operation_id="listItems", status_code=200, response_class=Response)
@@ -40,8 +39,19 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """List your items."""
         return contract.reply("listItems", await service.list_items(principal, **inputs))
+
+    @router.get(
+        "/items/changes", operation_id="watchItems", status_code=200, response_class=Response
+    )
+    async def watch_items(
+        principal: Annotated[Principal, Security(authenticate, scopes=["items:read"])],
+        inputs: Annotated[
+            Inputs, Depends(contract.inputs("watchItems", ItemsOperations.watch_items))
+        ],
+        service: Service,
+    ) -> Response:
+        return await contract.stream("watchItems", service.watch_items(principal, **inputs))
 
     @router.get(
         "/items/{item_id}", operation_id="getItem", status_code=200, response_class=Response
@@ -51,7 +61,6 @@ def build(
         inputs: Annotated[Inputs, Depends(contract.inputs("getItem", ItemsOperations.get_item))],
         service: Service,
     ) -> Response:
-        """Fetch one of your items."""
         return contract.reply("getItem", await service.get_item(principal, **inputs))
 
     @router.put(
@@ -64,7 +73,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Say everything about an item anew."""
         return contract.reply("replaceItem", await service.replace_item(principal, **inputs))
 
     @router.patch(
@@ -77,7 +85,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Change some of an item."""
         return contract.reply("updateItem", await service.update_item(principal, **inputs))
 
     @router.delete(
@@ -90,7 +97,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Delete one of your items."""
         await service.delete_item(principal, **inputs)
         return contract.reply("deleteItem", None)
 

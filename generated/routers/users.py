@@ -28,7 +28,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Register."""
         return contract.reply("createUser", await service.create_user(**inputs))
 
     @router.get("/users", operation_id="listUsers", status_code=200, response_class=Response)
@@ -39,7 +38,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """List the users, the newest first."""
         return contract.reply("listUsers", await service.list_users(principal, **inputs))
 
     @router.get("/users/me", operation_id="getMe", status_code=200, response_class=Response)
@@ -48,7 +46,6 @@ def build(
         inputs: Annotated[Inputs, Depends(contract.inputs("getMe", UsersOperations.get_me))],
         service: Service,
     ) -> Response:
-        """Who am I?"""
         return contract.reply("getMe", await service.get_me(principal, **inputs))
 
     @router.patch("/users/me", operation_id="updateMe", status_code=200, response_class=Response)
@@ -57,7 +54,6 @@ def build(
         inputs: Annotated[Inputs, Depends(contract.inputs("updateMe", UsersOperations.update_me))],
         service: Service,
     ) -> Response:
-        """Change what others read about you."""
         return contract.reply("updateMe", await service.update_me(principal, **inputs))
 
     @router.delete("/users/me", operation_id="deleteMe", status_code=204, response_class=Response)
@@ -66,7 +62,6 @@ def build(
         inputs: Annotated[Inputs, Depends(contract.inputs("deleteMe", UsersOperations.delete_me))],
         service: Service,
     ) -> Response:
-        """Delete your account and all that belongs to it."""
         await service.delete_me(principal, **inputs)
         return contract.reply("deleteMe", None)
 
@@ -83,7 +78,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Change your password and end your other sessions."""
         return contract.reply("changePassword", await service.change_password(principal, **inputs))
 
     @router.get(
@@ -94,7 +88,6 @@ def build(
         inputs: Annotated[Inputs, Depends(contract.inputs("getUser", UsersOperations.get_user))],
         service: Service,
     ) -> Response:
-        """Fetch a user."""
         return contract.reply("getUser", await service.get_user(principal, **inputs))
 
     @router.patch(
@@ -107,7 +100,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Activate, deactivate, promote or demote a user."""
         return contract.reply("updateUser", await service.update_user(principal, **inputs))
 
     @router.delete(
@@ -120,7 +112,6 @@ def build(
         ],
         service: Service,
     ) -> Response:
-        """Delete a user and all that belongs to the account."""
         await service.delete_user(principal, **inputs)
         return contract.reply("deleteUser", None)
 

@@ -1,9 +1,13 @@
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
 from datetime import UTC, timedelta
+from typing import Self
 from uuid import UUID
 
+from charter.runtime.streams import HEARTBEAT, Heartbeat
+from charter.service.feed import Feed, heard
 from generated import schemas
 from generated.operations import ItemsOperations
 from generated.responses import (
@@ -15,24 +19,47 @@ from generated.responses import (
     UpdateItem200,
 )
 from generated.security import Principal
+from impl.core.config import Settings
 from impl.core.links import next_page
 from impl.core.problems import KeyReused, NotFound, PreconditionFailed, PreconditionRequired
-from impl.models import Item
+from impl.models import Item, ItemChange
 from impl.repositories.idempotency_keys import IdempotencyKeyRepository
+from impl.repositories.item_changes import ItemChangeRepository, Position
 from impl.repositories.items import ItemRepository
 
 ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Times:
+    key_lifetime: timedelta
+    longest_silence: float
+    """Seconds in which a stream shows at least once that it is alive."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            key_lifetime=timedelta(hours=settings.idempotency_key_hours),
+            longest_silence=settings.request_timeout_seconds / 2,
+        )
 
 
 class ItemService(ItemsOperations):
     """Items belong to the user who created them, and to nobody else."""
 
     def __init__(
-        self, items: ItemRepository, keys: IdempotencyKeyRepository, key_lifetime: timedelta
+        self,
+        items: ItemRepository,
+        keys: IdempotencyKeyRepository,
+        changes: ItemChangeRepository,
+        feed: Feed[UUID],
+        times: Times,
     ) -> None:
         self.items = items
         self.keys = keys
-        self.key_lifetime = key_lifetime
+        self.changes = changes
+        self.feed = feed
+        self.times = times
 
     async def create_item(
         self, principal: Principal, *, idempotency_key: str | None, body: schemas.ItemCreate
@@ -41,7 +68,7 @@ class ItemService(ItemsOperations):
             return await self._create(principal, body)
         fingerprint = hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).digest()
         request = (principal.id, "createItem", idempotency_key)
-        if not await self.keys.claim(*request, fingerprint, self.key_lifetime):
+        if not await self.keys.claim(*request, fingerprint, self.times.key_lifetime):
             return await self._repeat(*request, fingerprint)
         created = await self._create(principal, body)
         answer = {"item": created.body.model_dump(mode="json"), "etag": created.etag}
@@ -66,6 +93,24 @@ class ItemService(ItemsOperations):
         )
         link = next_page("/items", page.next_cursor, limit=limit, q=q, status=status, sort=sort)
         return ListItems200(body, link=link)
+
+    async def watch_items(
+        self, principal: Principal, *, last_event_id: str | None
+    ) -> AsyncIterator[schemas.ItemChange | Heartbeat]:
+        position = Position.read(last_event_id) if last_event_id else await self.changes.now()
+        if position.is_forgotten:
+            raise NotFound("Changes since that event are no longer known: list your items again.")
+        with self.feed.listening(principal.id) as news:
+            yield ready(position)
+            while True:
+                news.clear()
+                changes = await self.changes.behind(principal.id, position)
+                for change, item in changes:
+                    position = Position.of(change)
+                    yield changed(change, item, position)
+                if not changes:
+                    await heard(news, self.times.longest_silence)
+                    yield HEARTBEAT
 
     async def get_item(
         self, principal: Principal, *, item_id: UUID, if_none_match: str | None
@@ -148,6 +193,18 @@ def values_of(
 
 def present(item: Item) -> schemas.Item:
     return schemas.Item.model_validate(vars(item))
+
+
+def ready(position: Position) -> schemas.ItemChange:
+    nothing = schemas.ChangedItem(item_id=None, item=None)
+    return schemas.ItemChange(event=schemas.ItemEvent.READY, id=str(position), data=nothing)
+
+
+def changed(change: ItemChange, item: Item | None, position: Position) -> schemas.ItemChange:
+    shown = schemas.ChangedItem(
+        item_id=change.item_id, item=None if item is None else present(item)
+    )
+    return schemas.ItemChange(event=schemas.ItemEvent(change.event), id=str(position), data=shown)
 
 
 def created(body: schemas.Item, etag: str) -> CreateItem201:

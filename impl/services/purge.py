@@ -5,8 +5,10 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, inspect, select, tuple_
+from sqlalchemy.orm import Mapper
 
 from charter.service.outage import is_outage
 from impl.core.config import Settings
@@ -20,6 +22,10 @@ LOCK = int.from_bytes(b"purge")
 NOW = func.clock_timestamp()
 
 log = logging.getLogger(__name__)
+
+
+def is_passing(mapper: Mapper[Any]) -> bool:
+    return hasattr(mapper.class_, "is_over")
 
 
 class Purge:
@@ -40,6 +46,12 @@ class Purge:
                 < NOW - FORGOTTEN_AFTER,
             ),
             (Budget, Budget.ends_at < NOW),
+            # tables of your own, whose classes say it themselves
+            *(
+                (one.class_, one.class_.is_over())
+                for one in Base.registry.mappers
+                if is_passing(one)
+            ),
         )
 
     async def run_regularly(self) -> None:

@@ -1,6 +1,7 @@
 """From the document to the files of `generated/`, in memory; `command` writes them."""
 
 import json
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
@@ -57,7 +58,7 @@ def generate(file: Path, begin: Callable[[str], None] = lambda step: None) -> Fi
         (out / "__init__.py").write_text(PACKAGE)
         (out / "routers" / "__init__.py").write_text("")
         schemas = out / "schemas.py"
-        schemas.write_text(with_validated_defaults(schemas.read_text()))
+        schemas.write_text(with_short_docstrings(with_validated_defaults(schemas.read_text())))
         for module in out.rglob("*.py"):
             module.write_text(with_header(module.read_text()))
         begin(formatting)
@@ -126,6 +127,15 @@ def with_header(code: str) -> str:
     while lines and lines[0].startswith("#"):
         lines.pop(0)
     return HEADER + "".join(lines)
+
+
+SPREAD = re.compile(r'^( +""")\n +(.{1,80}[^"\\\n])\n+ +"""$', re.MULTILINE)
+
+
+def with_short_docstrings(code: str) -> str:
+    """With the docstrings of one line on one line, and no empty line at the end of others."""
+    code = SPREAD.sub(r'\1\2"""', code)
+    return re.sub(r'\n\n( +"""\n)(?=\n)', r"\n\1", code)
 
 
 FIX = (

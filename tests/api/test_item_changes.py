@@ -1,0 +1,150 @@
+"""A user watches their items change: what is told, to whom, and how the stream ends."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from sqlalchemy import text
+
+from charter.runtime import streams
+from impl.app import create_app
+from impl.core.config import Settings
+from impl.db.session import Database
+from tests.items import create_item
+from tests.people import Person
+from tests.serving import serving
+
+Event = dict[str, Any]
+
+
+@pytest.fixture
+def address(settings: Settings) -> Iterator[str]:
+    """Of a service of its own, because a transport within the process buffers streams."""
+    with serving(create_app(settings)) as address:
+        yield address
+
+
+@asynccontextmanager
+async def watching(
+    address: str, person: Person, last: str | None = None
+) -> AsyncIterator[AsyncIterator[Event]]:
+    headers = {"authorization": person.headers["Authorization"]}
+    if last is not None:
+        headers["last-event-id"] = last
+    async with (
+        httpx.AsyncClient(base_url=address, headers=headers, timeout=10) as client,
+        client.stream("GET", "/items/changes") as response,
+    ):
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield events(response)
+
+
+async def events(response: httpx.Response) -> AsyncIterator[Event]:
+    event: Event = {}
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(": ")
+        if name == "data":
+            event |= json.loads(value)
+        elif name:
+            event[name] = value
+        elif event:
+            yield event
+            event = {}
+
+
+async def test_each_change_is_told_with_the_item_as_it_is(address: str, ada: Person) -> None:
+    async with watching(address, ada) as told:
+        first = await anext(told)
+        item = await create_item(ada)
+        created = await anext(told)
+        await ada.delete(f"/items/{item['id']}", headers={"If-Match": "*"})
+        deleted = await anext(told)
+
+    assert (first["event"], first["item_id"], first["item"]) == ("ready", None, None)
+    assert (created["event"], created["item"]) == ("created", item)
+    assert (deleted["event"], deleted["item_id"], deleted["item"]) == ("deleted", item["id"], None)
+
+
+async def test_whoever_comes_back_misses_nothing(address: str, ada: Person) -> None:
+    async with watching(address, ada) as told:
+        first = await anext(told)
+    items = [await create_item(ada, title=f"{number}") for number in range(120)]
+
+    async with watching(address, ada, first["id"]) as told:
+        assert (await anext(told))["id"] == first["id"]
+        seen = [await anext(told) for _ in range(60)]
+    async with watching(address, ada, seen[-1]["id"]) as told:
+        await anext(told)
+        seen += [await anext(told) for _ in range(60)]
+
+    assert [event["item"]["title"] for event in seen] == [item["title"] for item in items]
+
+
+async def test_a_change_is_told_once_its_transaction_has_ended(
+    address: str, ada: Person, database: Database
+) -> None:
+    """It began before another one that was told already, and is not passed over."""
+    item = await create_item(ada)
+    async with watching(address, ada) as told:
+        await anext(told)
+        async with database.engine.begin() as slow:
+            change = text("UPDATE items SET quantity = 7 WHERE id = :id")
+            await slow.execute(change, {"id": item["id"]})
+            other = await create_item(ada)
+            coming = asyncio.ensure_future(anext(told))
+            early, _ = await asyncio.wait({coming}, timeout=1)
+        updated, created = await coming, await anext(told)
+
+    assert not early
+    assert (updated["item_id"], updated["item"]["quantity"]) == (item["id"], 7)
+    assert (created["event"], created["item"]) == ("created", other)
+
+
+async def test_nobody_hears_of_the_items_of_others(
+    address: str, ada: Person, grace: Person
+) -> None:
+    async with watching(address, ada) as told:
+        await anext(told)
+        await create_item(grace)
+        mine = await create_item(ada)
+        assert (await anext(told))["item"] == mine
+
+
+async def test_changes_of_long_ago_are_not_known(ada: Person) -> None:
+    response = await ada.get("/items/changes", headers={"Last-Event-ID": "1600000000-1-1"})
+
+    assert response.status_code == 404
+    assert "list your items again" in response.json()["detail"]
+
+
+async def test_a_made_up_event_is_refused(ada: Person) -> None:
+    response = await ada.get("/items/changes", headers={"Last-Event-ID": "7"})
+
+    assert response.status_code == 422
+
+
+async def test_a_stream_ends_with_the_session_that_asked_for_it(
+    address: str, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "RECHECK_SECONDS", 0.2)
+    async with watching(address, ada) as told:
+        await anext(told)
+        assert (await ada.delete("/auth/sessions")).status_code == 204
+        assert [event async for event in told] == []
+
+
+async def test_no_stream_holds_a_connection_of_the_database(
+    ada: Person, settings: Settings
+) -> None:
+    app = create_app(settings)
+    with serving(app) as address:
+        async with watching(address, ada) as told:
+            await anext(told)
+            await asyncio.sleep(0.2)
+            pool: Any = app.state.database.engine.pool
+            assert pool.checkedout() == 0
