@@ -29,15 +29,12 @@ from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
-from starlette.requests import Request
-from starlette.responses import Response
 
 from charter.contract.service_under_test import free_port
 from charter.document import Document, DocumentError
-from charter.mock.app import Mock
-from charter.runtime import Fault, Operation
 from dev.bench.peers import PEERS
 from dev.fuzz_documents import SPECS, in_force, path_of, running
+from dev.witness import Witness
 
 REFUSALS = frozenset({400, 404, 405, 406, 413, 415, 422})
 UNAUTHENTICATED = frozenset({401, 403})
@@ -170,24 +167,6 @@ def last_line(text: str) -> str:
 
 
 # -- the same question ----------------------------------------------------------------------------
-
-
-class Witness(Mock):
-    """A mock that keeps what it did with the last request."""
-
-    accepted = False
-    reasons: Sequence[str] = ()
-
-    async def answer(self, *arguments: Any) -> Response:
-        self.accepted = True
-        return await super().answer(*arguments)
-
-    def refuse(
-        self, request: Request, operation: Operation, status: int, detail: str, **rest: Any
-    ) -> Response:
-        faults: Sequence[Fault] = rest.get("faults", ())
-        self.reasons = sorted({fault.rule or fault.detail for fault in faults}) or [detail]
-        return super().refuse(request, operation, status, detail, **rest)
 
 
 async def ask_both(

@@ -9,6 +9,7 @@ from charter.mock.app import Mock
 from charter.runtime import Contract
 from dev import compare_with_reference as oracle
 from dev import fuzz_documents as proof
+from dev.witness import Witness
 
 SPECS = proof.SPECS
 TICTACTOE = "oai31-tictactoe.yaml"
@@ -194,7 +195,7 @@ def test_a_difference_that_nobody_has_explained_is_a_finding(
     async def take(self: Mock, *arguments: object) -> dict[object, object]:
         return {}
 
-    monkeypatch.setattr(oracle.Witness, "read", take)
+    monkeypatch.setattr(Witness, "read", take)
 
     assert oracle.main(["oai-petstore.yaml", "--max-examples", "5"]) == 1
 

@@ -1,0 +1,305 @@
+"""One document of the sample: served by what is generated, and its mock judged by another judge.
+
+    python -m dev.directory.trial DOCUMENT
+
+Prints one line of JSON, a `Trial`.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from random import Random
+from time import monotonic
+from typing import Any, Self
+
+import httpx2 as httpx
+
+from charter.document import Document, DocumentError
+from charter.document.checks import check
+from charter.mock.answers import NOTE
+from charter.mock.samples import Impossible
+from charter.runtime import Operation
+from charter.runtime.parameters import JSON
+from charter.runtime.parts import essence
+from dev.bench.documents import operations_of, serve
+from dev.bench.peers import CHARTER, HOME
+from dev.bench.report import Failed
+from dev.witness import Witness
+from tests.charter.mock.requests import Requests, meant
+
+MOST_OPERATIONS = 40
+"""Of a document, asked of the mock; larger documents are sampled."""
+MOST_BODIES = 10
+"""Changed bodies of each operation."""
+SECONDS = 60
+"""For the questions to the mock of one document."""
+SECOND_JUDGE = Path(__file__).with_name("second_judge.py")
+
+STRICT = replace(
+    CHARTER,
+    source="""
+import warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    from generated import api, operations, responses, schemas
+"""
+    + CHARTER.source,
+)
+"""No module that is generated may warn of anything."""
+Verdict = Mapping[str, str | None]
+FORMATS = frozenset({"format"})
+"""What Charter asserts and the second judge takes for a note: formats outside of numbers."""
+
+
+@dataclass
+class Trial:
+    """What came of one document."""
+
+    name: str
+    operations: int = 0
+    refused: str = ""
+    """Why, with the place."""
+    requests: int = 0
+    """Valid requests."""
+    answers: int = 0
+    """Bodies of answers that both judges admit."""
+    notes: int = 0
+    """Answers that say of themselves that the schema admits no such value."""
+    bodies: int = 0
+    """Changed bodies on which both judges agree."""
+    unjudged: int = 0
+    """Bodies about which the second judge says nothing, or only one judge asserts a format."""
+    wrong: list[str] = field(default_factory=list)
+    slow: str = ""
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, line: str) -> Self:
+        return cls(**json.loads(line))
+
+
+def main(file: Path) -> None:
+    trial = Trial(file.name)
+    try:
+        document = Document(file)
+        check(document)
+    except DocumentError as error:
+        trial.refused = str(error).partition(f"{file.name}:")[2]
+    except Exception:
+        trial.wrong.append(f"check: {traceback.format_exc()[-600:]}")
+    else:
+        generate_and_serve(file, trial)
+        with SecondJudge(file) as judge:
+            asyncio.run(ask(Witness(document.content), judge, trial))
+    print(trial.as_json())
+
+
+def generate_and_serve(file: Path, trial: Trial) -> None:
+    """Generate, import, start, and ask for every operation once."""
+    asked = operations_of(file)
+    trial.operations = len(asked)
+    if isinstance(failed := serve(STRICT, file, asked), Failed):
+        if "not done in" in failed.reason:
+            trial.slow = f"{failed.stage}: {failed.reason}"
+        else:
+            trial.wrong.append(f"{failed.stage}: {failed.reason}")
+
+
+class SecondJudge:
+    """`second_judge.py` as a child process."""
+
+    def __init__(self, document: Path) -> None:
+        python = HOME / "openapi-schema-validator" / "bin" / "python"
+        self.process = subprocess.Popen(
+            [python, SECOND_JUDGE, document],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PATH": os.environ["PATH"]},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def verdict(self, **question: Any) -> Verdict:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        verdict: Verdict = json.loads(self.process.stdout.readline())
+        return verdict
+
+
+async def ask(witness: Witness, judge: SecondJudge, trial: Trial) -> None:
+    requests = Requests(witness.contract)
+    random = Random(trial.name)  # noqa: S311 - no secret
+    chosen = list(witness.contract.operations.values())
+    if len(chosen) > MOST_OPERATIONS:
+        chosen = random.sample(chosen, MOST_OPERATIONS)
+    transport = httpx.ASGITransport(witness)
+    end = monotonic() + SECONDS
+    async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
+        for operation in chosen:
+            if monotonic() > end:
+                trial.slow = trial.slow or f"the mock was asked for {SECONDS} s"
+                return
+            try:
+                await ask_operation(operation, requests, client, witness, judge, trial, random)
+            except Exception:
+                trial.wrong.append(f"{operation.id}: {traceback.format_exc()[-600:]}")
+
+
+async def ask_operation(
+    operation: Operation,
+    requests: Requests,
+    client: httpx.AsyncClient,
+    witness: Witness,
+    judge: SecondJudge,
+    trial: Trial,
+    random: Random,
+) -> None:
+    try:
+        valid = requests.of(operation)
+    except Impossible:
+        trial.unjudged += 1
+        return
+    question = {"path": operation.key, "method": operation.method}
+    media_type = json_body(operation, requests)
+    if media_type is not None:
+        body = json.loads(valid.content)
+        error = judge.verdict(**question, media_type=media_type, body=body)
+        if error.get("error"):
+            trial.wrong.append(f"{operation.id}: made body: {error['error']}")
+    witness.accepted, witness.reasons = False, ()
+    answer = await client.send(valid)
+    trial.requests += 1
+    if not witness.accepted:
+        trial.wrong.append(
+            f"{operation.id}: a valid request is refused: {answer.status_code} {witness.reasons}"
+        )
+        return
+    judge_answer(operation, answer, witness, judge, trial, question)
+    if media_type is not None:
+        for changed in changes(json.loads(valid.content), random):
+            content = json.dumps(changed).encode()
+            headers = {k: v for k, v in valid.headers.items() if k.lower() != "content-length"}
+            sent = httpx.Request(valid.method, valid.url, headers=headers, content=content)
+            witness.accepted, witness.reasons = False, ()
+            await client.send(sent)
+            verdicts = [
+                judge.verdict(path=one.key, method=one.method, media_type=media_type, body=changed)
+                for one in meant(witness.contract, operation)
+            ]
+            compare(
+                f"{operation.id}: {json.dumps(changed)[:200]}",
+                "" if witness.accepted else ", ".join(witness.reasons),
+                verdict_of_any(verdicts),
+                trial,
+            )
+
+
+def verdict_of_any(verdicts: Sequence[Verdict]) -> Verdict:
+    """Of operations that share an address, where one that takes the body is enough."""
+    unjudged = [verdict for verdict in verdicts if "unjudged" in verdict]
+    admitting = [verdict for verdict in verdicts if verdict.get("error", "") is None]
+    return next(iter([*admitting, *unjudged, *verdicts]))
+
+
+def json_body(operation: Operation, requests: Requests) -> str | None:
+    """The media type as the document writes it, of a body in JSON with a schema."""
+    judge = requests.contract.judge
+    node = judge.at(operation.place)
+    if "requestBody" not in node:
+        return None
+    contents = judge.resolve(node["requestBody"])["content"]
+    for name, content in contents.items():
+        if JSON.fullmatch(essence(name)) and "schema" in content:
+            return str(name)
+    return None
+
+
+def judge_answer(
+    operation: Operation,
+    answer: httpx.Response,
+    witness: Witness,
+    judge: SecondJudge,
+    trial: Trial,
+    question: Mapping[str, str],
+) -> None:
+    specs = [one.response_spec(answer.status_code) for one in meant(witness.contract, operation)]
+    spec = specs[0]
+    if spec is None or not answer.content:
+        return
+    media_type = answer.headers["content-type"]
+    declared = next((name for name in spec.contents if essence(name) == essence(media_type)), None)
+    if declared is None or not JSON.fullmatch(essence(media_type)):
+        return
+    verdict = judge.verdict(
+        **question, status=answer.status_code, media_type=declared, body=answer.json()
+    )
+    if NOTE in answer.headers and verdict.get("error"):
+        trial.notes += 1
+    elif "unjudged" in verdict:
+        trial.unjudged += 1
+    elif verdict["error"] or NOTE in answer.headers:
+        trial.wrong.append(
+            f"{operation.id}: answer: {verdict['error']} {answer.headers.get(NOTE, '')}"
+        )
+    else:
+        trial.answers += 1
+
+
+def compare(what: str, ours: str, verdict: Verdict, trial: Trial) -> None:
+    """Both have a reason why a body is invalid, or none."""
+    if "unjudged" in verdict or set(ours.split(", ")) <= FORMATS:
+        trial.unjudged += 1
+    elif bool(ours) == bool(verdict["error"]):
+        trial.bodies += 1
+    else:
+        trial.wrong.append(f"{what}: {ours or 'accepted'}, but: {verdict['error'] or 'valid'}")
+
+
+VALUES: tuple[Any, ...] = (None, True, -1, 1.5, 10**12, "", "x" * 300, [], {}, [None], {"zz": 1})
+
+
+def changes(body: Any, random: Random) -> Iterator[Any]:
+    """The body with one value in it replaced, left out, or added."""
+    for _ in range(MOST_BODIES):
+        changed = deepcopy({"body": body})
+        holders = list(containers(changed))
+        holder = random.choice(holders)
+        keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+        act = random.randrange(4)
+        if act == 0 and isinstance(holder, dict) and holder is not changed:
+            holder[f"added{random.randrange(10)}"] = random.choice(VALUES)
+        elif not keys:
+            continue
+        elif act == 1 and holder is not changed:
+            del holder[random.choice(keys)]
+        else:
+            holder[random.choice(keys)] = deepcopy(random.choice(VALUES))
+        yield changed["body"]
+
+
+def containers(node: Any) -> Iterator[Any]:
+    if isinstance(node, dict | list):
+        yield node
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from containers(child)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute())
