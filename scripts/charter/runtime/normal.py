@@ -142,16 +142,17 @@ def ranged(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """A type of 3.0 that may be null, too.
+
+    "This keyword only takes effect if `type` is explicitly defined within the same Schema Object",
+    and "other Schema Object constraints retain their defined behavior" (3.0.4, "Schema Object"):
+    an `enum` without null, or a part of `allOf` that is not nullable, still refuses null.
+    """
     if not isinstance(schema.get("nullable"), bool):
         return schema
-    if not schema.pop("nullable"):
-        return schema
-    if isinstance(schema.get("type"), str) and not schema.keys() & {"allOf", "anyOf", "oneOf"}:
+    if schema.pop("nullable") and isinstance(schema.get("type"), str):
         schema["type"] = [schema["type"], "null"]
-        if "enum" in schema and None not in schema["enum"]:
-            schema["enum"] = [*schema["enum"], None]
-        return schema
-    return {"anyOf": [schema, {"type": "null"}]}
+    return schema
 
 
 # -- operations -----------------------------------------------------------------------------------

@@ -29,19 +29,26 @@ URI = "urn:document"
 
 
 def main(file: Path) -> None:
-    document = without_discriminators(json.loads(file.read_bytes()))
+    document = json.loads(file.read_bytes())
+    document = plain(document, is_old=document["openapi"].startswith("3.0"))
     for line in sys.stdin:
         print(json.dumps(verdict(document, json.loads(line))), flush=True)
 
 
-def without_discriminators(node: Any) -> Any:
-    """They are a hint: "the discriminator ... MUST NOT change the validation outcome" (3.0.4)."""
+def plain(node: Any, *, is_old: bool) -> Any:
+    """Without what the specification gives no say in whether a value is valid.
+
+    A discriminator "MUST NOT change the validation outcome" (3.0.4, "Discriminator Object"), and in
+    3.0 all that stands beside a reference "SHALL be ignored" ("Reference Object").
+    """
     if isinstance(node, list):
-        return [without_discriminators(child) for child in node]
+        return [plain(child, is_old=is_old) for child in node]
     if not isinstance(node, dict):
         return node
+    if is_old and isinstance(node.get("$ref"), str):
+        return {"$ref": node["$ref"]}
     return {
-        name: without_discriminators(child)
+        name: plain(child, is_old=is_old)
         for name, child in node.items()
         if not (name == "discriminator" and isinstance(child, dict) and "propertyName" in child)
     }
