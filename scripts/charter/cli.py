@@ -54,7 +54,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Refusal as error:
-        print(f"charter: {error}", file=sys.stderr)
+        print(f"charter: {error.whole}", file=sys.stderr)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         extra = needed_extra(error.name or "")

@@ -18,6 +18,11 @@ class Refusal(Exception):
 
     exit_code = 1
 
+    @property
+    def whole(self) -> str:
+        """The sentence, and below it those of other faults of the same thing, if there are any."""
+        return str(self)
+
 
 class Misconfigured(Refusal):
     """The arguments or the settings can't be worked with."""

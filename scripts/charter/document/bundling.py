@@ -45,7 +45,7 @@ class Target:
 
 
 class Bundle:
-    """The document that all files together are."""
+    """The document that all files together are. Raises DocumentError."""
 
     def __init__(self, root: Source) -> None:
         self.root = root
@@ -55,8 +55,13 @@ class Bundle:
         self.content: Any = root.content
         self.references: dict[Target, str] = {}
         self.components: dict[str, dict[str, Any]] = {}
+        self.unreadable: dict[Path, DocumentError] = {}
+        self.faults: list[DocumentError] = []
+        """What is wrong with references, which then stay as they are."""
         if isinstance(root.content, dict) and needs_bundling(root.content):
             self.content = self._bundled(root.content)
+        if self.faults:
+            raise DocumentError.of(self.faults)
 
     @property
     def files(self) -> list[Path]:
@@ -85,7 +90,10 @@ class Bundle:
         for name, node in members.items():
             if isinstance(node, dict) and is_external(node.get("$ref")) and len(node) == 1:
                 where = ("components", kind, name)
-                target = self.target(node["$ref"], self.root, (*where, "$ref"))
+                try:
+                    target = self.target(node["$ref"], self.root, (*where, "$ref"))
+                except DocumentError:
+                    continue  # the walker meets it again
                 if target.file != self.root.file.resolve():
                     self.references.setdefault(target, f"#{pointer(*where)}")
 
@@ -124,8 +132,17 @@ class Bundle:
                     source.place(where),
                     f"The reference {reference} names no file: create {shown(file)} or correct it.",
                 )
-            self.sources[file] = load(shown(file))
+            self.sources[file] = self._load(file)
         return self.sources[file]
+
+    def _load(self, file: Path) -> Source:
+        """Reads a file once, even one that can't be read."""
+        if file not in self.unreadable:
+            try:
+                return load(shown(file))
+            except DocumentError as error:
+                self.unreadable[file] = error
+        raise self.unreadable[file]
 
     def reference(self, target: Target, kind: str) -> str:
         """Where the bundle has a node, which is put there unless it is already."""
@@ -199,7 +216,11 @@ class Walker:
         here = self.source is self.bundle.root
         if here and (reference == "#" or reference.startswith("#/")):
             return {"$ref": reference, **siblings}
-        target = self.bundle.target(reference, self.source, (*path, "$ref"))
+        try:
+            target = self.bundle.target(reference, self.source, (*path, "$ref"))
+        except DocumentError as fault:
+            self.bundle.faults.append(fault)
+            return node
         if is_path_item(path, at(self.bundle.sources[target.file].content, target.tokens)):
             where = (*self.where, *path[len(self.start) :])
             return {**self.bundle.fetch(target, where), **siblings}
@@ -215,7 +236,11 @@ class Walker:
             return value
         if self.source is self.bundle.root and value.startswith("#/"):
             return value
-        return self.bundle.reference(self.bundle.target(value, self.source, path), "schemas")
+        try:
+            return self.bundle.reference(self.bundle.target(value, self.source, path), "schemas")
+        except DocumentError as fault:
+            self.bundle.faults.append(fault)
+            return value
 
 
 def is_named(keyword: str, node: Any) -> bool:

@@ -7,11 +7,13 @@ What is for readers only, and asks nothing of the service, is listed in `DOCUMEN
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import jsonschema_rs
+from jsonschema_rs import Draft202012Validator
 
-from charter.document import Document
+from charter.document import Document, DocumentError
 from charter.document.bundling import kind_of
 from charter.document.model import Model, Operation, Path, Remark, mapping, sequence
 from charter.document.structure import (
@@ -21,6 +23,8 @@ from charter.document.structure import (
     structure,
 )
 from charter.runtime import Contract, paths
+from charter.runtime.judge import PATTERNS
+from charter.runtime.patterns import strict
 from charter.runtime.references import at, has, pointer, tokens_of
 from charter.runtime.sequences import is_sequential
 
@@ -64,9 +68,10 @@ Rule = Callable[[Model], Iterable[Remark]]
 
 
 def check(document: Document) -> None:
-    """Raises DocumentError for the first error."""
-    for _, remark in errors(Model(document)):
-        raise document.error(remark.path, remark.message)
+    """Raises DocumentError, with all errors."""
+    found = [document.error(remark.path, remark.message) for _, remark in errors(Model(document))]
+    if found:
+        raise DocumentError.of(found)
 
 
 def errors(model: Model) -> list[tuple[str, Remark]]:
@@ -313,7 +318,7 @@ def dynamic_anchor(model: Model) -> Iterator[Remark]:
 
 
 def pattern(model: Model) -> Iterator[Remark]:
-    """Escapes of other kinds of regular expressions, which have no meaning in ECMA-262."""
+    """Patterns that aren't of ECMA-262, such as those with escapes of other kinds."""
     for path, node in model.keyworded:
         patterns = [((*path, "pattern"), node.get("pattern"))]
         patterns += [
@@ -321,15 +326,30 @@ def pattern(model: Model) -> Iterator[Remark]:
             for name in mapping(node.get("patternProperties"))
         ]
         for where, text in patterns:
-            for letter in re.findall(r"\\(.)", text if isinstance(text, str) else "", re.DOTALL):
-                if letter.isascii() and letter.isalpha() and letter not in ESCAPES:
-                    remedy = REMEDIES.get(letter, letter)
-                    message = f"ECMA-262 has no `\\{letter}` in patterns: write `{remedy}`."
-                    yield Remark(where, message)
+            if isinstance(text, str) and (message := fault_of_pattern(text)):
+                yield Remark(where, message)
+
+
+@cache
+def fault_of_pattern(text: str) -> str:
+    """Nothing if there is none."""
+    for letter in re.findall(r"\\(.)", text, re.DOTALL):
+        if letter.isascii() and letter.isalpha() and letter not in ESCAPES:
+            remedy = REMEDIES.get(letter, letter)
+            return f"ECMA-262 has no `\\{letter}` in patterns: write `{remedy}`."
+    try:
+        Draft202012Validator({"pattern": strict(text)}, pattern_options=PATTERNS)
+    except ValueError:  # such as ValidationError
+        if any(int(count) > MOST_REPEATS for count in re.findall(r"\{(?:\d+,)?(\d+)", text)):
+            return f"The pattern counts beyond {MOST_REPEATS}, which takes too much: count less."
+        return "Not an ECMA-262 regular expression. Correct the pattern."
+    return ""
 
 
 ESCAPES = "bBcdDfknpPrsStuvwWx"
 """The letters that have a meaning behind a backslash (ECMA-262, "Patterns")."""
+MOST_REPEATS = 20_000
+"""To which the judge's engine counts in the memory that it has (`runtime/judge.py`)."""
 REMEDIES = {"A": "^", "h": r"[ \t]", "R": r"\r?\n", "z": "$", "Z": "$"}
 
 
@@ -369,11 +389,6 @@ def uncompilable(model: Model) -> Iterator[Remark]:
             contract.judge.validator(pointer("components", "schemas", name))
     except jsonschema_rs.ValidationError as error:
         message = f"This is not a valid JSON Schema: {error.message}. Correct it."
-        if error.kind.as_dict().get("format") == "regex":
-            message = (
-                "Not an ECMA-262 regular expression, or a repeat count above 20,000. Correct the"
-                " pattern."
-            )
         yield Remark(tuple(error.instance_path), message)
 
 

@@ -49,7 +49,8 @@ class Finding:
 
     @classmethod
     def at(cls, place: Place, severity: Severity, rule: str, message: str) -> "Finding":
-        return cls(place.line, place.column, str(place.file), severity, rule, one_line(message))
+        said = one_line(place.telling(message))
+        return cls(place.line, place.column, str(place.file), severity, rule, said)
 
     def as_text(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}"

@@ -4,9 +4,10 @@ import io
 import subprocess
 import tarfile
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from charter.document import Document, Place
+from charter.document import Document
 from charter.document.source import NoDocument
 from charter.errors import Misconfigured
 
@@ -55,9 +56,7 @@ def at_revision(file: Path, revision: str) -> Document:
             files.extractall(root, filter="data")
         document = Document(root / inside)
         document.places = {
-            tokens: Place(
-                Path(f"{revision}:{place.file.relative_to(root)}"), place.line, place.column
-            )
+            tokens: replace(place, file=Path(f"{revision}:{place.file.relative_to(root)}"))
             for tokens, place in document.places.items()
         }
         return document

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from charter.errors import Misconfigured, Refusal
+from charter.runtime.references import pointer
 
 LARGEST_FILE = 20_000_000
 """Bytes. The largest documents that anybody publishes have 12 million."""
@@ -46,17 +47,44 @@ class Place:
     file: Path
     line: int
     column: int
+    tokens: tuple[str, ...] = ()
+    """Those of the JSON Pointer, in a file of one line, whose columns tell a reader little."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
+
+    def telling(self, message: str) -> str:
+        """A message that says where in the line it is about."""
+        return f"{pointer(*self.tokens)}: {message}" if self.tokens else message
 
 
 class DocumentError(Refusal):
     """The document can't be worked with; says where, why, and what to do."""
 
-    def __init__(self, place: Place, message: str) -> None:
-        super().__init__(one_line(f"{place}: {message}"))
+    def __init__(self, place: Place, message: str, others: "Sequence[DocumentError]" = ()) -> None:
+        """`others` are further faults, from the causes to their consequences."""
+        super().__init__(one_line(f"{place}: {place.telling(message)}"))
         self.place = place
+        self.message = message
+        self.others = tuple(others)
+
+    @classmethod
+    def of(cls, errors: "Sequence[DocumentError]") -> "DocumentError":
+        """All faults as one, which is the first of them."""
+        every = {str(error): error for one in errors for error in (one, *one.others)}
+        first, *others = every.values()
+        return cls(first.place, first.message, others)
+
+    @property
+    def whole(self) -> str:
+        shown = [str(self), *map(str, self.others[: MOST_FAULTS - 1])]
+        left = len(self.others) + 1 - MOST_FAULTS
+        more = [f"{left} more: correct these first."] if left > 0 else []
+        return "\n".join([*shown, *more])
+
+
+MOST_FAULTS = 50
+"""Of a document, that are said at once."""
 
 
 class NoDocument(Misconfigured):
@@ -127,7 +155,7 @@ def load(file: Path, text: str | None = None) -> Source:
     first = Place(file, 1, 1)
     if text.lstrip().startswith("<"):
         raise DocumentError(first, "This is HTML or XML: save the document itself, YAML or JSON.")
-    reader = Reader(file)
+    reader = Reader(file, is_one_line="\n" not in text.strip())
     try:
         loader = Loader(file, yaml_of(text))
         root = loader.get_single_node()
@@ -135,6 +163,8 @@ def load(file: Path, text: str | None = None) -> Source:
         if root is not None:
             reader.measure(root)
             content = reader.node(root, ())
+        if reader.faults:
+            raise DocumentError.of(reader.faults)
     except yaml.YAMLError as error:
         raise syntax_error(file, text, error) from None
     except RecursionError:
@@ -210,10 +240,12 @@ def read(file: Path) -> str:
 class Reader:
     """Builds JSON's own types from YAML's nodes, and notes where each of them stands."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, is_one_line: bool) -> None:
         self.file = file
+        self.is_one_line = is_one_line
         self.places: dict[Path_, Place] = {}
         self.sizes: dict[int, int] = {}
+        self.faults: list[DocumentError] = []
 
     def measure(self, node: yaml.Node) -> int:
         """How many nodes there are once all aliases are written out.
@@ -227,17 +259,21 @@ class Reader:
             inner = [part for pair in children for part in pair] if pairs else children
             self.sizes[id(node)] = 1 + sum(map(self.measure, inner))
         if self.sizes[id(node)] > MOST_NODES:
-            raise self.error(node, f"With its aliases this is larger than {MOST_NODES} nodes.")
+            raise self.error(node, (), f"With its aliases this is larger than {MOST_NODES} nodes.")
         return self.sizes[id(node)]
 
     def node(self, node: yaml.Node, path: Path_) -> Any:
+        """The value of a node; what is wrong with it is kept in `faults`, and None in its place.
+
+        Raises DocumentError where nothing more can be read.
+        """
         if len(path) > DEEPEST:
-            raise self.error(node, TOO_DEEP)
-        self.places.setdefault(path, self.place(node))
+            raise self.error(node, path, TOO_DEEP)
+        self.places.setdefault(path, self.place(node, path))
         if isinstance(node, yaml.ScalarNode):
-            return self.scalar(node)
+            return self.scalar(node, path)
         if node.tag not in COLLECTIONS:
-            raise self.error(node, f"The tag {node.tag} means nothing in JSON: remove it.")
+            return self.fault(node, path, f"The tag {node.tag} means nothing in JSON: remove it.")
         if isinstance(node, yaml.SequenceNode):
             return [self.node(child, (*path, str(i))) for i, child in enumerate(node.value)]
         return self.mapping(node, path)
@@ -247,14 +283,16 @@ class Reader:
         merged: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise self.error(key, "A name can't be a list or a mapping: write it as text.")
+                self.fault(key, path, "A name can't be a list or a mapping: write it as text.")
+                continue
             name = str(key.value)
             if name == MERGE and not key.style:
                 merged = self.merge(value, path) | merged
                 continue
             if name in made:
-                raise self.error(key, f"The member `{name}` is there twice: remove one.")
-            self.places[*path, name] = self.place(key)
+                self.fault(key, (*path, name), f"The member `{name}` is there twice: remove one.")
+                continue
+            self.places[*path, name] = self.place(key, (*path, name))
             made[name] = self.node(value, (*path, name))
         return merged | made if merged else made
 
@@ -264,41 +302,48 @@ class Reader:
             parts = [self.merge(part, path) for part in node.value]
             return {name: child for part in reversed(parts) for name, child in part.items()}
         if not isinstance(node, yaml.MappingNode):
-            raise self.error(node, "What `<<` merges is not a mapping.")
+            self.fault(node, path, "What `<<` merges is not a mapping.")
+            return {}
         return self.mapping(node, path)
 
-    def scalar(self, node: yaml.ScalarNode) -> Any:
+    def scalar(self, node: yaml.ScalarNode, path: Path_) -> Any:
         text: str = node.value
         if node.style or node.tag != STRING:
             if node.tag not in (STRING, "!"):
-                raise self.error(node, f"The tag {node.tag} means nothing in JSON: remove it.")
+                message = f"The tag {node.tag} means nothing in JSON: remove it."
+                return self.fault(node, path, message)
             return text
         if NULL.fullmatch(text):
             return None
         if TRUE.fullmatch(text) or FALSE.fullmatch(text):
             return bool(TRUE.fullmatch(text))
         if ANY_INTEGER.fullmatch(text):
-            return self.integer(node)
+            return self.integer(node, path)
         if FLOAT.fullmatch(text) and isfinite(float(text)):
             return float(text)
         if NOT_FINITE.fullmatch(text) or FLOAT.fullmatch(text):
-            raise self.error(node, f"{text} is not a JSON number: use one, or quote it.")
+            message = f"{text} is not a JSON number: use one, or quote it."
+            return self.fault(node, path, message)
         return text
 
-    def integer(self, node: yaml.ScalarNode) -> int:
+    def integer(self, node: yaml.ScalarNode, path: Path_) -> int | None:
         text: str = node.value
         if len(text) > MOST_DIGITS:
-            raise self.error(node, f"A number of {len(text)} digits can't be judged: quote it.")
+            self.fault(node, path, f"A number of {len(text)} digits can't be judged: quote it.")
+            return None
         if OCTAL.fullmatch(text):
             return int(text[2:], 8)
         return int(text, 16 if HEXADECIMAL.fullmatch(text) else 10)
 
-    def place(self, node: yaml.Node) -> Place:
-        return place_of(self.file, node)
+    def place(self, node: yaml.Node, path: Path_) -> Place:
+        return place_of(self.file, node, path if self.is_one_line else ())
 
-    def error(self, node: yaml.Node, message: str) -> DocumentError:
-        return DocumentError(self.place(node), message)
+    def fault(self, node: yaml.Node, path: Path_, message: str) -> None:
+        self.faults.append(self.error(node, path, message))
+
+    def error(self, node: yaml.Node, path: Path_, message: str) -> DocumentError:
+        return DocumentError(self.place(node, path), message)
 
 
-def place_of(file: Path, node: yaml.Node) -> Place:
-    return Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
+def place_of(file: Path, node: yaml.Node, tokens: Path_ = ()) -> Place:
+    return Place(file, node.start_mark.line + 1, node.start_mark.column + 1, tokens)

@@ -81,7 +81,7 @@ def inner(error: Any) -> Iterator[Any]:
 
 
 def remark_on(model: Model, error: Any, verdict: str) -> Remark:
-    path = tuple(error.instance_path)
+    path = place_in(model.content, error.instance_path)
     details = error.kind.as_dict()
     if details.get("unexpected"):
         name = details["unexpected"][0]
@@ -92,6 +92,15 @@ def remark_on(model: Model, error: Any, verdict: str) -> Remark:
         return Remark(path, f"{verdict}: `type` is one of {', '.join(TYPES)}, or a list of these.")
     said = error.message.removeprefix("the value").strip()
     return Remark(path, f"{verdict}: {name_of(path)} {said}. Correct it.")
+
+
+def place_in(content: Any, instance_path: Iterable[str | int]) -> Path:
+    """A path of the validator, which takes a name like `200` for an index."""
+    path: list[str | int] = []
+    for token in instance_path:
+        path.append(token if isinstance(content, list) else str(token))
+        content = at(content, [token])
+    return tuple(path)
 
 
 def surplus(model: Model, path: Path, name: str) -> str:

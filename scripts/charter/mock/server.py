@@ -36,7 +36,7 @@ class Console:
     def __call__(self, live: LiveMock) -> None:
         operations = counted(len(live.mock.contract.operations), "operation")
         if live.error is not None:
-            tell(f"charter: {live.error} The last valid document stays.")
+            tell(f"charter: {live.error.whole} The last valid document stays.")
         elif self.was_broken:
             tell(f"{live.file} is whole again, with {operations}.")
         else:

@@ -33,5 +33,5 @@ def attempt(work: Callable[[], int]) -> int:
     try:
         return work()
     except Refusal as error:
-        print(f"charter: {error}", file=sys.stderr, flush=True)
+        print(f"charter: {error.whole}", file=sys.stderr, flush=True)
         return error.exit_code

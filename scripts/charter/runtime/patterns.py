@@ -2,7 +2,7 @@
 
 JSON Schema's patterns are regular expressions of ECMA-262. Its Annex B also takes `{` and `}` where
 nothing is counted, `-` beside a class of characters, and octal escapes; documents hold them, and
-the judge's engine refuses them.
+the judge's engine refuses them. Nor does it know groups by name: `\\k<year>` is `\\1` to it.
 """
 
 import re
@@ -10,12 +10,15 @@ import re
 TOKEN = re.compile(
     r"""(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})
     | (?P<octal>\\0[0-7]{0,2})
+    | (?P<named>\\k<(?P<name>[^>]*)>)
     | (?P<kind>\\[dDsSwW]|\\[pP]\{[^}]*\})
     | (?P<whole>\\u\{[^}]*\}|\\.|\{[0-9]+(?:,[0-9]*)?\})
     | (?P<character>.)""",
     re.VERBOSE | re.DOTALL,
 )
 LOOKAROUND = re.compile(r"\(\?<?[=!]")
+GROUP = re.compile(r"\((?:\?<(?P<name>[^=!>][^>]*)>|(?!\?))")
+"""The beginning of a group that captures."""
 REPEATS = re.compile(r"[*+]|\{[0-9]+(?:,[0-9]*)?\}")
 EMPTY = {"[^]": r"[\s\S]", "[]": r"[^\s\S]"}
 
@@ -23,6 +26,7 @@ EMPTY = {"[^]": r"[\s\S]", "[]": r"[^\s\S]"}
 def strict(pattern: str) -> str:
     """The same pattern; one that is strict already stays as it is."""
     made, at = [], 0
+    numbers = numbers_of_groups(pattern) if r"\k<" in pattern else {}
     while at < len(pattern):
         empty = next((text for text in EMPTY if pattern.startswith(text, at)), None)
         if empty is not None:
@@ -33,9 +37,30 @@ def strict(pattern: str) -> str:
             made.append(strict_class(tokens))
         else:
             matched = token(pattern, at)
-            made.append(f"\\{matched[0]}" if matched[0] in "{}" else written(matched))
+            number = numbers.get(matched["name"] or "")
+            if number is not None:
+                made.append(rf"(?:\{number})")  # a digit may follow
+            else:
+                made.append(f"\\{matched[0]}" if matched[0] in "{}" else written(matched))
             at = matched.end()
     return "".join(made)
+
+
+def numbers_of_groups(pattern: str) -> dict[str, int]:
+    """Of those that have a name: which of all groups that capture they are, from the left."""
+    numbers: dict[str, int] = {}
+    at = count = 0
+    while at < len(pattern):
+        if pattern[at] == "[":
+            _, at = characters(pattern, at)
+            continue
+        group = GROUP.match(pattern, at)
+        if group is not None:
+            count += 1
+            if group["name"]:
+                numbers[group["name"]] = count
+        at = token(pattern, at).end()
+    return numbers
 
 
 def is_quadratic(pattern: str) -> bool:

@@ -117,6 +117,7 @@ REFUSED: list[tuple[str, str, str]] = [
     (schema("discriminator: {}"), "12:7", "`propertyName` is missing here: add it"),
     (schema("type: strin"), "12:7", "This is not a valid JSON Schema"),
     (schema("type: string", "pattern: '('"), "13:7", "Not an ECMA-262 regular expression"),
+    (schema("type: string", r"pattern: '\S{900000}'"), "13:7", "The pattern counts beyond 20000"),
 ]  # fmt: skip
 
 
@@ -140,6 +141,77 @@ def test_a_document_that_is_none_is_refused_by_its_place(
     assert any(part in said for part in message.split("|")), said
     assert "\n" not in said
     assert not (tmp_path / "generated").exists()
+
+
+FAULTY = """\
+openapi: 3.1.0
+info: {title: t, version: '1'}
+paths:
+  /a/{id}:
+    get:
+      operationId: a
+      responses: {'200': {descripton: d}}
+  /b:
+    get:
+      operationId: a
+      responses: {'200': {$ref: '#/components/responses/No'}}
+components: {schemas: {A: {type: string, pattern: '('}, B: {type: string, pattern: ')'}}}
+"""
+
+
+def faults_of(file: Path) -> list[str]:
+    with pytest.raises(Refusal) as refused:
+        check(Document(file))
+    return refused.value.whole.splitlines()
+
+
+def test_all_faults_are_said_at_once_and_causes_before_their_consequences(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(FAULTY)
+
+    assert [line.partition("a.yaml:")[2] for line in faults_of(tmp_path / "a.yaml")] == [
+        "7:27: This is not valid OpenAPI: `descripton` has no meaning here: did you mean"
+        " `description`?",
+        "7:19: This is not valid OpenAPI: `description` is missing here: add it.",
+        "11:27: The reference #/components/responses/No leads nowhere: add what it names, or"
+        " correct it.",
+        "10:7: The operationId `a` is also that of GET /a/{id}: rename one.",
+        "5:5: The path parameter `id` of GET /a/{id} is not declared: add it.",
+        "12:42: Not an ECMA-262 regular expression. Correct the pattern.",
+        "12:75: Not an ECMA-262 regular expression. Correct the pattern.",
+    ]
+
+
+def test_all_that_is_no_json_and_all_references_to_no_file_are_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: .nan\nb: !x 1\nc: 1\nc: 2\n? [1]\n: 3\n<<: 4\n")
+    references = ("$ref: no.yaml", "allOf: [{$ref: '#none'}, {$ref: broken.yaml}]")
+    (tmp_path / "b.yaml").write_text(schema(*references))
+    (tmp_path / "broken.yaml").write_text("a: [")
+
+    places = [line.partition("a.yaml:")[2][:3] for line in faults_of(tmp_path / "a.yaml")]
+    said = faults_of(tmp_path / "b.yaml")
+
+    assert places == ["1:4", "2:4", "4:1", "5:3", "7:5"]
+    assert [word in line for word, line in zip(("no.yaml", "#none", "not YAML"), said, strict=True)]
+
+
+def test_of_very_many_faults_the_first_are_said_and_the_others_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [" + ".nan, " * 70 + "]")
+
+    *shown, last = faults_of(tmp_path / "a.yaml")
+
+    assert len(shown) == 50
+    assert last == "20 more: correct these first."
+
+
+def test_a_fault_in_a_file_of_one_line_is_placed_by_a_pointer_too(tmp_path: Path) -> None:
+    one = (
+        '{"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/a": {"gt": {}}}}'
+    )
+    (tmp_path / "a.json").write_text(one)
+
+    (said,) = faults_of(tmp_path / "a.json")
+
+    assert "a.json:1:79: /paths/~1a/gt: This is not valid OpenAPI: `gt` has no meaning" in said
 
 
 @pytest.mark.parametrize("version", ["3.0.3", "3.1.0", "3.2.0"])

@@ -148,7 +148,7 @@ class Loop:
                 code = command.run(document=self.project.document, out=self.project.generated)
         except Refusal as error:
             code = 1
-            said.write(str(error))
+            said.write(error.whole)
         files = [line for line in said.getvalue().splitlines() if line[:2] in ("+ ", "- ")]
         seconds = time.perf_counter() - began
         if code:
