@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from charter.document.dynamic import Templates, is_dynamic
+from charter.document.resources import Resources, joined
 from charter.document.source import DocumentError, Path_, Source, load
 from charter.runtime.normal import DATA, METHODS, NAMED
 from charter.runtime.references import at, has, pointer, tokens_of
@@ -51,6 +53,8 @@ class Bundle:
         self.root = root
         self.folder = root.file.parent.resolve()
         self.sources = {root.file.resolve(): root}
+        self.resources: dict[Path, Resources] = {}
+        """Those of each file."""
         self.places = dict(root.places)
         self.content: Any = root.content
         self.references: dict[Target, str] = {}
@@ -60,8 +64,10 @@ class Bundle:
         """What is wrong with references, which then stay as they are."""
         if isinstance(root.content, dict) and needs_bundling(root.content):
             self.content = self._bundled(root.content)
-        if self.faults:
-            raise DocumentError.of(self.faults)
+            if self.faults:
+                raise DocumentError.of(self.faults)
+            if is_dynamic(self.content):
+                self.content = Templates(self.content, self.places).written_out()
 
     @property
     def files(self) -> list[Path]:
@@ -99,6 +105,9 @@ class Bundle:
 
     def target(self, reference: str, source: Source, where: Path_) -> Target:
         """What a reference names. Raises DocumentError."""
+        identified = self.identified(reference, source, where)
+        if identified is not None:
+            return identified
         address, _, fragment = reference.partition("#")
         if NETWORK.match(address):
             raise DocumentError(
@@ -115,7 +124,7 @@ class Bundle:
         found = self._source(file, reference, source, where)
         tokens = tokens_of(f"#{fragment}") if fragment.startswith("/") else ()
         if fragment and not fragment.startswith("/"):
-            tokens = anchors(found.content).get(fragment, ("#",))
+            tokens = self._resources(found).anchor(fragment, () if address else where) or ("#",)
         target = Target(file, tokens)
         if not has(found.content, tokens):
             raise DocumentError(
@@ -123,6 +132,30 @@ class Bundle:
                 f"The reference {reference} leads nowhere: add what it names, or correct it.",
             )
         return target
+
+    def identified(self, reference: str, source: Source, where: Path_) -> Target | None:
+        """What stands in a schema that an `$id` gives a URI, which is the base of its own."""
+        address, _, fragment = reference.partition("#")
+        uri = joined(self._resources(source).of(where).uri, address)
+        for one in self.sources.values():
+            resources = self._resources(one)
+            if uri in resources.by_uri:
+                start = resources.by_uri[uri].tokens
+                tokens: Path_ | None = (*start, *tokens_of(f"#{fragment}"))
+                if fragment and not fragment.startswith("/"):
+                    tokens = resources.anchor(fragment, start)
+                if tokens is not None and has(one.content, tokens):
+                    return Target(one.file.resolve(), tokens)
+        return None
+
+    def _resources(self, source: Source) -> Resources:
+        file = source.file.resolve()
+        if file not in self.resources:
+            made = self.resources[file] = Resources(source.content, source.file.resolve().as_uri())
+            for where in made.repeated:
+                message = f"The anchor `{at(source.content, where)}` is there twice: rename one."
+                self.faults.append(DocumentError(source.place(where), message))
+        return self.resources[file]
 
     def _source(self, file: Path, reference: str, source: Source, where: Path_) -> Source:
         if file not in self.sources:
@@ -182,12 +215,11 @@ class Walker:
             return [self.node(child, (*path, str(i))) for i, child in enumerate(node)]
         if not isinstance(node, dict):
             return node
-        if not named and isinstance(node.get("$dynamicRef"), str) and "$ref" not in node:
-            # one document is one scope: what is meant is what has the anchor in it
-            node = {"$ref" if name == "$dynamicRef" else name: node[name] for name in node}
         if not named and isinstance(node.get("$ref"), str):
             return self._reference(node, path)
         made = {name: self._member(name, child, path, named) for name, child in node.items()}
+        if not named and isinstance(node.get("$dynamicRef"), str):
+            made["$dynamicRef"] = self._followed(node["$dynamicRef"], (*path, "$dynamicRef"))
         mapping = made.get("mapping")
         if not named and isinstance(mapping, dict) and "propertyName" in made:
             made["mapping"] = {
@@ -215,6 +247,9 @@ class Walker:
         }
         here = self.source is self.bundle.root
         if here and (reference == "#" or reference.startswith("#/")):
+            identified = self.bundle.identified(reference, self.source, path)
+            if identified is not None:
+                reference = f"#{pointer(*identified.tokens)}"
             return {"$ref": reference, **siblings}
         try:
             target = self.bundle.target(reference, self.source, (*path, "$ref"))
@@ -236,11 +271,17 @@ class Walker:
             return value
         if self.source is self.bundle.root and value.startswith("#/"):
             return value
+        return self._followed(value, path)
+
+    def _followed(self, reference: str, path: Path_) -> str:
+        """A reference to a schema as it is in the bundle; where it leads nowhere, as it was."""
         try:
-            return self.bundle.reference(self.bundle.target(value, self.source, path), "schemas")
+            return self.bundle.reference(
+                self.bundle.target(reference, self.source, path), "schemas"
+            )
         except DocumentError as fault:
             self.bundle.faults.append(fault)
-            return value
+            return reference
 
 
 def is_named(keyword: str, node: Any) -> bool:
@@ -261,7 +302,7 @@ def needs_bundling(node: Any) -> bool:
             reference = current.get("$ref")
             if isinstance(reference, str) and not reference.startswith("#/"):
                 return True
-            if isinstance(current.get("$dynamicRef"), str):
+            if any(isinstance(current.get(name), str) for name in ("$dynamicRef", "$id")):
                 return True
             mapping = current.get("mapping")
             if isinstance(mapping, dict) and any(map(is_external, mapping.values())):
@@ -307,22 +348,6 @@ def free_name(target: Target, taken: Mapping[str, Any]) -> str:
         number += 1
         name = f"{wanted}_{number}"
     return name
-
-
-def anchors(node: Any) -> dict[str, Path_]:
-    """Where each `$anchor` and `$dynamicAnchor` of a file stands."""
-    found: dict[str, Path_] = {}
-    waiting: list[tuple[Path_, Any]] = [((), node)]
-    while waiting:
-        path, current = waiting.pop()
-        if isinstance(current, dict):
-            for keyword in ("$anchor", "$dynamicAnchor"):
-                if isinstance(current.get(keyword), str):
-                    found[current[keyword]] = path
-            waiting.extend(((*path, name), child) for name, child in current.items())
-        elif isinstance(current, list):
-            waiting.extend(((*path, str(i)), child) for i, child in enumerate(current))
-    return found
 
 
 def resolved(source: Source, address: str) -> Path:

@@ -304,19 +304,6 @@ def dialect(model: Model) -> Iterator[Remark]:
                 yield Remark((*path, keyword), message)
 
 
-def dynamic_anchor(model: Model) -> Iterator[Remark]:
-    seen = set()
-    for path, node in model.keyworded:
-        name = node.get("$dynamicAnchor")
-        if isinstance(name, str) and name in seen:
-            message = (
-                f"The dynamic anchor `{name}` is there twice, and only one can be followed:"
-                " rename one, and refer to it by its name."
-            )
-            yield Remark((*path, "$dynamicAnchor"), message)
-        seen.add(str(name))
-
-
 def pattern(model: Model) -> Iterator[Remark]:
     """Patterns that aren't of ECMA-262, such as those with escapes of other kinds."""
     for path, node in model.keyworded:
@@ -403,7 +390,6 @@ ERRORS: tuple[tuple[str, Rule], ...] = (
     ("item-schema", item_schema),
     ("security", security),
     ("dialect", dialect),
-    ("dynamic-anchor", dynamic_anchor),
     ("all-of", own_part),
     ("pattern", pattern),
 )

@@ -96,15 +96,6 @@ OTHERS = {
         "dialect",
         "json-schema.org",
     ),
-    "a dynamic anchor that is there twice": Defect(
-        Edit(
-            "    Genre:",
-            "type:",
-            "$dynamicAnchor: a\n      $defs: {A: {$dynamicAnchor: a}}\n      type:",
-        ),
-        "dynamic-anchor",
-        "$defs:",
-    ),
     "a schema that is its own part": Defect(
         Edit("    Genre:", "type: string", "allOf: [{$ref: '#/components/schemas/Genre'}]"),
         "all-of",

@@ -111,6 +111,8 @@ REFUSED: list[tuple[str, str, str]] = [
     (schema("type: string", r"pattern: '\Aa'"), "13:7",
      r"ECMA-262 has no `\A` in patterns: write `^`"),
     (schema("patternProperties: {'a\\z': {}}"), "12:27", r"ECMA-262 has no `\z` in patterns"),
+    (schema("$dynamicAnchor: a", "$defs: {b: {$dynamicAnchor: a}, c: {$dynamicRef: '#a'}}"),
+     "13:19", "The anchor `a` is there twice: rename one."),
     (schema("multipleOf: 0"), "12:7", "This is not a valid JSON Schema: `multipleOf`"),
     (schema("uniqueItems: always"), "12:7", "This is not a valid JSON Schema: `uniqueItems`"),
     (schema("properties: {a: {type: []}}"), "12:24", "This is not a valid JSON Schema: `type`"),
