@@ -33,7 +33,6 @@ DOCUMENTATION_ONLY = frozenset(
         "$comment",
         "$id",  # references are into the document
         "$vocabulary",
-        "allowEmptyValue",
         "allowReserved",  # how a client may write a value; every way is read
         "bearerFormat",
         "callbacks",  # requests that the service would send; a service writes them by hand

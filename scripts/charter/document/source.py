@@ -48,7 +48,7 @@ class Place:
     line: int
     column: int
     tokens: tuple[str, ...] = ()
-    """Those of the JSON Pointer, in a file of one line, whose columns tell a reader little."""
+    """Those of the JSON Pointer, in JSON of one line, whose columns tell a reader little."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -155,7 +155,8 @@ def load(file: Path, text: str | None = None) -> Source:
     first = Place(file, 1, 1)
     if text.lstrip().startswith("<"):
         raise DocumentError(first, "This is HTML or XML: save the document itself, YAML or JSON.")
-    reader = Reader(file, is_one_line="\n" not in text.strip())
+    is_one_line = text.lstrip().startswith("{") and "\n" not in text.strip()
+    reader = Reader(file, is_one_line=is_one_line)
     try:
         loader = Loader(file, yaml_of(text))
         root = loader.get_single_node()

@@ -62,7 +62,13 @@ class ResponseView:
 
     @property
     def says_more_than_its_body(self) -> bool:
-        return bool(self.headers) or self.status is None or len(self.media_types) > 1
+        leaves_choice = self.status is None or len(self.media_types) > 1 or self.has_range
+        return bool(self.headers) or leaves_choice
+
+    @property
+    def has_range(self) -> bool:
+        """Whether the service names the media type that it sends, of those in a range."""
+        return any("*" in media_type for media_type in self.media_types)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from random import Random
 from typing import Any
@@ -18,7 +18,7 @@ from charter.mock.samples import Impossible, Values
 from charter.mock.samples.texts import text
 from charter.runtime import Contract, Fault, Operation
 from charter.runtime.items import ItemSpec
-from charter.runtime.parameters import Parameter, header_faults
+from charter.runtime.parameters import JSON, Parameter, header_faults
 from charter.runtime.parts import essence
 from charter.runtime.references import pointer
 from charter.runtime.replies import ContentSpec, ResponseSpec, header_text
@@ -110,7 +110,7 @@ class Answers:
             if status >= 400 and prefer.example is None:
                 body = self.refusal(content, body, status, why)
             given |= self.note(content, body)
-        return Response(written(body, content), status, given, concrete(media_type))
+        return Response(written(body, content, media_type), status, given, media_type)
 
     def negotiate(self, request: Request, spec: ResponseSpec) -> tuple[str, ContentSpec]:
         """The media type to send. Raises NotAcceptable."""
@@ -289,26 +289,34 @@ def status_of(spec: ResponseSpec) -> int:
 
 
 def negotiated(spec: ResponseSpec, accept: str) -> tuple[str, ContentSpec]:
-    """The declared media type that the client likes best (RFC 9110 section 12.5.1).
+    """The media type that the client likes best (RFC 9110 section 12.5.1), and what is declared.
 
     Where it likes several, it is the first JSON among them, which alone can be made and remembered.
+    Where a range is declared, it is what the client names in that range, else a usual one.
     """
-    ranges = [weighed(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
-    best: tuple[float, bool, str] | None = None
-    for media_type, content in spec.contents.items():
-        plain = essence(media_type)
-        # the most specific range that covers it counts
-        weights = sorted(
-            (not wanted.startswith("*/"), not wanted.endswith("/*"), weight)
-            for wanted, weight in ranges
-            if covers(wanted, plain)
-        )
-        weight = weights[-1][2] if weights else 0.0
-        if weight > 0 and (best is None or (weight, content.is_json) > best[:2]):
-            best = (weight, content.is_json, media_type)
+    wanted = [weighed(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
+    best: tuple[float, bool, str, ContentSpec] | None = None
+    for declared, content in spec.contents.items():
+        named = [name for name, _ in wanted if "*" not in name and covers(essence(declared), name)]
+        candidates = [*named, usual(declared, content.shape)] if "*" in declared else [declared]
+        for media_type in candidates:
+            weight = weight_of(essence(media_type), wanted)
+            is_json = JSON.fullmatch(essence(media_type)) is not None
+            if weight > 0 and (best is None or (weight, is_json) > best[:2]):
+                best = (weight, is_json, media_type, content)
     if best is None:
         raise NotAcceptable(", ".join(spec.contents))
-    return best[2], spec.contents[best[2]]
+    return best[2:]
+
+
+def weight_of(media_type: str, wanted: Sequence[tuple[str, float]]) -> float:
+    """That of the most specific range which covers it; 0 if none does."""
+    weights = sorted(
+        (not name.startswith("*/"), not name.endswith("/*"), weight)
+        for name, weight in wanted
+        if covers(name, media_type)
+    )
+    return weights[-1][2] if weights else 0.0
 
 
 def weighed(part: str) -> tuple[str, float]:
@@ -324,21 +332,27 @@ def weighed(part: str) -> tuple[str, float]:
 
 
 def covers(wanted: str, media_type: str) -> bool:
-    main = media_type.partition("/")[0]
-    is_range = media_type.endswith("/*")
-    same_main = wanted.partition("/")[0] == main
-    return wanted in ("*/*", f"{main}/*", media_type) or (is_range and (main == "*" or same_main))
+    return wanted in ("*/*", f"{media_type.partition('/')[0]}/*", media_type)
 
 
-def concrete(media_type: str) -> str:
-    """A media type that can be sent, for a range."""
-    if media_type == "*/*":
-        return "application/octet-stream"
-    return media_type.replace("text/*", "text/plain").replace("/*", "/octet-stream")
+USUAL_TYPES = {
+    "*": "application/octet-stream", "application": "application/octet-stream",
+    "audio": "audio/mpeg", "font": "font/woff2", "image": "image/png", "text": "text/plain",
+    "video": "video/mp4",
+}  # fmt: skip
+"""A media type that can be sent, by the range that is declared."""
 
 
-def written(body: Any, content: ContentSpec) -> bytes:
-    if content.is_json or not isinstance(body, str | list):
+def usual(media_type: str, shape: Shape) -> str:
+    main = essence(media_type).partition("/")[0]
+    if main in ("*", "application") and (shape.is_array or shape.is_object):
+        return "application/json"
+    return USUAL_TYPES.get(main, f"{main}/octet-stream")
+
+
+def written(body: Any, content: ContentSpec, media_type: str = "") -> bytes:
+    """As the declared media type has it; as JSON, too, if that is what is sent for a range."""
+    if content.is_json or not isinstance(body, str | list) or JSON.fullmatch(essence(media_type)):
         return spelled(body)
     if isinstance(body, str):
         return body.encode()

@@ -41,6 +41,8 @@ class Parameter:
     """Of a parameter that is described by `content`."""
     validator: jsonschema_rs.Draft202012Validator
     is_quadratic: bool
+    may_be_empty: bool
+    """Whether an empty text stands for no value."""
 
     @cached_property
     def is_simple(self) -> bool:
@@ -54,6 +56,8 @@ class Parameter:
 
         Raises ValueError, whose message is a predicate, as that of a Fault.
         """
+        if self.may_be_empty and values.get(self.style.name) == [""]:
+            return ABSENT
         if self.is_quadratic and sum(map(len, chain(*values.values()))) > MOST_QUADRATIC:
             raise StyleError(f"is not looked for among more than {MOST_QUADRATIC} characters")
         if self.is_simple:
@@ -119,7 +123,15 @@ def declare(
         media_type=media_type,
         validator=judge.validator(schema_place if judge.has(schema_place) else None, direction),
         is_quadratic=judge.has(schema_place) and judge.is_quadratic(schema_place),
+        may_be_empty=may_be_empty(node, style),
     )
+
+
+def may_be_empty(node: Mapping[str, Any], style: str) -> bool:
+    """Whether an empty value is one that "would otherwise be omitted entirely" (OpenAPI 3.1.1
+    "Parameter Object"): not of a parameter that is required, nor of a style that has none."""
+    is_allowed = node["in"] == "query" and node.get("allowEmptyValue") is True
+    return is_allowed and style == "form" and not node.get("required", False)
 
 
 def header_faults(header: Parameter, text: str | None) -> Iterator[Fault]:

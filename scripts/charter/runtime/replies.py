@@ -85,7 +85,7 @@ class ResponseSpec:
         media_type = response.headers.get("content-type")
         content = None if media_type is None else self.content(media_type)
         if content is not None:
-            yield from content.faults(bytes(response.body))
+            yield from content.faults(bytes(response.body), essence(media_type or ""))
         elif response.body:
             yield Fault("body", "", "is not declared")
         yield from self.header_faults(response)
@@ -121,12 +121,16 @@ class ContentSpec:
         self.items = ItemSpec.declared(judge, media_type, place, Direction.RESPONSE)
         """What each item must look like, where the body is a sequence of items."""
 
-    def faults(self, body: bytes) -> Iterator[Fault]:
-        """What is wrong with it. Of other media types than JSON and text nothing can be said."""
-        if self.schema_place is None or not (self.is_json or self.is_text):
+    def faults(self, body: bytes, media_type: str = "") -> Iterator[Fault]:
+        """What is wrong with it. Of other media types than JSON and text nothing can be said.
+
+        `media_type` is what is sent, where the declared one is a range.
+        """
+        is_json = self.is_json or JSON.fullmatch(media_type) is not None
+        if self.schema_place is None or not (is_json or self.is_text):
             return
-        value = json.loads(body) if self.is_json else self.shape.whole(body.decode())
-        if isinstance(value, str) and not (self.is_json or self.is_plain or self.shape.is_scalar):
+        value = json.loads(body) if is_json else self.shape.whole(body.decode())
+        if isinstance(value, str) and not (is_json or self.is_plain or self.shape.is_scalar):
             return  # a table in text/csv, say: what it spells is not the judge's to know
         yield from faults(self.validator, value, "body")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from jsonschema.validators import extend  # type: ignore[import-untyped]
 from openapi_schema_validator import (  # type: ignore[import-not-found]
     OAS30ReadValidator,
     OAS30WriteValidator,
@@ -114,7 +115,9 @@ def validator(document: Mapping[str, Any], place: list[str], *, is_answer: bool)
     specification = DRAFT4 if old else DRAFT202012
     registry = Registry().with_resource(URI, specification.create_resource(document))
     if old:
-        kind = OAS30ReadValidator if is_answer else OAS30WriteValidator
+        # what is `readOnly` "SHOULD NOT be sent as part of the request", which makes none invalid
+        lenient = extend(OAS30WriteValidator, {"readOnly": lambda *_: ()})
+        kind = OAS30ReadValidator if is_answer else lenient
         return kind(schema, registry=registry, format_checker=oas30_format_checker)
     return OAS31Validator(schema, registry=registry, format_checker=oas31_format_checker)
 

@@ -52,7 +52,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
                 },
             },
             "/a/mine": {
-                "get": {"tags": ["Other Tag!"], "responses": {"204": {"description": "-"}}}
+                "get": {
+                    "tags": ["Other Tag!"],
+                    "responses": {"200": {"description": "-", "content": {"image/*": {}}}},
+                }
             },
             "/b": {
                 "post": {
@@ -93,7 +96,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         ("operations.py", "async def list_(self, *, x_y: int)"),
         # no operationId, and a tag that is no name
         ("operations.py", "class OtherTagOperations(Protocol):"),
-        ("operations.py", "async def get_a_mine(self) -> None:"),
+        ("operations.py", "async def get_a_mine(self) -> GetAMine200:"),
+        # of a range, the service names the media type that it sends
+        ("responses.py", "body: bytes\n    media_type: str\n"),
         # one name in two places, one that is the body's, and a schema that says nothing
         ("operations.py", "body_query: str | None, id: Any, id_header: str | None,"),
         # what the runtime can't read is bytes

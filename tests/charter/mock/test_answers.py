@@ -96,6 +96,38 @@ async def test_the_media_type_is_one_that_the_client_takes(
     assert (await client.get("/items", headers={"Accept": accept})).status_code == status
 
 
+OBJECT = {"schema": {"type": "object", "properties": {"a": {"const": 1}}}}
+TEXT = {"schema": {"type": "string", "const": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("declared", "accept", "media_type", "body"),
+    [
+        ("image/*", "image/png", "image/png", "a"),
+        ("image/*", "image/webp;q=0.5, image/gif", "image/gif", "a"),
+        ("image/*", "image/*", "image/png", "a"),
+        ("image/*", "text/html, */*", "image/png", "a"),
+        ("*/*", "text/csv", "text/csv; charset=utf-8", "a"),
+        ("*/*", "application/json", "application/json", '"a"'),
+        ("*/*", "", "application/octet-stream", "a"),
+        ("{*/*}", "", "application/json", '{"a": 1}'),
+        ("{application/*}", "application/hal+json", "application/hal+json", '{"a": 1}'),
+    ],
+)
+async def test_of_a_range_the_client_gets_what_it_names(
+    declared: str, accept: str, media_type: str, body: str
+) -> None:
+    schema = OBJECT if "{" in declared else TEXT
+    responses = {"200": {"description": "-", "content": {declared.strip("{}"): schema}}}
+    paths = {"/x": {"get": {"operationId": "x", "responses": responses}}}
+    mock = Mock({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths})
+
+    async with client_of(mock) as client:
+        answer = await client.get("/x", headers={"Accept": accept})
+
+    assert (answer.headers["content-type"], answer.text) == (media_type, body)
+
+
 # -- security -------------------------------------------------------------------------------------
 
 SCHEMES = {
