@@ -30,8 +30,8 @@ from impl.services.purge import Purge
 
 OPENAPI = Path(__file__).parents[1] / "openapi" / "openapi.yaml"
 EXPOSED_HEADERS = (
-    "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
-    "X-Request-ID",
+    "Deprecation", "ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After",
+    "Sunset", "WWW-Authenticate", "X-Request-ID",
 )  # fmt: skip
 ACCEPTED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match",

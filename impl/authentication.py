@@ -11,6 +11,7 @@ from charter.runtime import Contract
 from charter.runtime.credentials import Security
 from charter.runtime.streams import STILL_ALLOWED
 from charter.service.events import SecurityEvent, record
+from charter.service.telemetry import USER
 from generated.security import Principal, Scope
 from impl.core.accounts import ADMINISTRATIVE, PREFIX
 from impl.core.problems import InsufficientScope, InvalidToken, Unauthenticated
@@ -70,6 +71,7 @@ async def caller(
         await statements.release()  # the body may be long in coming
     if found is None:
         raise InvalidToken
+    request.scope[USER] = claims.user_id
     scopes = frozenset(Scope(name) for name in found.scopes)
     if not found.administrator:
         scopes -= ADMINISTRATIVE

@@ -26,27 +26,27 @@ FORGED = '\r\n{"level": "ERROR", "logger": "charter.security", "message": "forge
 
 
 @contextmanager
-def listening() -> Iterator[Events]:
-    """Hands out the security events since it was last asked, as the log's lines have them."""
+def lines_of(logger: str) -> Iterator[Events]:
+    """Hands out the lines of a logger since it was last asked, as the log has them."""
     stream = StringIO()
     handler = json_handler(stream)
 
-    def events() -> list[dict[str, Any]]:
+    def written() -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in stream.getvalue().splitlines()]
         stream.seek(0)
         stream.truncate()
-        return [line for line in lines if line["logger"] == "charter.security"]
+        return [line for line in lines if line["logger"] == logger]
 
     logging.getLogger().addHandler(handler)
     try:
-        yield events
+        yield written
     finally:
         logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture
 def events(client: httpx.AsyncClient) -> Iterator[Events]:
-    with listening() as events:
+    with lines_of("charter.security") as events:
         yield events
 
 
@@ -85,7 +85,7 @@ async def test_log_2_a_failed_login_is_an_event(ada: Person, admin: Person, even
 
 async def test_log_2_a_lock_out_is_an_event(ada: Person, settings: Settings) -> None:
     async with worker(changed(settings, login_max_failures=1)) as client:
-        with listening() as events:
+        with lines_of("charter.security") as events:
             guess = at(client, ada).log_in(password="wrong one")
             event = await event_of(events, SecurityEvent.LOGIN_LOCKED, ada.id, guess)
             await event_of(events, SecurityEvent.LOGIN_REFUSED, None, at(client, ada).log_in())
@@ -176,7 +176,7 @@ async def test_log_2_the_life_of_an_account_is_events(
 
 async def test_log_2_a_spent_budget_is_an_event(ada: Person, settings: Settings) -> None:
     async with worker(changed(settings, logins_per_minute=1)) as client:
-        with listening() as events:
+        with lines_of("charter.security") as events:
             await at(client, ada).log_in()
             refused = at(client, ada).log_in()
             event = await event_of(events, SecurityEvent.BUDGET_EXCEEDED, None, refused)
@@ -200,7 +200,7 @@ async def test_log_2_no_input_forges_an_event_or_stands_in_one(ada: Person, even
 
 async def test_log_2_the_level_of_the_log_drops_no_event(ada: Person, settings: Settings) -> None:
     async with worker(changed(settings, log_level="CRITICAL")) as client:
-        with listening() as events:
+        with lines_of("charter.security") as events:
             await at(client, ada).log_in()
 
             assert [event["message"] for event in events()] == [SecurityEvent.LOGIN_SUCCEEDED]

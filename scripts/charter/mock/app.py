@@ -126,7 +126,11 @@ class Mock:
         is_preflight = "access-control-request-method" in request.headers
         if operation is None or (is_preflight and request.method == "OPTIONS"):
             return self.other_method(request, list(operations))
-        return await self.operate(request, operation)
+        response = await self.operate(request, operation)
+        announcement = self.contract.announcements.get(request.state.operation_id)
+        if announcement is not None:
+            announcement.add_to(response.headers)
+        return response
 
     def other_method(self, request: Request, methods: list[str]) -> Response:
         allow = ", ".join([*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"])
@@ -148,7 +152,7 @@ class Mock:
     # -- one operation ----------------------------------------------------------------------------
 
     async def operate(self, request: Request, operation: Operation) -> Response:
-        request.state.why = operation.id
+        request.state.why = request.state.operation_id = operation.id
         matched = self.named_patterns[operation.path].fullmatch(templates.requested(request.scope))
         request.scope["path_params"] = matched.groupdict() if matched else {}
         try:
@@ -156,11 +160,11 @@ class Mock:
         except MissingCredentials as refused:
             headers = {"WWW-Authenticate": ", ".join(refused.challenges)}
             request.state.why = str(refused)
-            operation = self.contract.operations[refused.operation_id]
+            operation = self.refusing(request, refused.operation_id)
             return self.refuse(request, operation, 401, refused.detail, headers=headers)
         except RequestRefused as refused:
             request.state.why = f"{refused} {explained(refused.faults)}"
-            operation = self.contract.operations[refused.operation_id]
+            operation = self.refusing(request, refused.operation_id)
             return self.refuse(
                 request, operation, refused.status, refused.detail, faults=refused.faults
             )
@@ -174,11 +178,16 @@ class Mock:
             request.state.why = f"{operation.id}: {error} is not acceptable"
             return problem(406, f"The operation answers with {error}.")
 
+    def refusing(self, request: Request, operation_id: str) -> Operation:
+        """The operation that refuses, which may be another one of the same address."""
+        request.state.operation_id = operation_id
+        return self.contract.operations[operation_id]
+
     async def answer_of_any(self, request: Request, operation: Operation) -> Response:
         """The answer of the operation, or of another one that has its method and address."""
 
         async def attempt(name: str) -> Response:
-            request.state.why = name
+            request.state.why = request.state.operation_id = name
             return await self.attempt(request, self.contract.operations[name])
 
         if operation.id not in self.contract.sharing:

@@ -12,6 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from inspect import isawaitable
 from pathlib import Path
@@ -27,6 +28,7 @@ from .faults import Fault, ResponseViolation
 from .inputs import RequestReader, TypedReader
 from .items import ItemSpec
 from .judge import Judge
+from .lifecycle import Announcement, announcement
 from .normal import normal, operations
 from .parameters import Parameter, ParameterReader, declare
 from .paths import address, keys, ordered, pattern, template_key
@@ -111,6 +113,7 @@ class Contract:
         self.paths = by_path(self.operations.values())
         self.securities: dict[str, Security] = {}
         self.sharing = sharing(self.judge, self.operations.values())
+        self.announcements = dict(announcements(self.judge, self.operations.values()))
 
     @classmethod
     def load(cls, document: Path, **options: Any) -> Self:
@@ -250,6 +253,16 @@ def declared_operation(judge: Judge, path: str, method: str) -> Operation:
         ranges={name: spec for name, spec in specs.items() if not name.isdecimal()},
         place=place,
     )
+
+
+def announcements(
+    judge: Judge, operations: Iterable[Operation]
+) -> Iterator[tuple[str, Announcement]]:
+    """What the deprecated operations announce, by their ids."""
+    now = datetime.now(UTC)
+    for operation in operations:
+        if (made := announcement(judge.at(operation.place), now)) is not None:
+            yield operation.id, made
 
 
 def by_path(operations: Iterable[Operation]) -> list[tuple[re.Pattern[str], Sequence[str]]]:

@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .contract import Contract
+from .lifecycle import announcing
 from .paths import requested, specificity
 from .routing import DocumentedRoute
 
@@ -170,6 +171,10 @@ class Dispatch:
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], contract: Contract) -> None:
         self.app = app
         self.contract = contract
+        self.announcing = {
+            name for one in contract.announcements for name in contract.sharing.get(one, (one,))
+        }
+        """The operations at the addresses of deprecated ones."""
         self.literal: dict[str, Methods] = {}
         self.templated: list[tuple[re.Pattern[str], Methods]] = []
         by_path: dict[str, Methods] = {}
@@ -186,6 +191,8 @@ class Dispatch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, parameters = self.find(scope) if scope["type"] == "http" else NOTHING
+        if route is not None and route.operation_id in self.announcing:
+            send = announcing(self.contract.announcements, scope, send)
         plan = getattr(route, "plan", None)
         if route is None or plan is None or scope["app"].dependency_overrides:
             await self.app(scope, receive, send)

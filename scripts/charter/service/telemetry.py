@@ -19,12 +19,17 @@ from pythonjsonlogger.json import JsonFormatter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from charter.runtime.lifecycle import ANNOUNCED
 from charter.runtime.routing import UNWRITTEN
 from charter.service import console
+from charter.service.deprecations import Caller, Deprecations
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _address: ContextVar[str | None] = ContextVar("address", default=None)
 _operation: ContextVar[str] = ContextVar("operation")
+
+USER = "charter.user"
+"""The member of a request's scope that names the user who was authenticated, by id."""
 
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder
 
@@ -188,16 +193,31 @@ def operation_of(scope: Scope) -> dict[str, str]:
 
 
 class OperationName:
-    """The innermost layer: lets the metrics name the operation that the router matched."""
+    """The innermost layer: lets the metrics name the operation that the router matched.
+
+    It counts the calls of deprecated operations, too, and names who still makes them.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self.deprecations = Deprecations()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self.app(scope, receive, send)
         finally:
             _operation.set(getattr(scope.get("route"), "operation_id", None) or "none")
+            if ANNOUNCED in scope:
+                self.deprecations.count(scope[ANNOUNCED], caller_of(scope))
+
+
+def caller_of(scope: Scope) -> Caller:
+    user = scope.get(USER)
+    return Caller(
+        user_id=str(user) if user is not None else None,
+        address=client_address(),
+        client=Headers(scope=scope).get("user-agent", ""),
+    )
 
 
 def given_request_id(scope: Scope) -> str | None:
