@@ -1,4 +1,4 @@
-"""A deprecated operation of the service: its headers, its counter, and the line about its caller."""
+"""A deprecated operation of the service: its headers, its counter, and who still calls it."""
 
 import json
 from collections.abc import AsyncIterator

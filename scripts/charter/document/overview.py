@@ -23,6 +23,7 @@ from charter.document.signature import Signature, signature
 from charter.document.source import UNREADABLE, Unreadable
 from charter.runtime.docs.overview import Change, Overview, Remark, Row
 from charter.runtime.docs.overview import Severity as Shown
+from charter.runtime.lifecycle import period
 from charter.runtime.references import at, has, tokens_of
 
 Read = Callable[[str], Sequence[str]]
@@ -156,7 +157,13 @@ def row(document: Document, operation: Operation, change: Change, remarks: Itera
         place=str(document.place(operation.node.path)),
         change=change,
         remarks=tuple(remarks),
+        deprecated=deprecation(value),
     )
+
+
+def deprecation(operation: Mapping[str, Any]) -> str:
+    is_deprecated = operation.get("deprecated") is True
+    return f"deprecated {period(operation)}".rstrip() if is_deprecated else ""
 
 
 KINDS: Mapping[Severity, Shown] = {

@@ -16,7 +16,7 @@ from charter.project import NoProject, Project, status
 from charter.project.dev.screen import COLOURS, Screen, every_remark, summary
 from charter.runtime.docs.overview import Overview, Row
 
-TITLES = ("method", "path", "operation", "state", "change", "fuzz", "findings")
+TITLES = ("method", "path", "operation", "state", "end", "change", "fuzz", "findings")
 UNBOUNDED = 100_000
 """Characters of a line, which the terminal wraps where it is narrower."""
 
@@ -74,6 +74,7 @@ def cells(row: Row) -> list[Text]:
         Text(row.path),
         Text(row.id),
         Text(state, style=COLOURS.get(state, "")),
+        Text(row.deprecated, style="yellow"),
         Text(change, style="red" if row.is_breaking else COLOURS.get(change, "")),
         Text(row.fuzz, style={"passed": "green", "failed": "red"}.get(row.fuzz, "")),
         Text(str(number) if number else ""),

@@ -66,6 +66,12 @@ def announcement(operation: Mapping[str, Any], now: datetime) -> Announcement | 
     )
 
 
+def period(node: Mapping[str, Any]) -> str:
+    """`since 2026-06-01, until 2027-01-31`, as far as what is deprecated says it."""
+    dates = ((word, moment(node.get(name))) for word, name in (("since", SINCE), ("until", SUNSET)))
+    return ", ".join(f"{word} {date:%Y-%m-%d}" for word, date in dates if date is not None)
+
+
 def documentation(operation: Mapping[str, Any]) -> str | None:
     """A URI reference, in the characters that one may have."""
     external = operation.get("externalDocs")

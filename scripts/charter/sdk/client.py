@@ -120,7 +120,8 @@ class Operation:
     paging: Paging | None
     summary: str
     description: str
-    is_deprecated: bool
+    deprecation: str
+    """A sentence about its end; empty for an operation that is not deprecated."""
 
 
 @dataclass(frozen=True)

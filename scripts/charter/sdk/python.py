@@ -44,12 +44,12 @@ RESOURCE_TAKEN = frozenset(
         "Any", "AsyncIterator", "AsyncioClient", "BlockingClient", "Bytes", "Date", "DateTime",
         "Event", "Events", "File", "Iterator", "Lines", "Literal", "Mapping", "Model",
         "Operation", "Options", "Pages", "Sequence", "Styled", "UNSET", "UUID", "Union", "Unset",
-        "Client", "AsyncClient",
+        "Client", "AsyncClient", "deprecated",
     }
 )  # fmt: skip
 SCALARS = frozenset({"bool", "bytes", "dict", "float", "int", "list", "object", "str"})
 """Types that annotations name; no field may hide them."""
-METHODS_TAKEN = (SCALARS - {"list", "dict"}) | {"builtins", "models"}
+METHODS_TAKEN = (SCALARS - {"list", "dict"}) | {"builtins", "deprecated", "models"}
 ARGUMENTS_TAKEN = frozenset({"self", "options"})
 ATTRIBUTES_TAKEN = frozenset({"all", "close", "send", "stream"})
 KINDS = {
@@ -351,7 +351,12 @@ class PythonWriter(Writer):
         arguments = [one for one in (*method.positional, *method.keywords) if one.description]
         lines = [f"    {one.name}: {brief(one.description)}" for one in arguments]
         made = explained(method.operation, first, ["Arguments:", *lines] if lines else [])
-        return f"Deprecated.\n\n{made}" if method.operation.is_deprecated else made
+        return f"{method.operation.deprecation}\n\n{made}".lstrip()
+
+    def warning(self, operation: Operation) -> str:
+        """What a call of a deprecated method says; empty for any other one."""
+        said = operation.deprecation.replace("Deprecated", "is deprecated", 1)
+        return f"{operation.method} {operation.path} {said}" if said else ""
 
     def _errors(self, operation: Operation) -> Iterator[tuple[str, str]]:
         """Those that the class of the status does not say already."""

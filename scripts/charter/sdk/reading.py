@@ -8,6 +8,7 @@ from charter.document.listings import CURSORS, following, named, rows_of
 from charter.generate.names import unique as all_unique
 from charter.runtime import paths
 from charter.runtime.judge import Judge
+from charter.runtime.lifecycle import documentation, period
 from charter.runtime.normal import operations
 from charter.runtime.parts import essence
 from charter.runtime.references import resolve
@@ -143,7 +144,7 @@ class Reading:
             paging=self._paging(node, method, result),
             summary=str(node.get("summary", "")).strip(),
             description=str(node.get("description", "")).strip(),
-            is_deprecated=node.get("deprecated") is True,
+            deprecation=deprecation(node),
         )
 
     def _parameters(self, node: Mapping[str, Any], hint: str) -> Iterator[Parameter]:
@@ -419,3 +420,12 @@ def unique_problem(name: str, taken: Sequence[str] | frozenset[str]) -> str:
 def first_sentence(text: str) -> str:
     plain = " ".join(text.split())
     return re.split(r"(?<=[.!?])\s", plain, maxsplit=1)[0]
+
+
+def deprecation(operation: Mapping[str, Any]) -> str:
+    """What callers are told of the end of an operation."""
+    if operation.get("deprecated") is not True:
+        return ""
+    docs = documentation(operation)
+    said = f"Deprecated {period(operation)}".rstrip()
+    return f"{said}: see {docs}" if docs else f"{said}."

@@ -247,8 +247,8 @@ class TypeScriptWriter(Writer):
             for one in (*method.positional, *method.params)
             if one.parameter.description
         ]
-        if operation.is_deprecated:
-            lines.append("@deprecated")
+        if operation.deprecation:
+            lines.append(f"@deprecated {operation.deprecation}")
         return explained(operation, first, lines)
 
 

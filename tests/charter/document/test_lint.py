@@ -271,6 +271,20 @@ OTHERS = {
         Edit("operationId: deleteBook", "tags:", "deprecated: true\n      tags:"),
         "no-sunset", "deprecated: true",
     ),
+    "a deprecation that nobody knows the beginning of": Defect(
+        Edit("operationId: deleteBook", "tags:", "deprecated: true\n      tags:"),
+        "no-deprecation-date", "deprecated: true",
+    ),
+    "a deprecation after the sunset": Defect(
+        Edit("operationId: deleteBook", "tags:", "deprecated: true\n      x-sunset: 2098-01-31\n"
+             "      x-deprecated-since: 2098-02-01\n      tags:"),
+        "sunset", "x-deprecated-since: ",
+    ),
+    "a sunset in the past": Defect(
+        Edit("    Genre:", "type: string",
+             "type: string\n      deprecated: true\n      x-sunset: 2020-01-31"),
+        "past-sunset", "x-sunset: 2020",
+    ),
     "a list of nothing": Defect(
         Edit("            isbn:", "type: string", "type: array #"), "untyped-array", "type: array #"
     ),

@@ -16,6 +16,7 @@ from charter.document.lint import Configuration, lint
 from charter.document.lint.rules import RULES
 from charter.document.model import FIELDS
 from charter.errors import Misconfigured
+from charter.runtime.lifecycle import SINCE, SUNSET
 from tests.data import ROOT
 
 PAGE = (ROOT / "docs" / "lint.md").read_text()
@@ -59,7 +60,7 @@ def document(fragment: str) -> Document:
         content["openapi"] = part.pop("openapi", content["openapi"])
     if part.keys() & {"openapi", "paths", "components", "servers"} or declares_tags(part):
         merge(content, part)
-    elif part.keys() <= FIELDS["operation"].keys() | {"x-sunset", "sumary"}:
+    elif part.keys() <= FIELDS["operation"].keys() | {SINCE, SUNSET, "sumary"}:
         content["paths"]["/books"]["get"].update(part)
     else:
         content["components"]["schemas"]["Book"] = part

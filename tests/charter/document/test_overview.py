@@ -8,7 +8,7 @@ import pytest
 from charter.document import DocumentError
 from charter.document.excerpts import excerpt
 from charter.document.overview import Overviews
-from charter.runtime.docs.overview import Overview, Row
+from charter.runtime.docs.overview import Overview, Row, render
 
 DOCUMENT = """\
 openapi: 3.1.0
@@ -124,6 +124,21 @@ def test_a_schema_changes_the_operations_that_refer_to_it(file: Path) -> None:
     assert row(overview, "GET /books").is_breaking
     assert row(overview, "GET /books/{id}").is_breaking
     assert not row(overview, "DELETE /books/{id}").is_breaking
+
+
+def test_what_is_deprecated_is_marked_with_its_dates(file: Path) -> None:
+    dates = "deprecated: true\n      x-sunset: 2099-01-31\n      x-deprecated-since: 2026-06-01"
+    edit(file, "summary: Show a book", f"summary: Show a book\n      {dates}")
+    edit(file, "summary: Delete a book", "summary: Delete a book\n      deprecated: true")
+
+    overview = Overviews(file).current()
+
+    assert row(overview, "GET /books/{id}").deprecated == (
+        "deprecated since 2026-06-01, until 2099-01-31"
+    )
+    assert row(overview, "DELETE /books/{id}").deprecated == "deprecated"
+    assert row(overview, "GET /books").deprecated == ""
+    assert "until 2099-01-31</span>" in render(overview)
 
 
 def test_the_name_of_a_path_parameter_is_no_change_of_the_operation(file: Path) -> None:

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from charter.document import Document
+from charter.runtime.normal import normal
+from charter.sdk import command
+from charter.sdk.packages import package
+from charter.sdk.reading import read
 from tests.charter.sdk.clients import (
     SHOP,
     mypy,
@@ -42,3 +47,19 @@ def test_a_typescript_client_copes(shop: str, tmp_path: Path) -> None:
     tsc(folder)
 
     assert node("shop_journey.js", shop, cwd=folder) == WELL
+
+
+def test_a_type_checker_and_an_editor_show_what_is_deprecated(tmp_path: Path) -> None:
+    folder = python_client(SHOP, tmp_path)
+    (folder / "program.py").write_text(
+        "from shop_client import Client\n\n"
+        "def change(client: Client) -> None:\n    client.orders.update('1', note='hot')\n"
+    )
+
+    with pytest.raises(AssertionError, match=r"program.py:4: error: function .* is deprecated"):
+        mypy("--enable-error-code", "deprecated", "program.py", cwd=folder)
+
+    render = command.LANGUAGES["typescript"].render
+    read_shop = read(normal(Document(SHOP).content), command.LANGUAGES["typescript"].taken)
+    files = render(read_shop, package(None, read_shop.title))
+    assert any("@deprecated Deprecated since 2026-06-01" in text for text in files.values())

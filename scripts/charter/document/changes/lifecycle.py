@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from charter.document.changes.judgement import Effect
+from charter.runtime.lifecycle import SUNSET
 
-SUNSET = "x-sunset"
 STABILITY_LEVEL = "x-stability-level"
 STABILITY = ("draft", "alpha", "beta", "stable")
 
@@ -119,5 +119,5 @@ def day(value: Any) -> date | None:
         return None
 
 
-def not_a_day(value: Any) -> str:
-    return f"`{SUNSET}: {value}` is no date: write it as 2027-01-31."
+def not_a_day(value: Any, member: str = SUNSET) -> str:
+    return f"`{member}: {value}` is no date: write it as 2027-01-31."

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, TypeGuard
 
-from charter.document.changes.lifecycle import SUNSET, day, not_a_day
 from charter.document.model import Model, Path, Remark, mapping, sequence
 
 LIMITS = (
@@ -204,23 +203,3 @@ def members_with(model: Model, path: Path, flag: str, seen: set[Path]) -> set[st
     for index, _ in enumerate(sequence(mapping(schema).get("allOf"))):
         found |= members_with(model, (*path, "allOf", index), flag, seen)
     return found
-
-
-def sunset(model: Model) -> Iterator[Remark]:
-    for node in model.of("operation", "parameter", "schema", "header"):
-        value = node.value.get(SUNSET)
-        if value is not None and day(value) is None:
-            yield Remark((*node.path, SUNSET), not_a_day(value))
-        elif value is not None and node.value.get("deprecated") is not True:
-            message = f"`{SUNSET}` without `deprecated: true` announces nothing: add it."
-            yield Remark((*node.path, SUNSET), message)
-
-
-def no_sunset(model: Model) -> Iterator[Remark]:
-    for operation in model.operations:
-        if operation.node.value.get("deprecated") is True and SUNSET not in operation.node.value:
-            message = (
-                f"{operation.label} is deprecated, and nobody knows how long it stays: add"
-                f" `{SUNSET}: 2027-01-31`."
-            )
-            yield Remark((*operation.node.path, "deprecated"), message)

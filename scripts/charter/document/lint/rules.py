@@ -16,7 +16,7 @@ import jsonschema_rs
 
 from charter.document import checks
 from charter.document.findings import Severity
-from charter.document.lint import contradictions
+from charter.document.lint import contradictions, deprecations
 from charter.document.model import (
     ANY,
     FIELDS,
@@ -387,7 +387,9 @@ RULES = tuple(
             "server": contradictions.server,
             "repeated-tag": contradictions.repeated_tag,
             "mode": contradictions.mode,
-            "sunset": contradictions.sunset,
+            "sunset": deprecations.sunset,
+            "past-sunset": deprecations.past_sunset,
+            "no-sunset": deprecations.no_sunset,
         }),
         (Severity.INFO, {
             "operation-id": operation_id,
@@ -398,7 +400,7 @@ RULES = tuple(
             "unused-component": unused_component,
             "untagged": untagged,
             "untyped-array": contradictions.untyped_array,
-            "no-sunset": contradictions.no_sunset,
+            "no-deprecation-date": deprecations.no_deprecation_date,
         }),
     )
     for name, find in rules.items()

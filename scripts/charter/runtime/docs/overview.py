@@ -45,6 +45,8 @@ class Row:
     change: Change = ""
     fuzz: Literal["", "passed", "failed"] = ""
     """How the operation did in the last run of `charter fuzz`."""
+    deprecated: str = ""
+    """`deprecated since 2026-06-01, until 2027-01-31`; empty where it is not."""
     remarks: tuple[Remark, ...] = ()
 
     @property
@@ -327,7 +329,7 @@ def operation(row: Row) -> Html:
     shown = element(
         "tr",
         element("th", name, scope="row", role="rowheader"),
-        cell("State", None if is_gone else badge(row.state)),
+        cell("State", None if is_gone else badge(row.state), ends(row)),
         cell("Change", change, breaks),
         cell("Fuzz", badge(row.fuzz) if row.fuzz else None),
         id=anchor(row),
@@ -340,6 +342,13 @@ def operation(row: Row) -> Html:
 def cell(title: str, *content: Html | None) -> Html:
     empty = not any(content)
     return element("td", *content, role="cell", data_title=title, class_="empty" if empty else "")
+
+
+def ends(row: Row) -> Html | None:
+    """That it is deprecated, and until when."""
+    if not row.deprecated:
+        return None
+    return element("span", row.deprecated, class_="badge", data_kind="deprecated")
 
 
 def badge(kind: str) -> Html:

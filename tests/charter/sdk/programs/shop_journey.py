@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -44,6 +45,11 @@ def expire(base_url: str, sessions: str = "") -> None:
     httpx2.post(f"{base_url}/control/expire{sessions}")
 
 
+DEPRECATED = re.escape(
+    "PATCH /orders/{id} is deprecated since 2026-06-01, until 2099-01-31: see https://shop.example/"
+)
+
+
 def versions(client: Client) -> models.Order:
     order = client.orders.create(what="tea", note="mild", class_="first")
     assert (order.what, order.note, order.class_) == ("tea", "mild", "first")
@@ -52,10 +58,15 @@ def versions(client: Client) -> models.Order:
     assert response_of(order).status == 201
 
     # what is absent is not sent, null is
-    changed = client.orders.update(order.id, if_match=order, note="hot")
+    with pytest.warns(DeprecationWarning, match=DEPRECATED):
+        changed = client.orders.update(order.id, if_match=order, note="hot")
     assert changed.what == "tea"
-    assert client.orders.update(order.id, if_match=changed, note=None).note is None
-    with pytest.raises(errors.PreconditionFailed) as late:
+    with pytest.warns(DeprecationWarning, match=DEPRECATED):
+        assert client.orders.update(order.id, if_match=changed, note=None).note is None
+    with (
+        pytest.warns(DeprecationWarning, match=DEPRECATED),
+        pytest.raises(errors.PreconditionFailed) as late,
+    ):
         client.orders.update(order.id, if_match=order, note="late")
     assert late.value.body is not None
     assert late.value.body.detail == late.value.detail == "The order has changed."
