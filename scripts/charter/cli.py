@@ -175,18 +175,40 @@ Chosen = Annotated[
 ]
 
 
+Overlay = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--overlay", help="An Overlay to apply first, after those of the project; repeatable."
+    ),
+]
+
+
 def chosen(
-    document: Path | None, request: str = "Name a document, for example `openapi.yaml`."
-) -> Path:
-    """The document that is named, or the project's. Raises Misconfigured where there is neither."""
-    if document is not None:
-        return document
+    document: Path | None,
+    overlays: Sequence[Path] | None = None,
+    request: str = "Name a document, for example `openapi.yaml`.",
+) -> tuple[Path, list[Path]]:
+    """The document that is named, that of the first overlay, or the project's; and all overlays.
+
+    Raises Misconfigured where none of them is there.
+    """
+    from charter.document.bundling import shown
     from charter.project import NoProject, Project
 
+    views = [shown(overlay.absolute()) for overlay in overlays or ()]
+    if document is None and views:
+        from charter.document.overlays import read
+
+        document = read(views[0]).document
     try:
-        return Project.find().document
+        project = Project.find()
     except NoProject as error:
-        raise Misconfigured(f"{request} {error}") from None
+        if document is None:
+            raise Misconfigured(f"{request} {error}") from None
+        return document, views
+    document = document or project.document
+    is_own = document.resolve() == project.document.resolve()
+    return document, [*map(shown, project.overlays), *views] if is_own else views
 
 
 @app.command(rich_help_panel=DESIGN)
@@ -205,6 +227,7 @@ def mock(
     ] = None,
     memory: Annotated[bool, typer.Option(help="Keep what is POSTed, to GET it again.")] = True,
     watch: Annotated[bool, typer.Option(help="Take up every edit of the document.")] = True,
+    overlay: Overlay = None,
 ) -> int:
     """Serve a document from its examples, before any code is written.
 
@@ -216,8 +239,9 @@ def mock(
     from charter.mock import server
     from charter.project import lint_table
 
+    file, overlays = chosen(document, overlay)
     return server.run(
-        chosen(document).absolute(),
+        file.absolute(),
         host=host,
         port=port,
         remembers=memory,
@@ -225,6 +249,7 @@ def mock(
         seed=seed,
         watch=watch,
         configuration=Configuration.of(lint_table()),
+        overlays=overlays,
     )
 
 
@@ -240,6 +265,7 @@ def dev(
         int | None,
         typer.Option(min=0, max=65535, help="Instead of PORT, or 4010; 0 takes a free one."),
     ] = None,
+    overlay: Overlay = None,
 ) -> int:
     """Work on a document: every save is live, checked and explained.
 
@@ -248,7 +274,7 @@ def dev(
     """
     from charter.project import Project
 
-    if document is None or document.absolute() == project_document():
+    if not overlay and (document is None or document.absolute() == project_document()):
         project = Project.find()
         warn_of_another_version(project)
         os.chdir(project.root)
@@ -258,8 +284,12 @@ def dev(
         return of_project.run(project, host=host, port=port)
     from charter.project.dev import of_document
 
+    file, overlays = chosen(document, overlay)
     return of_document.run(
-        document.absolute(), host=host or "127.0.0.1", port=4010 if port is None else port
+        file.absolute(),
+        host=host or "127.0.0.1",
+        port=4010 if port is None else port,
+        overlays=overlays,
     )
 
 
@@ -280,6 +310,7 @@ def status(
     findings: Annotated[
         bool, typer.Option("--findings", help="Show the findings, too, with their lines.")
     ] = False,
+    overlay: Overlay = None,
 ) -> int:
     """List the operations: their state, changes and findings.
 
@@ -287,7 +318,8 @@ def status(
     """
     from charter.project import reporting
 
-    return reporting.run(chosen(document), as_json=json, findings=findings)
+    file, overlays = chosen(document, overlay)
+    return reporting.run(file, as_json=json, findings=findings, overlays=overlays)
 
 
 @app.command(rich_help_panel=DESIGN)
@@ -306,6 +338,7 @@ def lint(
         Literal["error", "warning", "info", "never"] | None,
         typer.Option(help="Exit with 1 from this severity on; error, if nothing else is set."),
     ] = None,
+    overlay: Overlay = None,
 ) -> int:
     """Check structure, references, examples and habits.
 
@@ -316,7 +349,8 @@ def lint(
     from charter.project import lint_table
 
     table = toml_of(config) if config else lint_table()
-    return commands.lint(chosen(document), form, Configuration.of(table), fail_on)
+    file, overlays = chosen(document, overlay)
+    return commands.lint(file, form, Configuration.of(table), fail_on, overlays)
 
 
 def toml_of(file: Path) -> dict[str, Any]:
@@ -356,6 +390,7 @@ def diff(
     check_version: Annotated[
         bool, typer.Option("--check-version", help="Exit with 1 if info.version is too small.")
     ] = False,
+    overlay: Overlay = None,
 ) -> int:
     """Name what clients notice since an older version of a document.
 
@@ -368,33 +403,35 @@ def diff(
         request = (
             f"Name two documents: `charter diff git:HEAD {base}` compares with the last commit."
         )
+    file, overlays = chosen(revision, overlay, request)
     return commands.diff(
         base,
-        chosen(revision, request),
+        file,
         form,
         accepted=accepted,
         notice=notice,
         fails_from=fail_on,
         check_version=check_version,
+        overlays=overlays,
     )
 
 
 @app.command(rich_help_panel=DESIGN)
 @verb
-def show(document: Chosen = None) -> int:
+def show(document: Chosen = None, overlay: Overlay = None) -> int:
     """List the operations: method, path, operationId, scopes."""
     from charter.document import commands
 
-    return commands.show(chosen(document))
+    return commands.show(*chosen(document, overlay))
 
 
 @app.command(rich_help_panel=DESIGN)
 @verb
-def bundle(document: Chosen = None) -> int:
-    """Print the document as JSON, in one piece."""
+def bundle(document: Chosen = None, overlay: Overlay = None) -> int:
+    """Print the document as JSON, in one piece, with its overlays applied."""
     from charter.document import commands
 
-    return commands.bundle(chosen(document))
+    return commands.bundle(*chosen(document, overlay))
 
 
 @app.command(rich_help_panel=DESIGN)
@@ -411,6 +448,7 @@ def sdk(
     build: Annotated[
         bool, typer.Option(help="Compile TypeScript, for which Node is needed.")
     ] = True,
+    overlay: Overlay = None,
 ) -> int:
     """Write a typed client as an installable package.
 
@@ -418,7 +456,8 @@ def sdk(
     """
     from charter.sdk import command
 
-    return command.run(language, chosen(document), name=name, out=out, builds=build)
+    file, overlays = chosen(document, overlay)
+    return command.run(language, file, name=name, out=out, builds=build, overlays=overlays)
 
 
 # -- building -------------------------------------------------------------------------------------
@@ -482,7 +521,11 @@ def generate(
 
     def work() -> int:
         code = command.run(
-            check=check, force=force, document=project.document, out=project.generated
+            check=check,
+            force=force,
+            document=project.document,
+            out=project.generated,
+            overlays=project.overlays,
         )
         if not code and not check:
             scaffold.remind(project)
@@ -491,7 +534,7 @@ def generate(
     if watch:
         from charter.project import watching
 
-        return watching.run(work, project.document.parent)
+        return watching.run(work, [project.document, *project.overlays])
     return work()
 
 

@@ -17,6 +17,8 @@ CASES = DATA / "cases"
 """Small documents of our own, each with what is right about it: README.md."""
 CHANGES = DATA / "changes"
 """Pairs of documents, and what oasdiff says about the changes between them."""
+OVERLAYS = DATA / "overlays"
+"""Overlays of the specification, and what they make of documents."""
 SPECS = DATA / "specs"
 """Real documents; ORIGINS.tsv says of each where it is from."""
 

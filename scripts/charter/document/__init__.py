@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from charter.document.bundling import Bundle
+from charter.document.overlays import Caution, overlaid
 from charter.document.source import DocumentError, Place, load
 
 __all__ = ["Document", "DocumentError", "Place"]
@@ -13,8 +14,8 @@ __all__ = ["Document", "DocumentError", "Place"]
 class Document:
     """A parsed document and where each of its nodes stands, by JSON Pointer tokens."""
 
-    def __init__(self, file: Path, text: str | None = None) -> None:
-        """Reads the file, unless its text is at hand, and those that it refers to.
+    def __init__(self, file: Path, text: str | None = None, overlays: Sequence[Path] = ()) -> None:
+        """Reads the file, unless its text is at hand, those that it refers to, and overlays.
 
         Raises DocumentError.
         """
@@ -27,6 +28,16 @@ class Document:
         self.files = bundle.files
         self.places = bundle.places
         self.content: Any = bundle.content
+        self.cautions: Sequence[Caution] = ()
+        """What the overlays don't do, although their author may think so."""
+        if overlays:
+            self._lay_over(overlays)
+
+    def _lay_over(self, overlays: Sequence[Path]) -> None:
+        made = overlaid(self.content, self.places, self.file, overlays)
+        self.content, self.places, self.cautions = made.content, made.places, made.cautions
+        self.files = [*self.files, *overlays]
+        self._check_root(self.content)
 
     def _check_root(self, content: Any) -> None:
         if isinstance(content, dict) and "swagger" in content:

@@ -18,6 +18,7 @@ from charter.document.findings import Finding, Format, Severity, is_as_severe, r
 from charter.document.lint import DEFAULT, Configuration
 from charter.document.lint import lint as rules_of
 from charter.document.model import Model, Operation, mapping, sequence
+from charter.document.overlays import warn
 from charter.document.revisions import base_document, relative
 
 
@@ -26,10 +27,11 @@ def lint(
     form: str = Format.TEXT,
     configuration: Configuration = DEFAULT,
     fails_from: str | None = None,
+    overlays: Sequence[Path] = (),
 ) -> int:
     """Check structure, references, examples and habits; the exit code is 1 if there is a finding
     of the severity that fails, by default the configuration's."""
-    found = rules_of(Document(relative(file)), configuration)
+    found = rules_of(Document(relative(file), overlays=overlays), configuration)
     if shown := render(found, Format(form), "charter lint"):
         print(shown)
     print(lint_summary(found), file=sys.stderr)
@@ -51,9 +53,9 @@ def lint_summary(found: Sequence[Finding]) -> str:
     return f"{', '.join(parts)}."
 
 
-def show(file: Path) -> int:
+def show(file: Path, overlays: Sequence[Path] = ()) -> int:
     """List the operations: method, path, operationId, scopes."""
-    model = Model(Document(relative(file)))
+    model = Model(with_warnings(file, overlays))
     rows = [
         (
             operation.method.upper(),
@@ -79,11 +81,18 @@ def access(model: Model, operation: Operation) -> str:
     return " ".join(sorted(scopes)) or "any user"
 
 
-def bundle(file: Path) -> int:
+def bundle(file: Path, overlays: Sequence[Path] = ()) -> int:
     """Print the document as JSON, as the service publishes it."""
-    content = Document(relative(file)).content
+    content = with_warnings(file, overlays).content
     print(json.dumps(content, indent=1, ensure_ascii=False))
     return 0
+
+
+def with_warnings(file: Path, overlays: Sequence[Path]) -> Document:
+    """The document; what is doubtful about its overlays is printed."""
+    document = Document(relative(file), overlays=overlays)
+    warn(document.cautions)
+    return document
 
 
 def diff(
@@ -95,15 +104,18 @@ def diff(
     notice: int = 0,
     fails_from: str = Severity.ERROR,
     check_version: bool = False,
+    overlays: Sequence[Path] = (),
 ) -> int:
     """Name every change since `base` that a client could notice.
 
-    `base` is a file or a revision of the repository. `accepted` names the changes that the team
-    agreed to; by default ACCEPTED beside the document, where there is one. `notice` are the days
-    that a deprecation has to leave until its sunset. The exit code is 1 from the severity
-    `fails_from` on (or `never`), and where `check_version` finds `info.version` too small.
+    `base` is a file or a revision of the repository; overlays are applied to both. `accepted` names
+    the changes that the team agreed to; by default ACCEPTED beside the document, where there is
+    one. `notice` are the days that a deprecation has to leave until its sunset. The exit code is 1
+    from the severity `fails_from` on (or `never`), and where `check_version` finds `info.version`
+    too small.
     """
-    older, newer = base_document(str(base), revision), Document(relative(revision))
+    older = base_document(str(base), revision, overlays)
+    newer = with_warnings(revision, overlays)
     found = changes(older, newer, notice=timedelta(days=notice))
     beside = revision.parent / ACCEPTED
     file = accepted or (beside if beside.exists() else None)

@@ -1,6 +1,7 @@
 """The document as it was in the last commit."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,8 @@ class Committed:
     document: Document | None = None
 
 
-def committed(file: Path) -> Committed:
-    """The document that HEAD has, of one file or many."""
+def committed(file: Path, overlays: Sequence[Path] = ()) -> Committed:
+    """The document that HEAD has, of one file or many, with overlays."""
     try:
         revision = git(file.absolute().parent, "rev-parse", "--short", "HEAD").decode().strip()
     except FileNotFoundError:
@@ -27,7 +28,7 @@ def committed(file: Path) -> Committed:
     except subprocess.CalledProcessError:
         return Committed("There is no commit yet: changes are not shown.")
     try:
-        document = at_revision(file, "HEAD")
+        document = at_revision(file, "HEAD", overlays)
     except Misconfigured:
         return Committed(f"The last commit ({revision}) does not have it: changes are not shown.")
     except DocumentError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from charter.document import Document
+from charter.document import Document, Place
 from charter.runtime.normal import DATA, METHODS, NAMED
 from charter.runtime.references import at, has, tokens_of
 
@@ -173,6 +173,8 @@ class Remark:
     message: str
     is_surplus: bool = False
     """Whether the path is that of a member which should not be there."""
+    place: Place | None = None
+    """Where it stands, if that is no node of the document."""
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class Overviews:
         others: Callable[[], Iterable[Path]] = tuple,
         configuration: Configuration = DEFAULT,
         live: Live | None = None,
+        overlays: Sequence[Path] = (),
     ) -> None:
         """`refine` adds what the document does not say, which it reads from the `others`.
 
@@ -57,6 +58,7 @@ class Overviews:
         where something else follows it, too.
         """
         self.file = file
+        self.overlays = overlays
         self.refine = refine
         self.others = others
         self.configuration = configuration
@@ -85,7 +87,7 @@ class Overviews:
 
     @property
     def files(self) -> list[Path]:
-        return self.read[0].files if self.read is not None else [self.file]
+        return self.read[0].files if self.read is not None else [self.file, *self.overlays]
 
     def _document(self) -> tuple[Document, Unreadable | None]:
         """The last good document, and why it is not the one that was saved last."""
@@ -95,7 +97,7 @@ class Overviews:
         if self.read is not None and self.read[1] == seen:
             return self.read[0], None
         try:
-            document = Document(self.file)
+            document = Document(self.file, overlays=self.overlays)
             check(document)
         except UNREADABLE as error:
             if self.read is None:
@@ -108,7 +110,7 @@ class Overviews:
         history = signature(self.history)
         if self.described is None or self.described[:2] != (document, history):
             if self.described is None or self.described[1] != history:
-                self.base = committed(self.file)
+                self.base = committed(self.file, self.overlays)
             made = described(document, self.base, self.configuration)
             self.described = document, history, made
         return self.described[2]

@@ -1,9 +1,11 @@
 """A document as it was: in a file, or in a revision of the repository."""
 
 import io
+import os
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +17,16 @@ SUFFIXES = (".json", ".yaml", ".yml")
 """Of the files that a document may consist of."""
 
 
-def base_document(base: str, file: Path) -> Document:
-    """`base` is a file, or a revision (`main`, `git:v1.2`) that has `file` in it.
+def base_document(base: str, file: Path, overlays: Sequence[Path] = ()) -> Document:
+    """`base` is a file, or a revision (`main`, `git:v1.2`) that has `file` in it; with overlays.
 
     Raises Misconfigured where it is neither, and DocumentError.
     """
     scheme, separator, revision = base.partition(":")
     if scheme == "git" and separator:
-        return at_revision(file, revision)
+        return at_revision(file, revision, overlays)
     try:
-        return Document(relative(Path(base)))
+        return Document(relative(Path(base)), overlays=overlays)
     except NoDocument:
         if Path(base).suffix in SUFFIXES:
             raise
@@ -33,11 +35,15 @@ def base_document(base: str, file: Path) -> Document:
                 f"{base} is neither a file nor a revision that git has of {relative(file)}: name"
                 " one of them, such as `git:HEAD`."
             ) from None
-    return at_revision(file, base)
+    return at_revision(file, base, overlays)
 
 
-def at_revision(file: Path, revision: str) -> Document:
-    """The document and all files that it refers to, as git has them. Raises Misconfigured."""
+def at_revision(file: Path, revision: str, overlays: Sequence[Path] = ()) -> Document:
+    """The document, all files that it refers to, and overlays, as git has them.
+
+    An overlay that the revision does not have is taken as it is now: what is new is a view of the
+    document, which changed nothing. Raises Misconfigured.
+    """
     top, prefix = asked(
         file, revision, "rev-parse", "--show-toplevel", "--show-prefix"
     ).splitlines()
@@ -48,18 +54,32 @@ def at_revision(file: Path, revision: str) -> Document:
         raise absent(file, revision, f"there is no {inside} in it")
     # what no document consists of may be large, and stays where it is
     patterns = [f"*{one}" for one in SUFFIXES if any(name.endswith(one) for name in names)]
-    wanted = [f":(literal){inside.as_posix()}", *patterns]
+    old = {overlay: inside_of(Path(top), overlay) for overlay in overlays}
+    old = {overlay: path for overlay, path in old.items() if path in names}
+    literal = [inside.as_posix(), *old.values()]
+    wanted = [*(f":(literal){path}" for path in literal), *patterns]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
         archive = git(Path(top), "archive", "--format=tar", tree, "--", *wanted)
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(root, filter="data")
-        document = Document(root / inside)
+        views = [root / old[overlay] if overlay in old else overlay for overlay in overlays]
+        document = Document(root / inside, overlays=views)
         document.places = {
-            tokens: replace(place, file=Path(f"{revision}:{place.file.relative_to(root)}"))
-            for tokens, place in document.places.items()
+            tokens: in_revision(place, root, revision) for tokens, place in document.places.items()
         }
         return document
+
+
+def inside_of(top: Path, file: Path) -> str:
+    """The path of a file in a repository; where it is outside, that is of no file in it."""
+    return Path(os.path.relpath(file.resolve(), top.resolve())).as_posix()
+
+
+def in_revision(place: Place, root: Path, revision: str) -> Place:
+    if not place.file.is_relative_to(root):
+        return place
+    return replace(place, file=Path(f"{revision}:{place.file.relative_to(root)}"))
 
 
 def is_revision(file: Path, name: str) -> bool:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,13 +24,15 @@ def run(
     out: Path,
     check: bool = False,
     force: bool = False,
+    overlays: Sequence[Path] = (),
 ) -> int:
     """The exit code: 0 when all is well, 1 when something has to be corrected.
 
     Raises DocumentError and NoDocument.
     """
-    files = generate(relative(document))
-    files[MANIFEST] = manifest(files)
+    overlays = [relative(overlay) for overlay in overlays]
+    files = generate(relative(document), overlays=overlays)
+    files[MANIFEST] = manifest(files, overlays)
     return report_drift(files, out) if check else write(files, out, force)
 
 
@@ -81,10 +83,11 @@ def report_drift(files: Files, out: Path) -> int:
     return 1
 
 
-def manifest(files: Files) -> str:
-    """What was written and by what, so that an edit by hand is recognised."""
+def manifest(files: Files, overlays: Sequence[Path]) -> str:
+    """What was written, by what and with what, so that an edit by hand is recognised."""
     digests = {name: digest(content) for name, content in files.items()}
-    return json.dumps({"generators": generators(), "files": digests}) + "\n"
+    made_with = {"overlays": [overlay.as_posix() for overlay in overlays]} if overlays else {}
+    return json.dumps({"generators": generators(), **made_with, "files": digests}) + "\n"
 
 
 def edited_by_hand(current: Files, files: Files) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -44,6 +44,7 @@ class LiveMock:
         on_edit: Callable[["LiveMock"], None] = lambda live: None,
         watches: bool = True,
         otherwise: Path | None = None,
+        overlays: Sequence[Path] = (),
     ) -> None:
         """`on_edit` is called after each edit, be it good or not; without `watches` none is seen.
         What else changes beside a broken document is no edit, unless the error is another one.
@@ -52,13 +53,14 @@ class LiveMock:
         DocumentError or NoDocument where there is none.
         """
         self.file = file
+        self.overlays = overlays
         self.memory = memory
         self.dynamic = dynamic
         self.seed = seed
         self.on_edit = on_edit
         self.watches = watches
         self.error: Unreadable | None = None
-        self.files: list[Path] = [file]
+        self.files: list[Path] = [file, *overlays]
         self.seen = self._signature()
         self.document, self.mock = self._begin(otherwise)
         self.seen = self._signature()
@@ -115,7 +117,7 @@ class LiveMock:
 
     def _load(self) -> tuple[Document, Mock]:
         """Raises DocumentError or NoDocument."""
-        document = Document(self.file)
+        document = Document(self.file, overlays=self.overlays)
         check(document)
         mock = self._mock(document)
         self.files = document.files

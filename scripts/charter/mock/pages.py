@@ -34,8 +34,15 @@ def pages(live: LiveMock, overviews: Overviews) -> Starlette:
     published = APIRouter()
     bundle = docs.Made(lambda: json.dumps(live.document.content), "application/json")
     docs.add(published, "/openapi.json", bundle)
-    docs.add(published, "/openapi.yaml", docs.StaticFile(Path(live.file), "application/yaml"))
+    docs.add(published, "/openapi.yaml", source(live))
     # the bundle: a page can't follow references to files, and needs what can be read
     docs.add_pages(published, live=True, document="/openapi.json")
     docs.add_overview(published, overviews.current)
     return Starlette(routes=published.routes)
+
+
+def source(live: LiveMock) -> docs.Published:
+    """The file as it was written, unless overlays change it; JSON is YAML, too."""
+    if live.overlays:
+        return docs.Made(lambda: json.dumps(live.document.content), "application/yaml")
+    return docs.StaticFile(Path(live.file), "application/yaml")

@@ -6,7 +6,7 @@ import errno
 import logging
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import uvicorn
 from charter.document.bundling import shown
 from charter.document.commands import counted
 from charter.document.lint import Configuration
+from charter.document.overlays import warn
 from charter.document.overview import Overviews
 from charter.errors import Misconfigured, Refusal
 from charter.mock.live import LiveMock, ShowsBroken
@@ -41,6 +42,7 @@ class Console:
             tell(f"{live.file} is whole again, with {operations}.")
         else:
             tell(f"{live.file} has been read, with {operations}.")
+        warn(live.document.cautions)
         self.was_broken = live.error is not None
 
 
@@ -54,6 +56,7 @@ def run(
     seed: int | None,
     watch: bool,
     configuration: Configuration,
+    overlays: Sequence[Path] = (),
 ) -> int:
     """Serve until a signal comes; `configuration` is that of the findings on the page.
 
@@ -69,8 +72,10 @@ def run(
             seed=seed,
             on_edit=Console(),
             watches=watch,
+            overlays=overlays,
         )
-        overviews = Overviews(live.file, configuration=configuration, live=live)
+        warn(live.document.cautions)
+        overviews = Overviews(live.file, configuration=configuration, live=live, overlays=overlays)
         announce(live, listener)
         try:
             asyncio.run(serve(live, overviews, listener))

@@ -28,6 +28,8 @@ class Project:
     """The factory of the ASGI application, `module:function`."""
     programs: str
     """The module that `python -m` runs for operators: `serve`, `create-admin`."""
+    overlays: tuple[Path, ...]
+    """Applied to the document in this order, whatever is made of it."""
     table: dict[str, Any]
     """The whole of `[tool.charter]`."""
 
@@ -62,6 +64,7 @@ class Project:
             generated=root / str(table.get("generated", "generated")),
             application=str(table.get("application", "impl.app:create_app")),
             programs=str(table.get("programs", "impl")),
+            overlays=tuple(root / name for name in overlay_names(table)),
             table=table,
         )
 
@@ -78,6 +81,16 @@ def charter_table(file: Path) -> dict[str, Any] | None:
     if table is not None and not isinstance(table, dict):
         raise Misconfigured(f"{file}: tool.charter is not a table.")
     return table
+
+
+def overlay_names(table: dict[str, Any]) -> list[str]:
+    names = table.get("overlays", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Misconfigured(
+            f"tool.charter.overlays = {names!r} is no list of files: write"
+            ' overlays = ["openapi/public.overlay.yaml"].'
+        )
+    return names
 
 
 def lint_table() -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,9 +22,9 @@ UNBOUNDED = 100_000
 """Characters of a line, which the terminal wraps where it is narrower."""
 
 
-def run(file: Path, *, as_json: bool, findings: bool) -> int:
+def run(file: Path, *, as_json: bool, findings: bool, overlays: Sequence[Path] = ()) -> int:
     """Print how a document stands; 0 whatever that is. Raises DocumentError."""
-    overview = overviews(file).current()
+    overview = overviews(file, overlays).current()
     if as_json:
         print(json.dumps(asdict(overview), indent=1, ensure_ascii=False))
         return 0
@@ -39,15 +40,18 @@ def run(file: Path, *, as_json: bool, findings: bool) -> int:
     return 0
 
 
-def overviews(file: Path) -> Overviews:
+def overviews(file: Path, overlays: Sequence[Path]) -> Overviews:
     """With the states of the services, if it is a project's document."""
     try:
         project = Project.find()
     except NoProject:
-        return Overviews(relative(file))
-    if file.absolute() != project.document:
+        return Overviews(relative(file), overlays=overlays)
+    is_own = file.resolve() == project.document.resolve()
+    if not is_own or len(overlays) > len(project.overlays):  # or another view of the document
         return Overviews(
-            relative(file), configuration=Configuration.of(project.table.get("lint", {}))
+            relative(file),
+            configuration=Configuration.of(project.table.get("lint", {})),
+            overlays=overlays,
         )
     os.chdir(project.root)
     return status.overviews(project)

@@ -47,6 +47,7 @@ def application(app: Any = None, *, document: Path | None = None, remembers: boo
         memory=Memory() if remembers else None,
         watches=develops,
         otherwise=project.generated / "openapi.json",
+        overlays=[] if document else [relative(overlay) for overlay in project.overlays],
     )
     # around what dispatches, inside all else: the layers are around the mock's answers, too
     insert(app.user_middleware, Dispatch, Middleware(StandIn, live=live))

@@ -38,6 +38,7 @@ def overviews(project: Project, live: Live | None = None) -> Overviews:
         others=lambda: sources(project),
         configuration=Configuration.of(project.table.get("lint", {})),
         live=live,
+        overlays=[relative(overlay) for overlay in project.overlays],
     )
 
 

@@ -1,7 +1,7 @@
 """The work of `charter generate --watch`."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from watchfiles import watch
@@ -12,15 +12,16 @@ START = 250
 """Milliseconds after which the first turn comes, whether or not anything has changed."""
 
 
-def run(work: Callable[[], int], directory: Path) -> int:
-    """Do the work now and after every change, until Ctrl-C.
+def run(work: Callable[[], int], files: Iterable[Path]) -> int:
+    """Do the work now and after every change in the folders of some files, until Ctrl-C.
 
     The watch begins before the work does: what is saved meanwhile is not missed.
     """
-    watching = watch(directory, debounce=100, step=50, rust_timeout=START, yield_on_timeout=True)
+    folders = sorted({file.parent for file in files})
+    watching = watch(*folders, debounce=100, step=50, rust_timeout=START, yield_on_timeout=True)
     next(watching)
     code = attempt(work)
-    print(f"Watching {directory.name}/ ...", flush=True)
+    print(f"Watching {', '.join(f'{folder.name}/' for folder in folders)} ...", flush=True)
     for changed in watching:
         if changed:
             code = attempt(work)

@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -56,6 +57,8 @@ def document(fragment: str) -> Document:
     """The base with a fragment in it: members of the document, of an operation, or of a schema."""
     content: dict[str, Any] = copy.deepcopy(BASE)
     part = yaml.safe_load(fragment)
+    if "overlay" in part:
+        return under(fragment)
     if "requestBody" in part:
         content["openapi"] = part.pop("openapi", content["openapi"])
     if part.keys() & {"openapi", "paths", "components", "servers"} or declares_tags(part):
@@ -65,6 +68,14 @@ def document(fragment: str) -> Document:
     else:
         content["components"]["schemas"]["Book"] = part
     return Document(Path("openapi.json"), json.dumps(content, default=str))
+
+
+def under(overlay: str) -> Document:
+    """The base with an overlay."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "overlay.yaml")
+        file.write_text(overlay)
+        return Document(Path("openapi.json"), json.dumps(BASE), overlays=[file])
 
 
 def declares_tags(part: dict[str, Any]) -> bool:

@@ -1,17 +1,22 @@
 """`charter generate`: the same bytes each time, no edit lost, and the last good folder kept."""
 
 import importlib.util
+import json
 import os
 import py_compile
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
+from starlette.applications import Starlette
 
 from charter.document import DocumentError
 from charter.errors import Misconfigured, Refusal
 from charter.generate import command
+from charter.runtime import docs
+from charter.runtime.docs import has_overlays
 from tests.data import DOCUMENT, GENERATED, ROOT
 
 NOTES = Path(__file__).with_name("notes.yaml")
@@ -36,6 +41,14 @@ class Project:
         changed = self.document.read_text().replace(before, after)
         assert changed != self.document.read_text()
         self.document.write_text(changed)
+
+    def overlay(self) -> Path:
+        file = self.document.with_name("public.overlay.yaml")
+        file.write_text(
+            "overlay: 1.1.0\ninfo: {title: Public, version: '1'}\n"
+            "actions: [{target: $.info, update: {title: Public notes}}]\n"
+        )
+        return file
 
     def edit(self, name: str = "operations.py", line: str = "# a thought\n") -> str:
         """Append a line to a generated file; where it stands."""
@@ -402,3 +415,48 @@ def test_what_python_compiled_of_the_old_file_is_forgotten(project: Project) -> 
 
 def beside(project: Project) -> set[str]:
     return {path.name for path in project.generated.parent.iterdir()}
+
+
+# -- overlays -------------------------------------------------------------------------------------
+
+
+def test_what_is_generated_remembers_its_overlays(project: Project) -> None:
+    view = project.overlay()
+
+    def generate(*, check: bool = False) -> int:
+        return command.run(
+            document=project.document, out=project.generated, overlays=[view], check=check
+        )
+
+    assert not has_overlays(project.generated / "openapi.json")
+    assert (generate(check=True), generate(), generate(check=True)) == (1, 0, 0)
+
+    assert has_overlays(project.generated / "openapi.json")
+    content = json.loads((project.generated / "openapi.json").read_text())
+    assert content["info"]["title"] == "Public notes"
+    manifest = json.loads((project.generated / "manifest.json").read_text())
+    assert manifest["overlays"] == ["openapi/public.overlay.yaml"]
+    first = (project.generated / "api.py").read_text().partition("\n")[0]
+    assert "from openapi/openapi.yaml and openapi/public.overlay.yaml." in first
+
+    view.write_text(view.read_text().replace("Public notes", "Our notes"))
+    assert generate(check=True) == 1
+    assert project.generate() == 0
+    assert not has_overlays(project.generated / "openapi.json")
+
+
+async def test_a_service_publishes_no_more_than_its_overlays_leave(project: Project) -> None:
+    bundle = project.generated / "openapi.json"
+
+    async def published() -> str:
+        app = Starlette(routes=docs.router(project.document, bundle, pages=False).routes)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return (await client.get("/openapi.yaml")).text
+
+    assert await published() == project.document.read_text()
+
+    view = project.overlay()
+    command.run(document=project.document, out=project.generated, overlays=[view])
+
+    assert await published() == bundle.read_text()

@@ -183,3 +183,27 @@ async def test_an_operation_of_the_document_goes_before_a_page(
     assert (await client.get("/")).json() == "hello"
     assert "Greetings" in (await client.get("/docs/overview")).text
     assert (await client.post("/docs/overview")).status_code == 404
+
+
+async def test_an_overlay_is_followed_as_the_document_is(file: Path) -> None:
+    view = file.with_name("public.overlay.yaml")
+    head = "overlay: 1.1.0\ninfo: {title: Public, version: '1'}\nactions:\n"
+    view.write_text(f"{head}- {{target: $.info, update: {{title: Public}}}}\n")
+    live = LiveMock(file, overlays=[view])
+    pages = WithPages(live, Overviews(file, live=live, overlays=[view]))
+    transport = httpx.ASGITransport(ShowsBroken(pages, live))
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
+        for address in ("/openapi.json", "/openapi.yaml"):  # which the file would give away
+            assert (await client.get(address)).json()["info"]["title"] == "Public"
+
+        view.write_text(f"{head}- {{target: $.paths['/greeting'], remove: true}}\n")
+        broken = await client.get("/greeting")
+        assert (broken.status_code, broken.headers[HEADER]) == (
+            200, 'broken;file="' + str(view) + '";line=4;column=19',
+        )  # fmt: skip
+
+        view.write_text(f"{head}- target: $.paths['/greeting']\n  remove: true\n")
+        gone = await client.get("/greeting")
+        assert gone.status_code == 404
+        assert HEADER not in gone.headers

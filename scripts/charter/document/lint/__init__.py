@@ -23,7 +23,7 @@ def lint(document: Document, configuration: Configuration = DEFAULT) -> list[Fin
     model = Model(document)
     return sorted(
         {
-            Finding.at(document.place(remark.path), severity, name, remark.message)
+            Finding.at(remark.place or document.place(remark.path), severity, name, remark.message)
             for name, severity, remark in remarks(model, configuration)
             if not configuration.ignores(name, remark.path)
         }

@@ -342,6 +342,12 @@ def unused_component(model: Model) -> Iterator[Remark]:
                 yield Remark(path, f"Nothing refers to `{name}`: remove it, or use it.")
 
 
+def overlay(model: Model) -> Iterator[Remark]:
+    """What the overlays of the document don't do."""
+    for caution in model.document.cautions:
+        yield Remark((), caution.message, place=caution.place)
+
+
 def used_components(model: Model) -> Iterator[Path]:
     for node in model.nodes:
         if isinstance(node.value.get("$ref"), str):
@@ -388,6 +394,7 @@ RULES = tuple(
             "repeated-tag": contradictions.repeated_tag,
             "mode": contradictions.mode,
             "sunset": deprecations.sunset,
+            "overlay": overlay,
             "past-sunset": deprecations.past_sunset,
             "no-sunset": deprecations.no_sunset,
         }),

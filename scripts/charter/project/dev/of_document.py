@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from charter.document import DocumentError
 from charter.document.bundling import shown
 from charter.document.lint import Configuration
 from charter.document.overview import Overviews, remark_of
-from charter.document.signature import Signature, signature, stamp, surroundings
+from charter.document.signature import Signature, signature, surroundings
 from charter.mock import server
 from charter.mock.live import INTERVAL, LiveMock
 from charter.mock.memory import Memory
@@ -19,15 +20,15 @@ INTERRUPTED = 130
 WAITS = "it is served as soon as it is whole"
 
 
-def run(file: Path, *, host: str, port: int) -> int:
+def run(file: Path, *, host: str, port: int, overlays: Sequence[Path] = ()) -> int:
     """Mock and watch until a signal comes. Raises Refusal where the port can't be had."""
     file = shown(file)
     configuration = Configuration.of(lint_table())
     screen = Screen()
     with server.bound(host, port) as listener:
         try:
-            live = first_good(file, screen)
-            overviews = Overviews(file, configuration=configuration, live=live)
+            live = first_good(file, screen, overlays)
+            overviews = Overviews(file, configuration=configuration, live=live, overlays=overlays)
             server.announce(live, listener)
             began = time.perf_counter()
             screen.show(overviews.current(), time.perf_counter() - began)
@@ -38,23 +39,24 @@ def run(file: Path, *, host: str, port: int) -> int:
     return 0
 
 
-def first_good(file: Path, screen: Screen) -> LiveMock:
+def first_good(file: Path, screen: Screen, overlays: Sequence[Path]) -> LiveMock:
     """The mock, once the document can be read. Raises NoDocument where there is no file at all."""
     shown = None
+    files = [file, *overlays]
     while True:
-        seen = looks(file)  # before it is read: what is saved meanwhile is looked at again
+        seen = looks(files)  # before it is read: what is saved meanwhile is looked at again
         try:
-            return LiveMock(file, memory=Memory())
+            return LiveMock(file, memory=Memory(), overlays=overlays)
         except DocumentError as error:
             # what else is written in the folder, maybe a log of these lines, is no edit
-            if shown != (shown := (stamp(file), str(error))):
+            if shown != (shown := (signature(files), str(error))):
                 screen.show_broken(str(file), remark_of(error), WAITS)
-        while seen == looks(file):
+        while seen == looks(files):
             time.sleep(INTERVAL)
 
 
-def looks(file: Path) -> Signature:
-    return signature([file]) + surroundings([file])
+def looks(files: Sequence[Path]) -> Signature:
+    return signature(files) + surroundings(files)
 
 
 class Teller:

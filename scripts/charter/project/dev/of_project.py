@@ -145,7 +145,11 @@ class Loop:
         said = io.StringIO()
         try:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-                code = command.run(document=self.project.document, out=self.project.generated)
+                code = command.run(
+                    document=self.project.document,
+                    out=self.project.generated,
+                    overlays=self.project.overlays,
+                )
         except Refusal as error:
             code = 1
             said.write(error.whole)

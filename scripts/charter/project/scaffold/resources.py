@@ -186,7 +186,7 @@ class Description:
 
     @cached_property
     def document(self) -> Document:
-        return Document(self.project.document)
+        return Document(self.project.document, overlays=self.project.overlays)
 
     def place(self, operation: Operation) -> str:
         """Where an operation stands in the document."""

@@ -86,7 +86,7 @@ def upgrade(project: Project, old: Wheel, new: Wheel, paths: list[str], folder: 
     """Work the upgrade out in a folder, then put it into the project."""
     stage = Stage(folder, project.root, {*paths, *written_by_charter(project)})
     copy = Project.at(stage.root, project.table)
-    content = Document(project.document).content
+    content = Document(project.document, overlays=project.overlays).content
     recorded = project.table["project"]
     say(f"Reading the template of {old.version}")
     before = Release(old, folder / "old").rendering(recorded, content, None)

@@ -6,6 +6,7 @@ else, so that they work offline and under a strict Content-Security-Policy.
 
 import hashlib
 import importlib.util
+import json
 import re
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Mapping
@@ -55,14 +56,23 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def router(document: Path, bundle: Path, *, pages: bool = True, live: bool = False) -> APIRouter:
     """`/openapi.yaml` is the hand-written document, `/openapi.json` the generated copy of it.
 
+    Where overlays went into the copy, both are the copy, which is YAML as well: the document may
+    have what an overlay takes away.
     `pages` adds /docs and /redoc, which follow the document while it is edited if they are `live`.
     """
     published = APIRouter()
     add(published, "/openapi.json", StaticFile(bundle, "application/json"))
-    add(published, "/openapi.yaml", StaticFile(document, "application/yaml"))  # RFC 9512
+    source = bundle if has_overlays(bundle) else document
+    add(published, "/openapi.yaml", StaticFile(source, "application/yaml"))  # RFC 9512
     if pages:
         add_pages(published, live=live)
     return published
+
+
+def has_overlays(bundle: Path) -> bool:
+    """Whether the manifest beside a generated copy of the document names overlays."""
+    manifest = bundle.with_name("manifest.json")
+    return manifest.exists() and bool(json.loads(manifest.read_bytes()).get("overlays"))
 
 
 def add_pages(published: APIRouter, *, live: bool, document: str = "/openapi.yaml") -> None:
