@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from charter.service import sessions
+from charter.service.disk import Disk
 from charter.service.statements import Statements
 from impl.core.config import Settings
 from impl.core.problems import Problem
@@ -26,6 +27,7 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self.engine: AsyncEngine = create_engine(settings)
+        self.disk = Disk(self.engine)
         self.compiled = Statements(self.engine.dialect)
         self.autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.writing = async_sessionmaker(self.engine, expire_on_commit=False)

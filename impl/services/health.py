@@ -26,4 +26,5 @@ class HealthService(HealthOperations):
             if await SCHEMA.is_behind(connection):
                 raise ServiceUnavailable
             await require_writable(connection)
+        await self.database.disk.require_space()
         return schemas.Health(status="ok")

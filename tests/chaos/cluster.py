@@ -42,6 +42,10 @@ class Cluster:
         return self.folder / "data"
 
     @property
+    def is_running(self) -> bool:
+        return (self.data / "postmaster.pid").exists()
+
+    @property
     def environment(self) -> dict[str, str]:
         """What tells a service where the database is."""
         return {
@@ -172,7 +176,7 @@ class Clusters:
 
     async def stop(self) -> None:
         for cluster in self.made:
-            if (cluster.data / "postmaster.pid").exists():
+            if cluster.is_running:
                 await cluster.stop()
 
 

@@ -1,15 +1,18 @@
 """The database refuses everybody, and the clocks of two services differ."""
 
 import asyncio
-from contextlib import AsyncExitStack
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from time import monotonic
 
 import asyncpg
 import pytest
 
-from tests.chaos.cluster import NAME, PASSWORD, Cluster
-from tests.chaos.conftest import Setup
+from tests.chaos.cluster import NAME, PASSWORD, Cluster, Clusters
+from tests.chaos.conftest import Setup, migrate
 from tests.chaos.load import FIGURES, Caller, Load, Outcome, steady
 from tests.chaos.proxies import required
 from tests.chaos.services import Service, serving
@@ -21,9 +24,9 @@ async def test_another_password_is_an_outage_until_it_is_the_right_one(setup: Se
     async with setup.cluster.connection() as operator, steady(setup.urls) as load:
         await operator.execute(f"ALTER ROLE {NAME} PASSWORD 'another-one'")
         await cut(operator)
-        during = await refusals(setup, load)
+        during = await refusals(setup.services, load)
         await operator.execute(f"ALTER ROLE {NAME} PASSWORD '{PASSWORD}'")
-        recovery = await recovered(setup, load)
+        recovery = await recovered(setup.services, load)
     await load.check(setup.cluster, "password changed", recovery=recovery)
 
     assert {one.status for one in during} == {503}
@@ -36,8 +39,8 @@ async def test_connections_that_others_take_are_an_outage_until_they_are_free(
     async with setup.cluster.connection() as operator, steady(setup.urls) as load:
         async with AsyncExitStack() as others:
             await take_all(setup.cluster, operator, others)
-            during = await refusals(setup, load)
-        recovery = await recovered(setup, load)
+            during = await refusals(setup.services, load)
+        recovery = await recovered(setup.services, load)
     await load.check(setup.cluster, "connections taken", recovery=recovery)
 
     assert 503 in {one.status for one in during}
@@ -65,19 +68,65 @@ async def cut(operator: asyncpg.Connection, spares: str = "") -> None:
     )
 
 
-async def refusals(setup: Setup, load: Load) -> list[Outcome]:
+@pytest.fixture
+async def small(all_clusters: Clusters) -> AsyncIterator[Cluster]:
+    """A migrated database on a disk of its own, which can be filled."""
+    cluster = all_clusters.make()
+    options = ["-t", "tmpfs", "-o", "size=256m", "tmpfs", str(cluster.folder)]
+    if os.geteuid() or subprocess.run(["mount", *options], check=False).returncode:
+        pytest.skip("only root can mount a small disk")
+    cluster.hand_over(cluster.folder)
+    try:
+        await cluster.create()
+        await migrate(cluster)
+        yield cluster
+    finally:
+        if cluster.is_running:
+            await cluster.stop()
+        subprocess.run(["umount", cluster.folder], check=True)
+
+
+async def test_a_full_disk_is_an_outage_of_writes_until_it_has_space(
+    small: Cluster, tmp_path: Path
+) -> None:
+    async with serving(tmp_path, small.environment) as services:
+        async with steady([service.url for service in services]) as load:
+            await asyncio.sleep(1)
+            # with the next segment of the log there already, only tables need space
+            await small.execute("SELECT pg_switch_wal()")
+            await small.execute("CHECKPOINT")
+            ballast = small.folder / "ballast"
+            fill(ballast)
+            during = await refusals(services, load)
+            ballast.unlink()
+            recovery = await recovered(services, load)
+        await load.check(small, "disk full", recovery=recovery)
+
+    assert {one.status for one in during if one.what == "GET /items"} == {200}
+    assert 503 in {one.status for one in during if one.what == "POST /items"}
+    assert recovery <= 2
+
+
+def fill(ballast: Path) -> None:
+    """Write until the disk is full."""
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+async def refusals(services: list[Service], load: Load) -> list[Outcome]:
     """What is answered while no service is ready."""
-    for service in setup.services:
+    for service in services:
         await service.becomes(503)
     began = monotonic()
     await asyncio.sleep(2)
     return load.between(began, monotonic())
 
 
-async def recovered(setup: Setup, load: Load) -> float:
+async def recovered(services: list[Service], load: Load) -> float:
     """Seconds until a write succeeded."""
     healed = monotonic()
-    for service in setup.services:
+    for service in services:
         await service.becomes(200)
     await asyncio.sleep(2)
     return load.first_success(healed)
