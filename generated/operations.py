@@ -70,7 +70,7 @@ class AuthOperations(Protocol):
 class UsersOperations(Protocol):
     """Who may call the service, and what administrators may do about it."""
 
-    async def create_user(self, *, body: UserCreate) -> CreateUser201:
+    async def create_user(self, *, idempotency_key: str | None, body: UserCreate) -> CreateUser201:
         """Register."""
         raise NotImplementedError
 

@@ -11,6 +11,7 @@ from charter.runtime import Contract
 from charter.runtime.credentials import Security
 from charter.runtime.streams import STILL_ALLOWED
 from charter.service.events import SecurityEvent, record
+from charter.service.sessions import Session
 from charter.service.telemetry import USER
 from generated.security import Principal, Scope
 from impl.core.accounts import ADMINISTRATIVE, PREFIX
@@ -48,7 +49,7 @@ async def authenticate(
 
     Raises Unauthenticated without credentials, InvalidToken with bad ones, InsufficientScope.
     """
-    shown = (request, required, security, token, access_tokens, database)
+    shown = (request, required, security, token, access_tokens, statements)
     request.scope[STILL_ALLOWED] = partial(caller, *shown)
     return await caller(*shown)
 
@@ -59,7 +60,7 @@ async def caller(
     security: Security,
     token: str | None,
     access_tokens: AccessTokens,
-    database: Database,
+    statements: Session,
 ) -> Principal:
     if len(request.headers.getlist("Authorization")) > 1:
         raise InvalidToken

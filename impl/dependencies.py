@@ -6,6 +6,7 @@ more than most requests.
 
 import math
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -121,9 +122,16 @@ async def users(
     budgets: Annotated[Budgets, Depends(budgets)],
     guard: Annotated[LoginGuard, Depends(login_guard)],
     passwords: Annotated[Passwords, Depends(passwords)],
+    settings: Annotated[Settings, Depends(settings)],
 ) -> UsersOperations:
     return UserService(
-        UserRepository(session), SessionRepository(session), passwords, guard, budgets
+        UserRepository(session),
+        SessionRepository(session),
+        passwords,
+        guard,
+        budgets,
+        IdempotencyKeyRepository(session),
+        timedelta(hours=settings.idempotency_key_hours),
     )
 
 

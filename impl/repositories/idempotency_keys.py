@@ -1,7 +1,9 @@
+import hashlib
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from pydantic import BaseModel
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -9,6 +11,12 @@ from impl.db.repository import Repository
 from impl.models import IdempotencyKey
 
 NOW = func.clock_timestamp()
+
+
+def fingerprint(body: BaseModel, *secrets: str) -> bytes:
+    """What tells one body from another, but for its secrets: whoever reads it could guess them."""
+    content = body.model_dump_json(exclude_unset=True, exclude=set(secrets))
+    return hashlib.sha256(content.encode()).digest()
 
 
 class IdempotencyKeyRepository(Repository[IdempotencyKey]):
@@ -40,11 +48,16 @@ class IdempotencyKeyRepository(Repository[IdempotencyKey]):
         )
         return claimed is not None
 
-    async def get(self, user_id: UUID, operation: str, key: str) -> IdempotencyKey | None:
-        query = select(IdempotencyKey).where(
+    async def answer(
+        self, user_id: UUID, operation: str, key: str, fingerprint: bytes
+    ) -> dict[str, Any] | None:
+        """What the first run of the same request was answered, as long as it is kept."""
+        query = select(IdempotencyKey.answer).where(
             IdempotencyKey.user_id == user_id,
             IdempotencyKey.operation == operation,
             IdempotencyKey.key == key,
+            IdempotencyKey.fingerprint == fingerprint,
+            IdempotencyKey.expires_at > NOW,
         )
         return await self.session.scalar(query)
 

@@ -1,4 +1,3 @@
-import hashlib
 import re
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from impl.core.config import Settings
 from impl.core.links import next_page
 from impl.core.problems import KeyReused, NotFound, PreconditionFailed, PreconditionRequired
 from impl.models import Item, ItemChange
-from impl.repositories.idempotency_keys import IdempotencyKeyRepository
+from impl.repositories.idempotency_keys import IdempotencyKeyRepository, fingerprint
 from impl.repositories.item_changes import ItemChangeRepository, Position
 from impl.repositories.items import ItemRepository
 
@@ -66,10 +65,9 @@ class ItemService(ItemsOperations):
     ) -> CreateItem201:
         if idempotency_key is None:
             return await self._create(principal, body)
-        fingerprint = hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).digest()
-        request = (principal.id, "createItem", idempotency_key)
-        if not await self.keys.claim(*request, fingerprint, self.times.key_lifetime):
-            return await self._repeat(*request, fingerprint)
+        request, content = (principal.id, "createItem", idempotency_key), fingerprint(body)
+        if not await self.keys.claim(*request, content, self.times.key_lifetime):
+            return await self._repeat(*request, content)
         created = await self._create(principal, body)
         answer = {"item": created.body.model_dump(mode="json"), "etag": created.etag}
         await self.keys.keep(*request, answer)
@@ -155,13 +153,13 @@ class ItemService(ItemsOperations):
         return created(present(item), entity_tag(item))
 
     async def _repeat(
-        self, user_id: UUID, operation: str, key: str, fingerprint: bytes
+        self, user_id: UUID, operation: str, key: str, content: bytes
     ) -> CreateItem201:
         """The first answer once more; the same key with another body is a conflict (ADR 5)."""
-        known = await self.keys.get(user_id, operation, key)
-        if known is None or known.answer is None or known.fingerprint != fingerprint:
+        answer = await self.keys.answer(user_id, operation, key, content)
+        if answer is None:
             raise KeyReused
-        return created(schemas.Item.model_validate(known.answer["item"]), known.answer["etag"])
+        return created(schemas.Item.model_validate(answer["item"]), answer["etag"])
 
     async def _change(
         self,

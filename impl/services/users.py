@@ -1,3 +1,4 @@
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -21,10 +22,14 @@ from impl.core.problems import (
 )
 from impl.models import User
 from impl.models.users import UNIQUE_EMAIL
+from impl.repositories.idempotency_keys import IdempotencyKeyRepository, fingerprint
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
 from impl.services.budgets import Budgets
-from impl.services.login_guard import LoginGuard, password_change, record_failure
+from impl.services.login_guard import LoginGuard, login, password_change, record_failure
+
+REGISTRATION = "createUser"
+"""The operation whose answers are kept with their keys."""
 
 
 class UserService(UsersOperations):
@@ -37,14 +42,20 @@ class UserService(UsersOperations):
         passwords: Passwords,
         guard: LoginGuard,
         budgets: Budgets,
+        keys: IdempotencyKeyRepository,
+        key_lifetime: timedelta,
     ) -> None:
         self.users = users
         self.sessions = sessions
         self.passwords = passwords
         self.guard = guard
         self.budgets = budgets
+        self.keys = keys
+        self.key_lifetime = key_lifetime
 
-    async def create_user(self, *, body: schemas.UserCreate) -> CreateUser201:
+    async def create_user(
+        self, *, idempotency_key: str | None, body: schemas.UserCreate
+    ) -> CreateUser201:
         if reason := self.passwords.objection(body.password, body.email):
             raise UnfitPassword("/password", reason)
         # hashed before the database is asked, so that a taken address takes as long as a free one
@@ -57,9 +68,15 @@ class UserService(UsersOperations):
         except IntegrityError as error:
             if constraint(error) != UNIQUE_EMAIL:
                 raise
-            raise EmailTaken from error
+            await self.users.release()
+            return await self._registered_before(idempotency_key, body)
         record(SecurityEvent.USER_CREATED, user.id)
-        return CreateUser201(present(user), location=f"{PREFIX}/users/{user.id}")
+        created = present(user)
+        if idempotency_key is not None:
+            request = (user.id, REGISTRATION, idempotency_key)
+            await self.keys.claim(*request, fingerprint(body, "password"), self.key_lifetime)
+            await self.keys.keep(*request, created.model_dump(mode="json"))
+        return registered(created)
 
     async def list_users(
         self,
@@ -138,6 +155,32 @@ class UserService(UsersOperations):
         if not await self._delete(user_id, by=principal):
             raise no_such_user()
 
+    async def _registered_before(
+        self, idempotency_key: str | None, body: schemas.UserCreate
+    ) -> CreateUser201:
+        """The first answer, for who lost it; for anybody else the address is taken.
+
+        A key belongs to the account that was made with it, and tells a stranger nothing: he needs
+        its password as well, and guesses at it are counted like those of a login.
+        """
+        user = await self.users.by_email(body.email)
+        if user is None or idempotency_key is None:
+            raise EmailTaken
+        answer = await self.keys.answer(
+            user.id, REGISTRATION, idempotency_key, fingerprint(body, "password")
+        )
+        await self.users.release()
+        if answer is None:
+            raise EmailTaken
+        with self.passwords.registrations.place():
+            is_last = await self.guard.admit(login(user.email))
+            verdict = await self.passwords.verify(body.password, user.password_hash)
+        if not verdict.correct:
+            record_failure(SecurityEvent.LOGIN_FAILED, user.id, is_last=is_last)
+            raise EmailTaken
+        await self.guard.forget(login(user.email))
+        return registered(schemas.User.model_validate(answer))
+
     async def _caller(self, principal: Principal) -> User:
         user = await self.users.get(principal.id)
         if user is None:  # deleted since the token was checked
@@ -167,6 +210,10 @@ class UserService(UsersOperations):
         if user is not None:
             await self.users.remove(user)
         return user is not None
+
+
+def registered(user: schemas.User) -> CreateUser201:
+    return CreateUser201(user, location=f"{PREFIX}/users/{user.id}")
 
 
 def found(user: User | None) -> User:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from charter.document import Document
+from charter.document import Document, Place
 from charter.document.source import NoDocument
 from charter.errors import Misconfigured
 
