@@ -6,6 +6,7 @@ from threading import Barrier
 from typing import Any
 
 import requests
+from requests import Response
 
 from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, label
 from charter.contract.probes.client import Client
@@ -144,18 +145,23 @@ def repeat_answers(client: Client, operation: Operation) -> Iterator[str]:
     if later.content != first.content:
         yield f"{place} gave another answer to the same idempotency key after a change"
     other = client.subject.another_body(operation, body)
-    if other != body:
-        taken = client.send(operation, client.caller, headers=key, body=other)
-        if taken.ok and (client.api.is_secured(operation) or taken.content == first.content):
-            yield f"{place} took an idempotency key again for another body"
+    if other != body and is_taken_for_it(client, operation, key, other, first):
+        yield f"{place} took an idempotency key again for another body"
     second = client.send(operation, client.caller, headers=other_key, body=body)
     if second.ok and second.content == first.content:
         yield f"{place} gave the same answer to another idempotency key"
-    if not client.api.is_secured(operation):
-        return
-    theirs = client.send(operation, client.stranger, headers=key, body=body)
-    if theirs.status_code < 300 and theirs.content == first.content:
-        yield f"{place} answered one caller's idempotency key to another"
+    if client.api.is_secured(operation):
+        theirs = client.send(operation, client.stranger, headers=key, body=body)
+        if theirs.status_code < 300 and theirs.content == first.content:
+            yield f"{place} answered one caller's idempotency key to another"
+
+
+def is_taken_for_it(
+    client: Client, operation: Operation, key: dict[str, str], other: Any, first: Response
+) -> bool:
+    """Whether the key of the first body is good for another one."""
+    answer = client.send(operation, client.caller, headers=key, body=other)
+    return answer.ok and (client.api.is_secured(operation) or answer.content == first.content)
 
 
 def unused_key(client: Client) -> str:
