@@ -91,7 +91,7 @@ async def test_con_3_any_other_request_for_the_address_hears_that_it_is_taken(
 
 
 def without_request_id(response: httpx.Response) -> dict[str, Any]:
-    return response.json() | {"request_id": ""}
+    return {**response.json(), "request_id": ""}
 
 
 async def test_con_3_a_key_counts_for_one_address(
