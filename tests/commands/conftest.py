@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +19,9 @@ from tests.conftest import JWT_SECRET
 
 
 class Running:
-    """`python -m impl serve` on a port of its own."""
+    """`python -m impl serve`, or a program in its place, on a port of its own."""
 
-    def __init__(self, settings: Settings, **environment: str) -> None:
+    def __init__(self, settings: Settings, *program: str | Path, **environment: str) -> None:
         database = {
             "DB_HOST": settings.db_host,
             "DB_PORT": str(settings.db_port),
@@ -30,7 +31,7 @@ class Running:
         }
         common = {"JWT_SECRET": JWT_SECRET, "PORT": "0", "ENVIRONMENT": "development"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "impl", "serve"],
+            [sys.executable, *(program or ("-m", "impl", "serve"))],
             env=os.environ | database | common | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -66,14 +67,20 @@ Start = Callable[..., Running]
 def start(settings: Settings) -> Iterator[Start]:
     running: list[Running] = []
 
-    def started(**environment: str) -> Running:
-        running.append(Running(settings, **environment))
+    def started(*program: str | Path, **environment: str) -> Running:
+        running.append(Running(settings, *program, **environment))
         return running[-1]
 
     yield started
     for service in running:
         with service.process:
             service.process.kill()
+
+
+def everything_logged(service: Running) -> list[str]:
+    """The lines of its log, once it has ended."""
+    assert service.process.stderr is not None
+    return service.process.stderr.read().splitlines()
 
 
 def everything(connection: socket.socket) -> bytes:

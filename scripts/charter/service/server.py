@@ -24,12 +24,16 @@ from uvicorn.supervisors import ChangeReload, Multiprocess
 from charter.runtime.layers import Problem
 from charter.service import ConfigurationError, Refused
 from charter.service.draining import Draining
-from charter.service.telemetry import SHARED_METRICS
+from charter.service.telemetry import SHARED_METRICS, LogFormat, configure_logging
 from charter.service.wire import BoundedProtocol, WireSettings
 
 LISTENER = "CHARTER_LISTENER"
 """The variable that names the descriptor of a socket to serve on, for a server that is handed one:
 the old one and the new one take turns without a request that is refused."""
+
+SLOW_START_SECONDS = 30
+"""How long a worker may take to answer its supervisor: on a busy machine its imports alone take
+more than uvicorn's 5, and who kills it then makes the machine busier."""
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -44,6 +48,8 @@ class ServerSettings(WireSettings, Protocol):
     drain_seconds: float
     keep_alive_seconds: int
     request_timeout_seconds: float
+    log_level: str
+    log_format: LogFormat
 
     @property
     def production(self) -> bool: ...
@@ -72,6 +78,8 @@ def run(
     signal.signal(signal.SIGTERM, on_sigterm)
     with bound(settings) as listener:
         prepare()
+        # the process that keeps the workers makes no application, which does this for them
+        configure_logging(settings.log_level, settings.log_format, production=settings.production)
         if not settings.production and LISTENER not in os.environ:
             # in production the output is the log
             threading.Thread(
@@ -147,6 +155,7 @@ class Configuration(uvicorn.Config):
             server_header=False,
             proxy_headers=False,  # the application's own: charter.runtime.layers
             timeout_keep_alive=settings.keep_alive_seconds,
+            timeout_worker_healthcheck=SLOW_START_SECONDS,
             timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds),
         )
         # nobody balances a service that is being written
