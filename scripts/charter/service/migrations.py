@@ -23,6 +23,7 @@ from sqlalchemy import Connection, MetaData, inspect, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from charter.service.enums import manage_enums
 from charter.service.outage import DatabaseUnreachable, is_outage, sqlstate
 from charter.service.proposals import differences, fill_required
 
@@ -216,6 +217,8 @@ def propose(
     if script.upgrade_ops is None or script.upgrade_ops.is_empty():
         directives.clear()
         return
+    if migration.connection is not None:
+        manage_enums(script, migration.connection)
     for operations in (script.upgrade_ops, script.downgrade_ops):
         if operations is not None:
             fill_required(operations)

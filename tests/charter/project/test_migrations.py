@@ -21,9 +21,19 @@ MORE = """
     code: Mapped[UUID]
     words: Mapped[list[str]] = mapped_column(ARRAY(Text))
     more: Mapped[dict[str, int]] = mapped_column(JSONB)
+    tone: Mapped[str] = mapped_column(Enum("low", "loud", name="tone"))
+    tones: Mapped[list[str]] = mapped_column(ARRAY(Enum("low", "loud", name="tone")))
     maker_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
 """
 """Required columns of many types, for a table that may have rows."""
+ANOTHER = """
+
+class Sound(Entity):
+    __tablename__ = "sounds"
+
+    tone: Mapped[str] = mapped_column(Enum("low", "loud", name="tone"))
+"""
+"""A table with the same type in one of its columns."""
 IMPORTS = """
 from decimal import Decimal
 from sqlalchemy import Enum
@@ -56,7 +66,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for before, after in CHANGES.items():
         assert before in text
         text = text.replace(before, after)
-    model.write_text(text)
+    model.write_text(text + ANOTHER)
     return folder
 
 
@@ -132,7 +142,7 @@ def test_it_runs_on_tables_with_rows_once_it_says_what_no_type_tells(
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.splitlines()[0].endswith(": applied.")
     assert "is at head; `charter serve` serves it." in finished.stdout
-    rows = "SELECT count(*) FROM items WHERE rank = 0 AND note = '' AND mood = 'fine'"
+    rows = "SELECT count(*) FROM items WHERE rank = 0 AND mood = 'fine' AND tone = 'low'"
     assert asyncio.run(databases.execute(database, rows)) == 2
     codes = "SELECT count(DISTINCT code) FROM items"
     assert asyncio.run(databases.execute(database, codes)) == 2
@@ -140,6 +150,10 @@ def test_it_runs_on_tables_with_rows_once_it_says_what_no_type_tells(
     assert down.returncode == 0, down.stderr
     assert "undone." in down.stdout
     assert asyncio.run(databases.execute(database, "SELECT sum(quantity) FROM items")) == 0
+    types = "SELECT count(*) FROM pg_type WHERE typname = 'tone'"
+    assert asyncio.run(databases.execute(database, types)) == 0
+    again = charter_in(project, "migrate", **where)
+    assert again.returncode == 0, again.stderr
 
 
 def test_where_nothing_has_changed_nothing_is_written(
