@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import Text, false, func, true
+from sqlalchemy import Index, Text, false, func, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from impl.db.base import Entity
@@ -13,6 +13,7 @@ class User(Entity):
     """Somebody who may log in. `email` is kept in lower case, which makes it unique in any case."""
 
     __tablename__ = "users"
+    __table_args__ = (Index(None, "created_at", "id"),)
 
     email: Mapped[str] = mapped_column(Text, unique=True)
     full_name: Mapped[str | None] = mapped_column(Text)

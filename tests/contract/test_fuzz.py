@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from charter.contract.api import label
-from charter.contract.fuzz import Attempt
+from charter.contract.fuzz import Attempt, Choice
 from charter.contract.gate import Gate
 
 
@@ -55,3 +55,12 @@ def test_a_planted_defect_is_noticed_by_the_checks(attempt: Attempt) -> None:
     run = broken(attempt, "a_member_of_a_new_item_is_lost").main(3, "--max-failures", "1")
 
     assert "what_was_written_is_read" in "".join(run.failures())
+
+
+@pytest.mark.parametrize("defect", ["a_page_is_cut_from_all_rows", "items_have_no_index"])
+def test_a_list_that_takes_longer_as_it_grows_is_noticed(attempt: Attempt, defect: str) -> None:
+    attempt.choose(Choice(operations=["listItems"]))
+
+    probed = broken(attempt, defect).probe()
+
+    assert probed.findings == ["GET /items takes longer for a page, the more rows there are"]

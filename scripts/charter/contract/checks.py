@@ -13,7 +13,7 @@ from urllib.parse import quote
 import requests
 import schemathesis
 
-from charter.contract.api import Api, Listing, default_of, has_format
+from charter.contract.api import Listing, default_of, has_format
 from charter.contract.subject import TIMEOUT, json_of, subject
 from charter.runtime import Operation
 from charter.runtime.paths import TEMPLATE
@@ -212,8 +212,16 @@ def disordered(listing: Listing, query: Mapping[str, Any], rows: list[Any]) -> l
     return [] if is_ordered else [f"the rows are not in the order of {asked}"]
 
 
-def limit_of(api: Api, listing: Listing) -> int:
+def limit_of(listing: Listing) -> int:
     """The most rows that a page may have."""
+    return int(min(bounds_of(listing, "maximum"), default=100))
+
+
+def least_of(listing: Listing) -> int:
+    """The fewest rows that a page may be asked for."""
+    return int(max(bounds_of(listing, "minimum"), default=1))
+
+
+def bounds_of(listing: Listing, keyword: str) -> list[float]:
     shape = listing.limit.style.shape if listing.limit is not None else None
-    most = [part["maximum"] for part in shape.parts if "maximum" in part] if shape else []
-    return int(min(most, default=100))
+    return [part[keyword] for part in shape.parts if keyword in part] if shape else []

@@ -183,8 +183,8 @@ class Attempt:
     def probe(self) -> Probed:
         about = self.chosen or self.api.operations
         self.screen.begin("probes", len(about) * STAGES)
-        with self.service("probes") as (_, _, plan):
-            client = self.client(plan)
+        with self.service("probes") as (_, running, plan):
+            client = self.client(running, plan)
             self.screen.replay = report.how_to_get_a_token(client.subject)
             advance = partial(self.screen.advance, "probes")
             probed = probe(client, self.screen.found_by_probes, advance)
@@ -193,11 +193,12 @@ class Attempt:
 
     def findings(self) -> Iterator[str]:
         """What the probes find, for whoever needs no more than the first of it."""
-        with self.service("probes") as (_, _, plan):
-            yield from findings(self.client(plan))
+        with self.service("probes") as (_, running, plan):
+            yield from findings(self.client(running, plan))
 
-    def client(self, plan: Plan) -> Client:
-        return Client(Subject(plan, self.settings), set(map(label, self.chosen)) or None)
+    def client(self, running: Running, plan: Plan) -> Client:
+        about = set(map(label, self.chosen)) or None
+        return Client(Subject(plan, self.settings), about, running.address)
 
     def main(self, examples: int, *arguments: str) -> Run:
         phases = ("--phases", "examples,coverage,fuzzing", "--max-examples", str(examples))

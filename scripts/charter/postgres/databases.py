@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +48,13 @@ def drop(address: Address, name: str) -> None:
 
 async def execute(address: Address, statement: str) -> Any:
     """The first value of the first row, if there is one. Raises DatabaseUnreachable."""
+    async with connected(address) as connection:
+        return await connection.fetchval(statement)
+
+
+@contextlib.asynccontextmanager
+async def connected(address: Address) -> AsyncIterator[Any]:
+    """A connection of asyncpg, closed at the end. Raises DatabaseUnreachable."""
     try:
         connection = await asyncpg.connect(
             host=address.host,
@@ -61,7 +68,7 @@ async def execute(address: Address, statement: str) -> Any:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnreachable(address, error) from error
     try:
-        return await connection.fetchval(statement)
+        yield connection
     finally:
         await connection.close()
 

@@ -106,7 +106,7 @@ def test_a_list_has_its_rows_in_an_envelope_and_its_words_in_the_query() -> None
     assert (listing.envelope, listing.next_cursor) == ("books", "nextCursor")
     assert listing.limit is not None
     assert listing.limit.name == "page_size"
-    assert limit_of(library(), listing) == 50
+    assert limit_of(listing) == 50
 
 
 def test_a_filter_is_a_parameter_that_only_the_equal_member_can_mean() -> None:

@@ -1,6 +1,8 @@
 """What is listed: pages, orders, filters, searches."""
 
+import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -8,7 +10,10 @@ from uuid import UUID
 from generated import schemas
 from generated.responses import ListItems200
 from generated.security import Principal
+from impl.core import config
 from impl.core.links import next_page
+from impl.db.session import Database
+from impl.repositories.items import ItemRepository, order_of
 from impl.services.auth import AuthService
 from impl.services.items import ItemService
 from impl.services.users import UserService
@@ -197,6 +202,52 @@ def a_search_misses_the_names_of_users() -> None:
             return found
         rows = [row for row in found.body.data if asked["q"].lower() in row.email]
         return replace(found, body=found.body.model_copy(update={"data": rows}))
+
+
+# -- how many rows --------------------------------------------------------------------------------
+
+
+@defect
+def a_page_is_cut_from_all_rows() -> None:
+    @instead_of(ItemRepository, "page")
+    async def page(original: Any, self: ItemRepository, *owner: Any, **asked: Any) -> Any:
+        every = await original(self, *owner, **(asked | {"limit": 10**6}))
+        order = order_of(asked["sort"]).of(*owner, asked["text"], asked["status"])
+        return order.page(every.rows[: asked["limit"] + 1], asked["limit"])
+
+
+@defect
+def items_have_no_index() -> None:
+    drop_indexes("items")
+
+
+@defect
+def users_have_no_index() -> None:
+    drop_indexes("users")
+
+
+def drop_indexes(table: str) -> None:
+    """All that are no constraints, of the database that the settings name."""
+    statement = f"""
+        DO $$
+        DECLARE name regclass;
+        BEGIN
+          FOR name IN
+            SELECT indexrelid FROM pg_index
+            WHERE indrelid = '{table}'::regclass AND NOT indisunique
+          LOOP
+            EXECUTE format('DROP INDEX %s', name);
+          END LOOP;
+        END $$
+    """  # noqa: S608 - the names are ours
+
+    async def drop() -> None:
+        settings = config.without_tokens()
+        async with Database(settings).autocommit.connect() as connection:
+            await connection.exec_driver_sql(statement)
+
+    with ThreadPoolExecutor(1) as thread:  # a loop is running here
+        thread.submit(asyncio.run, drop()).result()
 
 
 # -- whose rows -----------------------------------------------------------------------------------

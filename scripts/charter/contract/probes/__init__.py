@@ -11,7 +11,16 @@ from contextlib import suppress
 import requests
 
 from charter.contract.api import label
-from charter.contract.probes import answers, endings, links, lists, objects, refusals, versions
+from charter.contract.probes import (
+    answers,
+    endings,
+    growth,
+    links,
+    lists,
+    objects,
+    refusals,
+    versions,
+)
 from charter.contract.probes.client import Client, Probed, UnfitSubject
 from charter.mock.samples import Impossible
 from charter.runtime import Operation
@@ -21,7 +30,7 @@ Advance = Callable[[str], None]
 LOG = "its log is beside the reports"
 
 
-STAGES = 3
+STAGES = 4
 """How often the probes go through the operations."""
 
 
@@ -46,12 +55,13 @@ def probe(client: Client, report: Report, advance: Advance = lambda where: None)
 
 
 def findings(client: Client, advance: Advance = lambda where: None) -> Iterator[str]:
-    """What all probes find: first who answers, then what it means, then what is refused."""
+    """What all probes find: first who answers, then what it means, what is refused, what
+    lasts."""
     client.log_in()
     for operation in client.api.operations:
         yield from attempt(client, answers.is_answered(client, operation))
     answers.require_a_subject(client)
-    stages = (meaning, refused, linked)
+    stages = (meaning, refused, linked, grown)
     for stage in stages:
         for operation in client.chosen:
             for each in stage(client, operation):
@@ -66,6 +76,13 @@ def refused(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
 
 def linked(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
     yield links.lead_somewhere(client, operation)
+
+
+def grown(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
+    """At the end, for nothing can be said of a whole list that is as long."""
+    listing = client.api.listing(operation)
+    if listing is not None and client.is_implemented(operation):
+        yield growth.stays_as_fast(client, listing)
 
 
 def meaning(client: Client, operation: Operation) -> Iterator[Iterator[str]]:

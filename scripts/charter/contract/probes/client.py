@@ -13,6 +13,7 @@ from charter.contract.api import label
 from charter.contract.configuration import PLACEHOLDER
 from charter.contract.subject import Subject, Token
 from charter.errors import Misconfigured
+from charter.postgres import Address
 from charter.runtime import Operation
 
 OF_THE_LIBRARY = {"accept", "accept-encoding", "connection", "content-length", "user-agent"}
@@ -48,12 +49,21 @@ class Probed:
 class Client:
     """Asks one service, as several callers."""
 
-    def __init__(self, subject: Subject, chosen: Collection[str] | None = None) -> None:
-        """`chosen` are the labels of the operations to probe; all of them by default."""
+    def __init__(
+        self,
+        subject: Subject,
+        chosen: Collection[str] | None = None,
+        database: Address | None = None,
+    ) -> None:
+        """`chosen` are the labels of the operations to probe; all of them by default.
+
+        `database` is where the service keeps its objects, where that is known.
+        """
         self.subject = subject
         self.api = subject.api
         self.chosen = [one for one in self.api.operations if chosen is None or label(one) in chosen]
         self.settings = subject.settings
+        self.database = database
         self.probed = Probed()
         self.stranger_name = subject.plan.accounts.users[-1]
         self.tokens: dict[str, str | None] = {}

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import requests
 
 from charter.contract.api import Listing, default_of, label, search_members, values_of
-from charter.contract.checks import complaints, is_same, limit_of, spelt
+from charter.contract.checks import complaints, is_same, least_of, limit_of, spelt
 from charter.contract.probes.client import Client
 from charter.contract.subject import TIMEOUT, json_of
 from charter.mock.memory import identifier_of
@@ -19,7 +19,8 @@ OBJECTS = 7
 """How many objects a probe makes to list them."""
 PAGES = 12
 """How many pages a probe follows."""
-SIZES = (1, 2, 3)
+SIZES = (0, 1, 2)
+"""How many rows more than the fewest that a page may be asked for."""
 CASELESS = ("any case", "case-insensitive", "case insensitive", "ignoring case")
 """Words of a description by which a search minds no case."""
 
@@ -98,7 +99,7 @@ class Seen:
     def largest(self) -> dict[str, Any]:
         """The query for as large a page as there is."""
         limit = self.listing.limit
-        return {} if limit is None else {limit.name: limit_of(self.client.api, self.listing)}
+        return {} if limit is None else {limit.name: limit_of(self.listing)}
 
     def rows(self, query: Query) -> list[Any] | None:
         """Those of the largest page; None where the list is refused."""
@@ -107,7 +108,7 @@ class Seen:
 
     def is_whole(self, rows: list[Any]) -> bool:
         """Whether a page holds all that there is."""
-        return len(rows) < limit_of(self.client.api, self.listing)
+        return len(rows) < limit_of(self.listing)
 
     def complete(self, rows: list[Any], made: list[Created]) -> Iterator[str]:
         """What was made is listed as it was made, where no default of a filter leaves it out."""
@@ -145,17 +146,18 @@ class Seen:
 
     # -- pages ------------------------------------------------------------------------------------
 
-    def in_pieces(self, query: Query, rows: list[Any], sizes: tuple[int, ...]) -> Iterator[str]:
+    def in_pieces(self, query: Query, rows: list[Any], more: tuple[int, ...]) -> Iterator[str]:
         """Pages of each size are the rows in pieces, by their cursors and by their `Link`."""
         listing = self.listing
         if listing.limit is None or listing.cursor is None or not listing.next_cursor:
             return
         asked = "".join(f" with {name}={value}" for name, value in query.items())
-        for size in sizes:
+        least = least_of(listing)
+        for size in (least + one for one in more):
             found = self.walk({**query, listing.limit.name: size})
             if found != rows[: len(found)] or len(found) < min(len(rows), size * PAGES):
                 yield f"{self.place} shows other rows in pages of {size} than in one page{asked}"
-        yield from (f"{one}{asked}" for one in self.linked({**query, listing.limit.name: 1}))
+        yield from (f"{one}{asked}" for one in self.linked({**query, listing.limit.name: least}))
 
     def walk(self, query: dict[str, Any]) -> list[Any]:
         """The rows of the first pages, one after the other."""
@@ -211,7 +213,7 @@ class Seen:
                 yield f"{self.place} shows other rows in the order of {order}"
             if order == default_of(sort) and found != rows:
                 yield f"{self.place} has another order by default than {order}"
-            yield from self.in_pieces(query, found, (2,))
+            yield from self.in_pieces(query, found, (1,))
         for order, ascending in keys.items():
             descending = keys.get(f"-{order}")
             is_whole = self.is_whole(rows) and descending is not None
@@ -235,7 +237,7 @@ class Seen:
                 yield f"{self.place} leaves out rows whose {name} is {value}"
             if default_of(parameter) is None and any(row not in rows for row in shown):
                 yield f"{self.place} leaves out rows where nothing filters them"
-            yield from self.in_pieces(query, shown, (1,))
+            yield from self.in_pieces(query, shown, (0,))
 
 
 # -- searches -------------------------------------------------------------------------------------
