@@ -25,6 +25,7 @@ from charter.mock.answers import (
 from charter.mock.memory import Memory
 from charter.mock.memory.remembering import NotRemembered, Recalled, Remembering, Written
 from charter.mock.prefer import NotPreferable, Prefer, parse
+from charter.mock.router import Router
 from charter.runtime import (
     Contract,
     MissingCredentials,
@@ -33,11 +34,8 @@ from charter.runtime import (
     ResponseViolation,
 )
 from charter.runtime import paths as templates
-from charter.runtime.bodies import Items
-from charter.runtime.inputs import RequestReader
 from charter.runtime.parts import essence
 from charter.runtime.replies import ResponseSpec
-from charter.runtime.routing import Address
 
 BODY_LIMIT = 10_000_000
 OWN_QUERY = {"__code": "code", "__example": "example", "__dynamic": "dynamic"}
@@ -66,23 +64,7 @@ class Mock:
         self.remembering = (
             Remembering(self.contract, self.answers, memory, random) if memory is not None else None
         )
-        self.operations: dict[str, dict[str, Operation]] = {}
-        """By template key of the path, then by method."""
-        for operation in self.contract.operations.values():
-            methods = self.operations.setdefault(templates.template_key(operation.path), {})
-            methods[operation.method] = operation
-        self.addresses = {
-            names: Address(self.contract, names, OWN_QUERY)
-            for names in set(self.contract.sharing.values())
-        }
-        self.paths = [
-            (templates.pattern(path), path) for path in templates.ordered(self.operations)
-        ]
-        self.named_patterns = {
-            operation.path: templates.named_pattern(operation.path)
-            for operation in self.contract.operations.values()
-        }
-        self.readers: dict[str, RequestReader] = {}
+        self.router = Router(self.contract, OWN_QUERY)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -100,29 +82,13 @@ class Mock:
 
     # -- which operation --------------------------------------------------------------------------
 
-    def find(self, path: str, method: str) -> Operation | None:
-        """What a request means; None where the document has no such path, or not this method."""
-        operations = self.methods(path) or {}
-        return operations.get(method) or (operations.get("GET") if method == "HEAD" else None)
-
-    def declares(self, path: str) -> bool:
-        """Whether the document has this very path, without parameters."""
-        return path in self.operations
-
-    def methods(self, path: str) -> Mapping[str, Operation] | None:
-        """The operations of the most specific path that a request's fits, by method."""
-        for pattern, template_key in self.paths:
-            if pattern.fullmatch(path) is not None:
-                return self.operations[template_key]
-        return None
-
     async def respond(self, request: Request) -> Response:
         path = templates.requested(request.scope)
-        operations = self.methods(path)
+        operations = self.router.methods(path)
         if operations is None:
             request.state.why = "the document has no such path"
             return problem(404, f"The document has no path {path.replace(templates.SLASH, '%2F')}.")
-        operation = self.find(path, request.method)
+        operation = self.router.find(path, request.method)
         is_preflight = "access-control-request-method" in request.headers
         if operation is None or (is_preflight and request.method == "OPTIONS"):
             return self.other_method(request, list(operations))
@@ -153,10 +119,12 @@ class Mock:
 
     async def operate(self, request: Request, operation: Operation) -> Response:
         request.state.why = request.state.operation_id = operation.id
-        matched = self.named_patterns[operation.path].fullmatch(templates.requested(request.scope))
-        request.scope["path_params"] = matched.groupdict() if matched else {}
+
+        async def attempt(operation: Operation) -> Response:
+            return await self.attempt(request, operation)
+
         try:
-            return await self.answer_of_any(request, operation)
+            return await self.router.answer(request, operation, attempt)
         except MissingCredentials as refused:
             headers = {"WWW-Authenticate": ", ".join(refused.challenges)}
             request.state.why = str(refused)
@@ -183,22 +151,11 @@ class Mock:
         request.state.operation_id = operation_id
         return self.contract.operations[operation_id]
 
-    async def answer_of_any(self, request: Request, operation: Operation) -> Response:
-        """The answer of the operation, or of another one that has its method and address."""
-
-        async def attempt(name: str) -> Response:
-            request.state.why = request.state.operation_id = name
-            return await self.attempt(request, self.contract.operations[name])
-
-        if operation.id not in self.contract.sharing:
-            return await attempt(operation.id)
-        address = self.addresses[self.contract.sharing[operation.id]]
-        return await address.answer(request, attempt)
-
     async def attempt(self, request: Request, operation: Operation) -> Response:
+        request.state.why = request.state.operation_id = operation.id
         prefer = self.prefer(request)
         await self.contract.credentials(operation.id)(request)
-        values = await self.read(request, operation)
+        values = await self.router.read(request, operation)
         return await self.answer(request, operation, prefer, values)
 
     def prefer(self, request: Request) -> Prefer:
@@ -209,16 +166,6 @@ class Mock:
             if name.encode() in request.scope["query_string"] and name in request.query_params
         ]
         return parse(headers)
-
-    async def read(self, request: Request, operation: Operation) -> dict[tuple[str, str], Any]:
-        """The validated values of a request, by place and name. Raises RequestRefused."""
-        if operation.id not in self.readers:
-            self.readers[operation.id] = self.contract.reader(operation.id, OWN_QUERY)
-        reader = self.readers[operation.id]
-        values = await reader.read(request)
-        if values and isinstance(values[-1], Items):
-            values[-1] = [item async for item in values[-1]]
-        return dict(zip(reader.places, values, strict=True))
 
     async def answer(
         self,
@@ -234,7 +181,7 @@ class Mock:
         recalled = None
         if self.remembering is not None and prefer == Prefer() and status < 400:
             media_type = essence(request.headers.get("content-type", ""))
-            reader = self.readers[operation.id]
+            reader = self.router.reader(operation)
             address = f"{request.url.scheme}://{request.url.netloc}"
             recalled = self.remembering.recall(
                 Written(operation, values, reader, media_type, address)

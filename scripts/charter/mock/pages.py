@@ -24,7 +24,7 @@ class WithPages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_page = scope["type"] == "http" and scope["path"] in self.addresses
         is_page = is_page and scope["method"] in ("GET", "HEAD")
-        if is_page and not self.live.mock.declares(scope["path"]):
+        if is_page and not self.live.mock.router.declares(scope["path"]):
             await self.pages(scope, receive, send)
         else:
             await self.live.mock(scope, receive, send)

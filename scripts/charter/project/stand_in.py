@@ -133,7 +133,7 @@ class StandAhead:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = None
         if scope["type"] == "http":
-            found = self.live.mock.find(requested(scope), scope["method"])
+            found = self.live.mock.router.find(requested(scope), scope["method"])
         if found is None or (template_key(found.path), found.method) in self.known:
             await self.app(scope, receive, send)
         else:

@@ -109,7 +109,7 @@ async def test_what_was_created_is_shown_and_changed_as_promised(file: Path) -> 
     wrong = []
     async with client_of(mock) as client:
         for path, resource in mock.remembering.resources.items():
-            create = mock.operations[template_key(path)].get("POST")
+            create = mock.router.operations[template_key(path)].get("POST")
             if path == resource.member or create is None:
                 continue
             before = set(memory.collections)
@@ -117,7 +117,7 @@ async def test_what_was_created_is_shown_and_changed_as_promised(file: Path) -> 
             for collection in set(memory.collections) - before:
                 identity = next(reversed(memory.collections[collection]), "none")
                 for method in ("GET", "PUT", "PATCH", "POST", "GET", "DELETE", "GET"):
-                    operation = mock.operations[template_key(resource.member)].get(method)
+                    operation = mock.router.operations[template_key(resource.member)].get(method)
                     if operation is None:
                         continue
                     made = requests.of(operation)
