@@ -24,6 +24,7 @@ class PasswordGrant(Model):
     """
     Scopes that the session shall have, separated by spaces; all that the user may have
     when absent. Those that the user may not have are left out.
+
     """
 
 
@@ -206,6 +207,7 @@ class ItemCreate(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
+
     """
 
 
@@ -229,6 +231,7 @@ class ItemPatch(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
+
     """
 
 
@@ -256,6 +259,7 @@ class Item(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
+
     """
 
     created_at: AwareDatetime

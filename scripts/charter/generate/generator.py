@@ -1,7 +1,6 @@
 """From the document to the files of `generated/`, in memory; `command` writes them."""
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -64,7 +63,7 @@ def generate(
         (out / "__init__.py").write_text(PACKAGE)
         (out / "routers" / "__init__.py").write_text("")
         schemas = out / "schemas.py"
-        schemas.write_text(with_short_docstrings(with_validated_defaults(schemas.read_text())))
+        schemas.write_text(with_validated_defaults(schemas.read_text()))
         header = HEADER.format(
             version=charter.__version__,
             sources=" and ".join(["openapi/openapi.yaml", *map(Path.as_posix, overlays)]),
@@ -137,15 +136,6 @@ def with_header(header: str, code: str) -> str:
     while lines and lines[0].startswith("#"):
         lines.pop(0)
     return header + "".join(lines)
-
-
-SPREAD = re.compile(r'^( +""")\n +(.{1,80}[^"\\\n])\n+ +"""$', re.MULTILINE)
-
-
-def with_short_docstrings(code: str) -> str:
-    """With the docstrings of one line on one line, and no empty line at the end of others."""
-    code = SPREAD.sub(r'\1\2"""', code)
-    return re.sub(r'\n\n( +"""\n)(?=\n)', r"\n\1", code)
 
 
 FIX = (
