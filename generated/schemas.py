@@ -24,7 +24,6 @@ class PasswordGrant(Model):
     """
     Scopes that the session shall have, separated by spaces; all that the user may have
     when absent. Those that the user may not have are left out.
-
     """
 
 
@@ -207,7 +206,6 @@ class ItemCreate(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
-
     """
 
 
@@ -231,7 +229,6 @@ class ItemPatch(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
-
     """
 
 
@@ -259,7 +256,6 @@ class Item(Model):
     """
     When something should have happened to it, in the years 1900 to 2099 (their first and last
     day in UTC only) and without a leap second. Answered in UTC, with at most six decimals.
-
     """
 
     created_at: AwareDatetime

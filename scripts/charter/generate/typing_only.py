@@ -133,6 +133,8 @@ def strip(node: Any, names: bool = False) -> Any:
         for name, child in node.items()
         if names or not is_constraint(name, child)
     }
+    if not names and isinstance(made.get("description"), str):
+        made["description"] = made["description"].strip()  # a block of YAML ends with an empty line
     if not names and isinstance(made.get("properties"), dict):
         made["properties"] = {name: literal(child) for name, child in made["properties"].items()}
     return made | {"format": "binary"} if not names and is_file(node) else made
