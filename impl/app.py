@@ -104,12 +104,12 @@ def add_middleware(
     app: FastAPI, settings: Settings, contract: Contract, operations: APIRouter
 ) -> None:
     """The layers around every request; the last one added is the outermost."""
-    app.add_middleware(Dispatch, routes=operations.routes, contract=contract)
-    app.add_middleware(OperationName)
-    app.add_middleware(OneWait)
     app.add_middleware(
         layers.Methods, allowed_methods=contract.allowed_methods, problem=problems.response
     )
+    app.add_middleware(Dispatch, routes=operations.routes, contract=contract)
+    app.add_middleware(OperationName)
+    app.add_middleware(OneWait)
     app.add_middleware(
         layers.Deadline, seconds=settings.request_timeout_seconds, unavailable=problems.unavailable
     )

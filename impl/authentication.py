@@ -1,6 +1,5 @@
 """Who calls? Asked before anything of the request is read, and answered by the database."""
 
-from functools import partial
 from typing import Annotated, Never
 
 from fastapi import Depends, Request
@@ -17,8 +16,10 @@ from generated.security import Principal, Scope
 from impl.core.accounts import ADMINISTRATIVE, PREFIX
 from impl.core.problems import InsufficientScope, InvalidToken, Unauthenticated
 from impl.core.tokens import AccessTokens
-from impl.db.session import SAFE_METHODS, Statementwise
+from impl.db.session import SAFE_METHODS, Database, Statementwise, database
 from impl.repositories.sessions import find_bearer
+
+SCOPES = {scope.value: scope for scope in Scope}
 
 bearer = OAuth2PasswordBearer(tokenUrl=f"{PREFIX}/auth/token", auto_error=False)
 
@@ -40,6 +41,7 @@ async def authenticate(
     security: Annotated[Security, Depends(security)],
     token: Annotated[str | None, Depends(bearer)],
     access_tokens: Annotated[AccessTokens, Depends(access_tokens)],
+    database: Annotated[Database, Depends(database)],
     statements: Statementwise,
 ) -> Principal:
     """The caller of a secured operation; `required` are the scopes that the document names.
@@ -49,9 +51,17 @@ async def authenticate(
 
     Raises Unauthenticated without credentials, InvalidToken with bad ones, InsufficientScope.
     """
-    shown = (request, required, security, token, access_tokens, statements)
-    request.scope[STILL_ALLOWED] = partial(caller, *shown)
-    return await caller(*shown)
+    shown = (request, required, security, token, access_tokens)
+
+    async def again() -> Principal:
+        async with database.statements() as session:
+            return await caller(*shown, session)
+
+    request.scope[STILL_ALLOWED] = again
+    principal = await caller(*shown, statements)
+    if request.method not in SAFE_METHODS:
+        await statements.release()  # the body may be long in coming
+    return principal
 
 
 async def caller(
@@ -60,20 +70,18 @@ async def caller(
     security: Security,
     token: str | None,
     access_tokens: AccessTokens,
-    statements: Session,
+    session: Session,
 ) -> Principal:
     if len(request.headers.getlist("Authorization")) > 1:
         raise InvalidToken
     if token is None or not security.by_bearer:
         await without_token(request, security)
     claims = access_tokens.read(token)
-    found = await find_bearer(statements, claims.user_id, claims.session_id)
-    if request.method not in SAFE_METHODS:
-        await statements.release()  # the body may be long in coming
+    found = await find_bearer(session, claims.user_id, claims.session_id)
     if found is None:
         raise InvalidToken
     request.scope[USER] = claims.user_id
-    scopes = frozenset(Scope(name) for name in found.scopes)
+    scopes = frozenset(map(SCOPES.__getitem__, found.scopes))
     if not found.administrator:
         scopes -= ADMINISTRATIVE
     if not any(scopes.issuperset(asked) for asked in security.by_bearer):

@@ -9,7 +9,7 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
@@ -54,7 +54,8 @@ class AccessTokens:
         self.issuer = settings.jwt_issuer
         self.audience = settings.jwt_audience
         self.lifetime = settings.access_token_lifetime
-        self.leeway = timedelta(seconds=settings.jwt_leeway_seconds)
+        self.longest = self.lifetime.total_seconds()
+        self.leeway = settings.jwt_leeway_seconds
         self.keys = {key_id(key): key for key in keys}
         self.signing_key_id = key_id(keys[0])
         self.now = now
@@ -123,10 +124,10 @@ class AccessTokens:
         begins = claims.get("nbf", issued)
         if any(type(time) is not int for time in (issued, expires, begins)):
             raise ValueError("times are whole seconds")
-        if not 0 < expires - issued <= self.lifetime.total_seconds():
+        if not 0 < expires - issued <= self.longest:
             raise ValueError("a lifetime that we never give")
-        now, leeway = self.now().timestamp(), self.leeway.total_seconds()
-        if max(issued, begins) > now + leeway or expires <= now - leeway:
+        now = self.now().timestamp()
+        if max(issued, begins) > now + self.leeway or expires <= now - self.leeway:
             raise ValueError("not yet or no longer valid")
 
 

@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .contract import Contract
+from .layers import HEADERS_ONLY, without_body
 from .lifecycle import announcing
 from .paths import requested, specificity
 from .routing import DocumentedRoute
@@ -166,7 +167,10 @@ class OperationRoute(DocumentedRoute):
 
 
 class Dispatch:
-    """Hands a request to the operation that its method and path name, if that has a plan."""
+    """Hands a request to the operation that its method and path name, if that has a plan.
+
+    A HEAD is answered as a GET is, without the body (RFC 9110 section 9.3.2).
+    """
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], contract: Contract) -> None:
         self.app = app
@@ -182,6 +186,9 @@ class Dispatch:
             if isinstance(route, APIRoute):
                 for method in route.methods or ():
                     by_path.setdefault(route.path, {}).setdefault(method, route)
+        for methods in by_path.values():
+            if "GET" in methods:
+                methods.setdefault("HEAD", methods["GET"])
         for path in sorted(by_path, key=specificity):
             if "{" in path:
                 pattern = next(iter(by_path[path].values())).path_regex
@@ -198,6 +205,8 @@ class Dispatch:
             await self.app(scope, receive, send)
             return
         scope["route"], scope["path_params"] = route, parameters
+        if scope["method"] == "HEAD":
+            scope[HEADERS_ONLY], send = True, without_body(send)
         request = Request(scope, receive, send)
         try:
             response = await plan.run(request)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -43,6 +44,8 @@ class ProxyHeader(StrEnum):
     FORWARDED = "forwarded"  # RFC 7239
 
 
+MOST_PEERS = 256
+"""Addresses of which is remembered whether they are a trusted proxy's."""
 LAST_CHARACTERS = 2048
 """Of a proxy's header, which is read from its end: what stands before them is no proxy's."""
 WITH_PORT = re.compile(r"\[(?P<six>[^]]*)\](:\d+)?|(?P<four>[^:]*)(:\d+)?")
@@ -62,6 +65,7 @@ class TrustedProxies:
     def __init__(self, app: ASGIApp, trusted: Sequence[str], header: ProxyHeader) -> None:
         self.app = app
         self.trusts_any = ANY in trusted
+        self.is_trusted = lru_cache(MOST_PEERS)(self._is_trusted)
         self.networks = [ip_network(name, strict=False) for name in trusted if name != ANY]
         self.header = header
 
@@ -78,7 +82,7 @@ class TrustedProxies:
             address = str(hop)
         return address
 
-    def is_trusted(self, address: str) -> bool:
+    def _is_trusted(self, address: str) -> bool:
         if self.trusts_any:
             return True
         parsed = parse_address(address)
@@ -238,7 +242,10 @@ class Methods:
             await self.app(scope, receive, send)
         elif method == "HEAD" and "GET" in declared:
             inner = {**scope, "method": "GET", HEADERS_ONLY: True}
-            await self.app(inner, receive, without_body(send))
+            try:
+                await self.app(inner, receive, without_body(send))
+            finally:
+                scope["route"] = inner.get("route")  # for the layers around this one
         else:
             await self.refusal(method, declared)(scope, receive, send)
 

@@ -170,17 +170,30 @@ class ParameterReader:
         self.query_names = {item.name for item in self.query if item.is_simple} | set(others)
         self.spread = [item for item in self.query if not item.is_simple]
         """Those that may claim other names than their own."""
-        self.places = {item.place for item in parameters} | {"query"}
+        self.header_names = {
+            item.style.name.encode() for item in parameters if item.place == "header"
+        }
+        self.places = {item.place for item in parameters} - {"header"} | {"query"}
 
     def read(self, request: Request, violations: list[Fault]) -> list[Any]:
         """One value for each parameter; appends what is wrong to `violations`."""
         parts = {place: PARTS[place](request, violations) for place in self.places}
+        if self.header_names:
+            parts["header"] = self._header_values(request)
         if self.path is not None and "path" in parts:
             parts["path"] = self._split(self.path, parts["path"])
         for name in parts["query"].keys() - self.query_names:
             if not any(item.style.claims(name) for item in self.spread):
                 violations.append(Fault("query", pointer(name), "is not an allowed parameter"))
         return [self._read(item, self._values(item, parts), violations) for item in self.parameters]
+
+    def _header_values(self, request: Request) -> Values:
+        pairs = [
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in request.headers.raw
+            if name in self.header_names
+        ]
+        return grouped(pairs)
 
     def _split(self, path: str, found: Values) -> Values:
         """The first way to part what shares a segment that the schemas admit; else the greedy."""
@@ -245,13 +258,6 @@ def query_values(request: Request, violations: list[Fault]) -> Values:
         return {}
 
 
-def header_values(request: Request, violations: list[Fault]) -> Values:
-    pairs = [
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
-    ]
-    return grouped(pairs)
-
-
 def path_values(request: Request, violations: list[Fault]) -> Values:
     return {
         name: [str(value).replace(paths.SLASH, "/")] for name, value in request.path_params.items()
@@ -273,7 +279,6 @@ def grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 PARTS: Mapping[str, Callable[[Request, list[Fault]], Values]] = {
     "query": query_values,
-    "header": header_values,
     "path": path_values,
     "cookie": cookie_values,
 }

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from time import perf_counter
 from typing import TextIO
-from uuid import uuid4
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -146,7 +146,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        name = given_request_id(scope) or uuid4().hex
+        name = given_request_id(scope) or os.urandom(16).hex()
         address = scope["client"][0] if scope.get("client") else None
         tokens = (_request_id.set(name), _address.set(address))
         _operation.set("none")
@@ -169,8 +169,9 @@ class RequestLog:
             _address.reset(tokens[1])
 
     def report(self, scope: Scope, status: int, seconds: float) -> None:
-        REQUESTS.labels(_operation.get(), status).inc()
-        DURATION.labels(_operation.get(), status).observe(seconds)
+        requests, duration = counters(_operation.get(), status)
+        requests.inc()
+        duration.observe(seconds)
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "request",
@@ -183,6 +184,15 @@ class RequestLog:
                     **operation_of(scope),
                 },
             )
+
+
+@cache
+def counters(operation: str, status: int) -> tuple[Counter, Histogram]:
+    """Those of one operation and status, which prometheus_client looks up behind a lock.
+
+    There are no more of them than the document has operations and responses.
+    """
+    return REQUESTS.labels(operation, status), DURATION.labels(operation, status)
 
 
 def operation_of(scope: Scope) -> dict[str, str]:
