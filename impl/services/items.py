@@ -86,8 +86,8 @@ class ItemService(ItemsOperations):
         page = await self.items.page(
             principal.id, limit=limit, cursor=cursor, text=q, status=status, sort=sort
         )
-        body = schemas.ItemPage(
-            data=[present(row) for row in page.rows], next_cursor=page.next_cursor
+        body = schemas.ItemPage.model_validate(
+            {"data": [vars(row) for row in page.rows], "next_cursor": page.next_cursor}
         )
         link = next_page("/items", page.next_cursor, limit=limit, q=q, status=status, sort=sort)
         return ListItems200(body, link=link)

@@ -5,9 +5,10 @@ from operator import itemgetter
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Column, FromClause
+from sqlalchemy import ARRAY, Column, Dialect, FromClause
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 Process = Callable[[Any], Any]
 Load = Callable[[asyncpg.Record], Any]
@@ -78,9 +79,20 @@ def column_processors(compiler: SQLCompiler, types: Sequence[int]) -> list[Proce
     if len(declared) != len(types):  # a text
         return [None] * len(types)
     return [
-        type_.dialect_impl(dialect).result_processor(dialect, oid)
+        None if is_plain_array(type_, dialect) else result_processor(type_, dialect, oid)
         for type_, oid in zip(declared, types, strict=True)
     ]
+
+
+def result_processor(type_: TypeEngine[Any], dialect: Dialect, oid: object) -> Process | None:
+    return type_.dialect_impl(dialect).result_processor(dialect, oid)
+
+
+def is_plain_array(type_: TypeEngine[Any], dialect: Dialect) -> bool:
+    """Whether its elements are what the driver makes of them: SQLAlchemy would copy the list."""
+    if not isinstance(type_, ARRAY) or type_.as_tuple:
+        return False
+    return result_processor(type_.item_type, dialect, None) is None
 
 
 def value_loader(index: int, process: Process | None) -> Load:
