@@ -38,6 +38,39 @@ class WireSettings(Protocol):
     def strict_transport_seconds(self) -> int: ...
 
 
+class JoinedWrites:
+    """A transport that sends the head of a response and the first bytes behind it at once.
+
+    What is written is held until more is written, at most until the loop's next turn.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.transport = transport
+        self.loop = loop
+        self.held: bytes = b""
+        self.get_extra_info = transport.get_extra_info
+        self.is_closing = transport.is_closing
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, content: bytes) -> None:
+        if self.held:
+            first, self.held = self.held, b""
+            self.transport.writelines([first, content])
+        else:
+            self.held = content
+            self.loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        if self.held:
+            first, self.held = self.held, b""
+            self.transport.write(first)
+
+    def close(self) -> None:
+        self.flush()
+        self.transport.close()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One clock runs from the first byte of a header to its end, and anew for the body."""
 
@@ -48,12 +81,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self.url = b""
         self.phase = Phase.NONE
         self.clock: asyncio.TimerHandle | None = None
+        self.allowed: float | None = None
+        """The seconds for which the clock runs from now on, where `is_rewound`."""
+        self.is_rewound = False
         self.unparsed = 0
         """Bytes since the header began, or since the last byte of the body."""
         self.refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        joined: Any = JoinedWrites(transport, self.loop)
+        super().connection_made(joined)
         self.start_clock(self.settings.header_timeout_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -63,6 +100,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def start_clock(self, seconds: float) -> None:
         self.stop_clock()
         self.clock = self.loop.call_later(seconds, self.on_time, seconds)
+
+    def allow(self, seconds: float | None) -> None:
+        """Let the clock run anew, once all that has arrived is read; None stops it.
+
+        Most requests arrive whole, and need none.
+        """
+        self.allowed, self.is_rewound = seconds, True
+
+    def wind_clock(self) -> None:
+        if self.is_rewound and not self.refused:
+            self.is_rewound = False
+            self.stop_clock()
+            if self.allowed is not None:
+                self.start_clock(self.allowed)
 
     def stop_clock(self) -> None:
         if self.clock is not None:
@@ -85,7 +136,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         if self.clock is None:
-            self.start_clock(self.settings.header_timeout_seconds)
+            self.allow(self.settings.header_timeout_seconds)
         self.unparsed += len(data)
         try:
             self.parser.feed_data(data)
@@ -99,11 +150,12 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             if self.phase is not Phase.NONE and self.unparsed > HEAD_BYTES:
                 self.refuse(431, HEAD_TOO_LARGE)
+        self.wind_clock()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.phase = Phase.HEAD
-        self.start_clock(self.settings.header_timeout_seconds)
+        self.allow(self.settings.header_timeout_seconds)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -119,7 +171,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self.phase = Phase.BODY
         self.unparsed = 0
-        self.start_clock(self.settings.body_timeout_seconds)
+        self.allow(self.settings.body_timeout_seconds)
 
     def check_head(self) -> None:
         """RFC 9112 sections 3.2 and 6.1, where httptools doesn't. Raises HTTPException."""
@@ -146,7 +198,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self.phase = Phase.NONE
         self.unparsed = 0
-        self.stop_clock()
+        self.allow(None)
         super().on_message_complete()
 
     def refuse(self, status: int, detail: str) -> None:

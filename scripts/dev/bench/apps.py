@@ -32,7 +32,7 @@ def on_uvicorn(name: str, factory: str, works: Sequence[str] = EVERY) -> App:
 
 
 LIMIT = on_uvicorn("limit", "dev.bench.limit:create_app")
-CHARTER = on_uvicorn("charter", "impl.app:create_app")
+CHARTER = App("charter", (sys.executable, "-m", "impl", "serve"))
 TEXTBOOK = on_uvicorn("textbook", "dev.bench.textbook:create_app", ITEMS)
 NODE = App("fastify", ("node", str(INSTALLED / "server.js")), ITEMS)
 """Fastify with pg; its libraries are installed for it alone."""
