@@ -815,7 +815,7 @@ export class HttpClient {
     options: Options = {},
   ): AsyncGenerator<T, void, undefined> {
     for await (const line of lines(this.streamBytes(operation, call, options), /\n/, true)) {
-      const plain = line.replace(/^\x1e/, "").trim();
+      const plain = line.replace(/^\x1e+/, "").trim();
       if (plain !== "") yield JSON.parse(plain) as T;
     }
   }

@@ -62,6 +62,19 @@ def keep_items(base_url: str, auth: Password) -> None:
             client.users.list()
 
 
+def watch_items(base_url: str, auth: Password) -> None:
+    with Client(base_url, auth=auth) as client:
+        watching = client.items.watch()
+        ready = next(watching)
+        item = client.items.create(title="Watched")
+        created = next(watching)
+        assert (ready.event, created.event) == ("ready", "created")
+        assert (created.data.item_id, created.data.item) == (item.id, item)
+        (_, again) = (event for event, _ in zip(client.items.watch(last_event_id=ready.id), "12"))
+        assert again == created
+        client.items.delete(item.id, if_match="*")
+
+
 async def renew_at_once(base_url: str, auth: Password) -> None:
     """The session is ended elsewhere: 20 calls find out together, and one of them logs in."""
     sent: list[Attempt] = []
@@ -92,6 +105,7 @@ def outlive_tokens(base_url: str, auth: Password, seconds: float) -> None:
 def main(base_url: str, seconds: str) -> None:
     auth = register(base_url)
     keep_items(base_url, auth)
+    watch_items(base_url, auth)
     asyncio.run(renew_at_once(base_url, auth))
     outlive_tokens(base_url, auth, float(seconds))
     print("the journey ended well")

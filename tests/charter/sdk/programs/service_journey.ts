@@ -48,6 +48,15 @@ const invalid = await refused(client.items.list({ limit: 1000 }));
 assert(invalid instanceof errors.UnprocessableContent, String(invalid));
 assert(invalid.body.errors[0]?.pointer === "/limit", "pointer");
 
+const told: string[] = [];
+for await (const { event, data } of client.items.watch()) {
+  told.push(event);
+  if (event === "ready") await client.items.create({ title: "Watched" });
+  if (event === "created" && data.item_id !== null) await client.items.delete(data.item_id, { ifMatch: "*" });
+  if (event === "deleted") break;
+}
+assert(told.join() === "ready,created,deleted", told.join());
+
 // the session is ended elsewhere: 20 calls find out together, and one of them logs in
 await new Client({ baseUrl, auth }).auth.deleteSessions();
 sent.length = 0;
