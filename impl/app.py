@@ -14,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from charter.runtime import Contract, ResponseViolation, docs, layers
 from charter.runtime.dispatch import Dispatch
 from charter.service import outage, telemetry
-from charter.service.feed import Feed
 from charter.service.pool import OneWait
 from charter.service.telemetry import OperationName, RequestLog
 from generated import DOCUMENT
@@ -25,7 +24,6 @@ from impl.core.passwords import Passwords
 from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db.session import Database
 from impl.models import Base, User
-from impl.repositories.item_changes import Owners
 from impl.services.purge import Purge
 
 OPENAPI = Path(__file__).parents[1] / "openapi" / "openapi.yaml"
@@ -37,9 +35,6 @@ ACCEPTED_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match",
     "Last-Event-ID",
 )  # fmt: skip
-
-POLL_SECONDS = 0.5
-"""Between two looks at whose items have changed, while somebody watches."""
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +59,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         purging = asyncio.create_task(Purge(app.state.database, settings).run_regularly())
         yield
         purging.cancel()
-        app.state.item_feed.close()
         app.state.passwords.close()
         await app.state.database.dispose()
 
@@ -78,7 +72,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.contract = contract
     app.state.database = Database(settings)
-    app.state.item_feed = Feed(Owners(app.state.database).look, POLL_SECONDS)
     app.state.passwords = Passwords(settings)
     app.state.access_tokens = AccessTokens(settings, keys)
     app.state.refresh_tokens = RefreshTokens(keys)

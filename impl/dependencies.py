@@ -8,14 +8,12 @@ import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
 from charter.runtime import Contract
 from charter.runtime.layers import RATE_LIMITS
 from charter.service.draining import DRAINING
-from charter.service.feed import Feed
 from generated import api
 from generated.operations import (
     AuthOperations,
@@ -30,7 +28,7 @@ from impl.core.tokens import AccessTokens, RefreshTokens
 from impl.db.session import Database, Session, database
 from impl.repositories.budgets import BudgetRepository
 from impl.repositories.idempotency_keys import IdempotencyKeyRepository
-from impl.repositories.item_changes import ItemChangeRepository
+from impl.repositories.item_changes import ItemChangeRepository, ItemFeed
 from impl.repositories.items import ItemRepository
 from impl.repositories.login_failures import LoginFailureRepository
 from impl.repositories.sessions import SessionRepository
@@ -135,15 +133,19 @@ async def users(
     )
 
 
-async def feed(request: Request) -> Feed[UUID]:
-    found: Feed[UUID] = request.app.state.item_feed
+async def item_feed(request: Request, database: Annotated[Database, Depends(database)]) -> ItemFeed:
+    """One for all streams of this process."""
+    state = request.app.state
+    if not hasattr(state, "item_feed"):
+        state.item_feed = ItemFeed(database)
+    found: ItemFeed = state.item_feed
     return found
 
 
 async def items(
     session: Session,
     settings: Annotated[Settings, Depends(settings)],
-    feed: Annotated[Feed[UUID], Depends(feed)],
+    feed: Annotated[ItemFeed, Depends(item_feed)],
 ) -> ItemsOperations:
     return ItemService(
         ItemRepository(session),

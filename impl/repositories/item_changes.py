@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Select, literal_column, select, tuple_
 
+from charter.service.feed import Feed
 from charter.service.statements import statement
 from impl.db.repository import Repository
 from impl.db.session import Database
@@ -16,6 +17,8 @@ from impl.models.item_changes import KEPT
 Change = tuple[ItemChange, Item | None]
 """What happened, and the item as it is now."""
 
+POLL_SECONDS = 0.5
+"""Between two looks at whose items have changed, while somebody watches."""
 MOST = 100
 """Changes that are read at once."""
 
@@ -89,15 +92,16 @@ def behind(owner_id: UUID, transaction: int, position: int) -> Select[ItemChange
     )
 
 
-class Owners:
-    """Whose items have changed since the last look."""
+class ItemFeed(Feed[UUID]):
+    """Wakes the streams of those whose items have changed."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__(self._changed_owners, POLL_SECONDS)
         self.database = database
         self.seen: int | None = None
         """The transaction before which all changes have been seen."""
 
-    async def look(self) -> Sequence[UUID] | None:
+    async def _changed_owners(self) -> Sequence[UUID] | None:
         """None at the first look, when nobody knows what was before."""
         async with self.database.statements() as session:
             if self.seen is None:

@@ -6,7 +6,7 @@ from typing import Self
 from uuid import UUID
 
 from charter.runtime.streams import HEARTBEAT, Heartbeat
-from charter.service.feed import Feed, heard
+from charter.service.feed import heard
 from generated import schemas
 from generated.operations import ItemsOperations
 from generated.responses import (
@@ -23,7 +23,7 @@ from impl.core.links import next_page
 from impl.core.problems import KeyReused, NotFound, PreconditionFailed, PreconditionRequired
 from impl.models import Item, ItemChange
 from impl.repositories.idempotency_keys import IdempotencyKeyRepository, fingerprint
-from impl.repositories.item_changes import ItemChangeRepository, Position
+from impl.repositories.item_changes import ItemChangeRepository, ItemFeed, Position
 from impl.repositories.items import ItemRepository
 
 ENTITY_TAG = re.compile(r'(W/)?"([^"]*)"')
@@ -51,7 +51,7 @@ class ItemService(ItemsOperations):
         items: ItemRepository,
         keys: IdempotencyKeyRepository,
         changes: ItemChangeRepository,
-        feed: Feed[UUID],
+        feed: ItemFeed,
         times: Times,
     ) -> None:
         self.items = items

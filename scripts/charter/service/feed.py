@@ -41,10 +41,6 @@ class Feed(Generic[Key]):
             if not self._listeners[key]:
                 del self._listeners[key]
 
-    def close(self) -> None:
-        if self._polling is not None:
-            self._polling.cancel()
-
     async def _run(self) -> None:
         while self._listeners:
             try:
