@@ -16,6 +16,7 @@ from jsonschema_rs import Draft202012Validator
 from charter.document import Document, DocumentError
 from charter.document.bundling import kind_of
 from charter.document.model import Model, Operation, Path, Remark, mapping, sequence
+from charter.document.overlays import Caution
 from charter.document.structure import (
     JSON_SCHEMA,
     invalid_schema,
@@ -24,9 +25,11 @@ from charter.document.structure import (
 )
 from charter.runtime import Contract, paths
 from charter.runtime.judge import PATTERNS
+from charter.runtime.normal import normal
 from charter.runtime.patterns import strict
-from charter.runtime.references import at, has, pointer, tokens_of
+from charter.runtime.references import at, has, pointer, tokens, tokens_of
 from charter.runtime.sequences import is_sequential
+from charter.runtime.xml import unserved
 
 DOCUMENTATION_ONLY = frozenset(
     {
@@ -55,7 +58,6 @@ DOCUMENTATION_ONLY = frozenset(
         "summary",
         "title",
         "webhooks",
-        "xml",
     }
 )
 DIALECTS = "https://spec.openapis.org/oas/3."
@@ -73,6 +75,12 @@ def check(document: Document) -> None:
         raise DocumentError.of(found)
 
 
+def cautions(document: Document) -> Iterator[Caution]:
+    """What a document without errors describes, and Charter leaves out."""
+    for remark in left_out(Model(document)):
+        yield Caution(document.place(remark.path), remark.message)
+
+
 def errors(model: Model) -> list[tuple[str, Remark]]:
     """Every error with the name of its rule."""
     if unsupported := list(version(model)):
@@ -82,6 +90,8 @@ def errors(model: Model) -> list[tuple[str, Remark]]:
     found += [(name, remark) for name, rule in ERRORS for remark in rule(model)]
     known = {remark.path for remark in malformed}
     found += [("schema", one) for one in invalid_schema(model) if one.path not in known]
+    if not found:
+        found += [("xml", remark) for remark in unsayable(model)]
     return found or [("schema", remark) for remark in uncompilable(model)]
 
 
@@ -376,6 +386,27 @@ def uncompilable(model: Model) -> Iterator[Remark]:
     except jsonschema_rs.ValidationError as error:
         message = f"This is not a valid JSON Schema: {error.message}. Correct it."
         yield Remark(tuple(error.instance_path), message)
+
+
+# -- XML ------------------------------------------------------------------------------------------
+
+
+def unsayable(model: Model) -> Iterator[Remark]:
+    """Bodies in XML that their schemas can't be said in, and that have no other media type."""
+    for one in unserved(normal(model.content)):
+        if one.is_alone:
+            yield Remark(tokens(one.reason.place), f"{one.media_type}: {one.reason.message}")
+
+
+def left_out(model: Model) -> Iterator[Remark]:
+    """Those that have another one, in a document without errors: that alone is served."""
+    for one in unserved(normal(model.content)):
+        if not one.is_alone:
+            message = (
+                f"{one.media_type} is left out here, and answered with 415 or 406:"
+                f" {one.reason.message}"
+            )
+            yield Remark(tokens(one.reason.place), message)
 
 
 ERRORS: tuple[tuple[str, Rule], ...] = (

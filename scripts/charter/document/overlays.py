@@ -54,7 +54,7 @@ HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 @dataclass(frozen=True)
 class Caution:
-    """What an overlay does not do, although its author may think so."""
+    """What a document or an overlay says and nothing does, although its author may think so."""
 
     place: Place
     message: str

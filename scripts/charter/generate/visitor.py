@@ -17,6 +17,7 @@ from charter.runtime.parameters import JSON
 from charter.runtime.parts import essence
 from charter.runtime.references import resolve
 from charter.runtime.sequences import is_sequence
+from charter.runtime.xml import any_xml, is_xml
 
 HEADER_TYPES = {
     "array": "list[str]",
@@ -204,6 +205,7 @@ class Views:
         self.names = parser.names
         self.hints = Hints()
         self.taken = set(parser.names.schemas.values())
+        self.any_xml = set(map(id, any_xml(self.document)))
         self.addresses = Counter(
             (method, paths.template_key(path)) for path, method, _ in operations(self.document)
         )
@@ -310,7 +312,7 @@ class Views:
         hints = [
             f"{sequence}[{self.item(media_type, types)}]"
             if is_sequence(media_type, declared)
-            else self.media_type(media_type, types)
+            else self.media_type(media_type, declared, types)
             for media_type, declared in content.items()
         ]
         return " | ".join(dict.fromkeys(hints))
@@ -318,8 +320,9 @@ class Views:
     def item(self, media_type: str, types: Mapping[str, Any]) -> str:
         return self.hints.of(types[media_type]) if media_type in types else "Any"
 
-    def media_type(self, media_type: str, types: Mapping[str, Any]) -> str:
-        if not is_structured(media_type):
+    def media_type(self, media_type: str, declared: Any, types: Mapping[str, Any]) -> str:
+        is_any = id(resolve(self.document, declared)) in self.any_xml
+        if is_any or not is_structured(media_type):
             return "bytes"
         return self.hints.of(types[media_type]) if media_type in types else "Any"
 
@@ -350,7 +353,7 @@ def is_structured(media_type: str) -> bool:
     """Whether the runtime reads and writes values of it; of anything else it hands over bytes."""
     plain = essence(media_type)
     written = plain.startswith(("text/", MULTIPART)) or plain == FORM
-    return written or JSON.fullmatch(plain) is not None
+    return written or is_xml(plain) or JSON.fullmatch(plain) is not None
 
 
 def first_success(replies: Sequence[ResponseView]) -> ResponseView | None:

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from charter.mock import xml
 from charter.mock.memory.envelopes import last_pages
 from charter.mock.memory.merging import OWN
 from charter.mock.prefer import NotPreferable, Prefer
@@ -25,6 +26,7 @@ from charter.runtime.replies import ContentSpec, ResponseSpec, header_text
 from charter.runtime.sequences import is_sequential, sequence
 from charter.runtime.shapes import Shape
 from charter.runtime.views import Direction
+from charter.runtime.xml import Unwritable, is_xml
 
 PROBLEM = "application/problem+json"
 NOTE = "Charter-Note"
@@ -110,7 +112,10 @@ class Answers:
             if status >= 400 and prefer.example is None:
                 body = self.refusal(content, body, status, why)
             given |= self.note(content, body)
-        return Response(written(body, content, media_type), status, given, media_type)
+        try:
+            return Response(written(body, content, media_type), status, given, media_type)
+        except Unwritable as error:
+            raise NotAcceptable(f"what XML can't hold: {error}") from None
 
     def negotiate(self, request: Request, spec: ResponseSpec) -> tuple[str, ContentSpec]:
         """The media type to send. Raises NotAcceptable."""
@@ -143,7 +148,7 @@ class Answers:
     def refusal(self, content: ContentSpec, body: Any, status: int, why: str) -> Any:
         """A generated error body, with the actual status and reason in the usual members."""
         is_made = next(self.declared(self.contract.judge.at(content.place)), ABSENT) is ABSENT
-        if not is_made or not content.is_json or not isinstance(body, dict):
+        if not is_made or not content.holds_values or not isinstance(body, dict):
             return body
         shape = Shape(self.contract.judge, self.contract.judge.at(content.schema_place or ""))
         for name in body:
@@ -171,7 +176,7 @@ class Answers:
     def faults(self, content: ContentSpec, value: Any) -> Iterator[Fault]:
         """What is wrong with a body, or with its items."""
         if content.items is None or not isinstance(value, list):
-            yield from content.faults(written(value, content))
+            yield from faults_of_body(content, value)
             return
         for item in value:
             yield from faults_of(content.items, item)
@@ -248,7 +253,7 @@ def last_page(content: ContentSpec, value: Any, shape: Shape | None) -> Any:
 
     What `shape` has examples for stays.
     """
-    pages = last_pages(value, shape) if content.is_json else iter(())
+    pages = last_pages(value, shape) if content.holds_values else iter(())
     return next(filter(content.validator.is_valid, pages), value)
 
 
@@ -350,8 +355,20 @@ def usual(media_type: str, shape: Shape) -> str:
     return USUAL_TYPES.get(main, f"{main}/octet-stream")
 
 
+def faults_of_body(content: ContentSpec, body: Any) -> Iterator[Fault]:
+    try:
+        yield from content.faults(written(body, content))
+    except Unwritable as error:
+        yield Fault("body", error.pointer, error.detail, "xml")
+
+
 def written(body: Any, content: ContentSpec, media_type: str = "") -> bytes:
-    """As the declared media type has it; as JSON, too, if that is what is sent for a range."""
+    """As the declared media type has it; as JSON, too, if that is what is sent for a range.
+
+    Raises Unwritable for a value that XML can't hold.
+    """
+    if is_xml(content.media_type):
+        return xml.written(body, content)
     if content.is_json or not isinstance(body, str | list) or JSON.fullmatch(essence(media_type)):
         return spelled(body)
     if isinstance(body, str):

@@ -35,7 +35,7 @@ from charter.runtime import (
 )
 from charter.runtime import paths as templates
 from charter.runtime.parts import essence
-from charter.runtime.replies import ResponseSpec
+from charter.runtime.replies import ContentSpec, ResponseSpec
 
 BODY_LIMIT = 10_000_000
 OWN_QUERY = {"__code": "code", "__example": "example", "__dynamic": "dynamic"}
@@ -175,9 +175,9 @@ class Mock:
         values: Mapping[tuple[str, str], Any],
     ) -> Response:
         status, spec = self.answers.preferred(operation, prefer)
-        is_json = True
+        content = None
         if spec.contents:  # a request that gets no answer must change nothing
-            is_json = self.answers.negotiate(request, spec)[1].is_json
+            content = self.answers.negotiate(request, spec)[1]
         recalled = None
         if self.remembering is not None and prefer == Prefer() and status < 400:
             media_type = essence(request.headers.get("content-type", ""))
@@ -186,8 +186,8 @@ class Mock:
             recalled = self.remembering.recall(
                 Written(operation, values, reader, media_type, address)
             )
-        if recalled is not None and not is_json and recalled.body is not ABSENT:
-            recalled = replace(recalled, body=ABSENT, why="what is remembered is JSON")
+        if recalled is not None and content is not None and not holds(content, recalled.body):
+            recalled = replace(recalled, body=ABSENT, why="what is remembered is a JSON value")
         varied = replace(prefer, dynamic=prefer.dynamic or self.dynamic)
         if recalled is None:
             response = self.answers.answer(request, status, spec, varied)
@@ -245,6 +245,12 @@ class Mock:
             return self.answers.answer(request, status, spec, Prefer(), headers=headers, why=detail)
         except NotAcceptable:
             return ours
+
+
+def holds(content: ContentSpec, body: Any) -> bool:
+    """Whether the content can hold what is remembered, which the JSON of the operation can."""
+    is_value = content.is_json or (content.holds_values and content.validator.is_valid(body))
+    return body is ABSENT or is_value
 
 
 def declared_refusal(operation: Operation, status: int) -> tuple[int, ResponseSpec] | None:

@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 
 from charter.document.bundling import shown
+from charter.document.checks import cautions
 from charter.document.commands import counted
 from charter.document.lint import Configuration
 from charter.document.overlays import warn
@@ -42,7 +43,7 @@ class Console:
             tell(f"{live.file} is whole again, with {operations}.")
         else:
             tell(f"{live.file} has been read, with {operations}.")
-        warn(live.document.cautions)
+        warn([*live.document.cautions, *cautions(live.document)])
         self.was_broken = live.error is not None
 
 
@@ -74,7 +75,7 @@ def run(
             watches=watch,
             overlays=overlays,
         )
-        warn(live.document.cautions)
+        warn([*live.document.cautions, *cautions(live.document)])
         overviews = Overviews(live.file, configuration=configuration, live=live, overlays=overlays)
         announce(live, listener)
         try:

@@ -35,6 +35,7 @@ from .shapes import Shape
 from .streams import UPLOAD
 from .styles import Style, Values
 from .views import Direction
+from .xml import Element, Reader, is_xml, plan
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/"
@@ -148,7 +149,7 @@ class Body:
         message["content-type"] = media_type
         content = choose(self.contents, message)
         charset = str(message.get_param("charset", "utf-8")).lower()
-        is_read = content is None or not content.is_text or charset in ("utf-8", "utf8")
+        is_read = content is None or not content.is_text or charset in content.charsets
         return content if is_read else None
 
     def _malformed(self, detail: str) -> NoReturn:
@@ -246,6 +247,8 @@ class Content:
 
     kind = "content"
     is_text = False
+    charsets: tuple[str, ...] = ("utf-8", "utf8")
+    """In which its text may be written."""
 
     def __init__(self, judge: Judge, place: str) -> None:
         schema_place = f"{place}/schema"
@@ -306,6 +309,21 @@ class JsonContent(Content):
             raise RecursionError from None
         named = self.choice.faults(value) if self.choice and isinstance(value, dict) else []
         return iter(named) if named else faults(self.validator, value, "body")
+
+
+class XmlContent(JsonContent):
+    """XML that a schema describes, judged as the value that it says."""
+
+    kind = "XML"
+    charsets = ("utf-8", "utf8", "utf-16")
+
+    def __init__(self, judge: Judge, place: str, root: Element) -> None:
+        super().__init__(judge, place)
+        self.root = root
+
+    def parse(self, body: bytes, content_type: str, violations: list[Fault]) -> Parsed:
+        value = Reader(self.root, violations).read(body)
+        return Parsed(value, value)
 
 
 class FormContent(JsonContent):
@@ -544,6 +562,9 @@ def content(judge: Judge, media_type: str, place: str) -> Content:
         return ItemContent(judge, place, items)
     if JSON.fullmatch(plain):
         return JsonContent(judge, place)
+    if is_xml(plain):
+        root = plan(judge, place)
+        return Content(judge, place) if root is None else XmlContent(judge, place, root)
     if plain == FORM:
         return FormContent(judge, place)
     if plain.startswith(MULTIPART):

@@ -29,12 +29,13 @@ from .inputs import RequestReader, TypedReader
 from .items import ItemSpec
 from .judge import Judge
 from .lifecycle import Announcement, announcement
-from .normal import normal, operations
+from .normal import operations
 from .parameters import Parameter, ParameterReader, declare
 from .paths import address, keys, ordered, pattern, template_key
 from .references import pointer
-from .replies import STATED, Reply, ResponseSpec, encode, plain_head, render
+from .replies import Reply, ResponseSpec, encode, render, stated, with_xml
 from .streams import HEARTBEAT, StreamResponse, close
+from .xml import Unwritable, served
 
 BODY_LIMIT = 2**20
 """Bytes that a request's body may have, where nothing else is said."""
@@ -79,6 +80,12 @@ class Operation:
         declared = (*self.response_specs.values(), *self.ranges.values())
         return next(exact, None) or next(filter(None, ranges), None) or declared[0]
 
+    @cached_property
+    def writes_xml(self) -> bool:
+        """Whether a body of it may be one in XML that a schema describes."""
+        specs = (*self.response_specs.values(), *self.ranges.values())
+        return any(content.root is not None for spec in specs for content in spec.contents.values())
+
     @property
     def refusal_status(self) -> int:
         """How the operation refuses what breaks its schemas, as its responses declare."""
@@ -105,7 +112,7 @@ class Contract:
         check_rate: float = 1.0,
         on_violation: Callable[[ResponseViolation], None] = refuse,
     ) -> None:
-        self.judge = Judge(normal(document))
+        self.judge = Judge(served(document))
         self.body_limit = body_limit
         self.check_rate = check_rate
         self.on_violation = on_violation
@@ -149,6 +156,8 @@ class Contract:
     def reply(self, operation_id: str, result: object) -> Response:
         """The response for what the service returned."""
         operation = self.operations[operation_id]
+        if operation.writes_xml:
+            result = self._with_xml(result, operation)
         response = render(result, operation.success)
         if self._is_checked():
             spec = operation.response_spec(response.status_code)
@@ -168,7 +177,7 @@ class Contract:
         items = getattr(result, "body", None) if is_reply else result
         if not isinstance(items, AsyncIterable):
             return self.reply(operation_id, result)
-        status, media_type = STATED(result) if is_reply else plain_head(operation.success)
+        status, media_type = stated(result, operation.success)
         spec = operation.response_spec(status)
         content = spec.content(media_type) if spec is not None and media_type else None
         if spec is None or content is None or content.items is None:
@@ -206,6 +215,17 @@ class Contract:
     def _report(self, operation_id: str, status: int, violations: Sequence[Fault]) -> None:
         if violations:
             self.on_violation(ResponseViolation(operation_id, status, violations))
+
+    def _with_xml(self, result: object, operation: Operation) -> object:
+        """Raises ResponseViolation for what XML can't hold."""
+        status, media_type = stated(result, operation.success)
+        spec = operation.response_spec(status)
+        content = spec.content(media_type) if spec is not None and media_type else None
+        try:
+            return with_xml(result, content)
+        except Unwritable as error:
+            fault = Fault("body", error.pointer, error.detail, "xml")
+            raise ResponseViolation(operation.id, status, [fault]) from None
 
     def error(self, operation_id: str | None, response: Response) -> Response:
         """A problem document, in the shape that the operation declares for its status.

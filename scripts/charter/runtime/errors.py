@@ -6,6 +6,7 @@ for a status, what the problem says is put into that shape.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from .parts import essence
 from .replies import ContentSpec, ResponseSpec
 from .shapes import Shape, type_of
+from .xml import Unwritable, write
 
 PROBLEM = "application/problem+json"
 DEEPEST = 8
@@ -55,6 +57,10 @@ def bodies(content: ContentSpec, said: Mapping[str, Any]) -> Iterator[bytes]:
     if content.is_json:
         for members in MEMBERS:
             yield json.dumps(filled(content.shape, said, members)).encode()
+    elif content.root is not None:
+        for members in MEMBERS:
+            with suppress(Unwritable):
+                yield write(content.root, filled(content.shape, said, members))
     elif content.is_plain:
         yield str(said["detail"]).encode()
 

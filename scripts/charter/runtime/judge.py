@@ -8,11 +8,12 @@ from urllib.parse import quote
 import jsonschema_rs
 
 from .patterns import is_quadratic
-from .references import at, has, place_of, resolve, tokens
+from .references import at, has, locate, place_of, resolve, tokens
 from .views import Direction, view
 
 if TYPE_CHECKING:
     from .shapes import Shape
+    from .xml.compiling import Elements
 
 BASE = "urn:charter:document"
 PATTERNS = jsonschema_rs.FancyRegexOptions(size_limit=2**26)
@@ -36,6 +37,8 @@ class Judge:
         self.patterns: dict[str, jsonschema_rs.Draft202012Validator] = {}
         self.shapes: dict[tuple[int, ...], Shape] = {}
         """By the identities of their schemas, which live as long as the document."""
+        self.elements: Elements = {}
+        """How values stand in XML."""
 
     def resolve(self, node: Any) -> Any:
         """What a node is once its references are followed."""
@@ -49,11 +52,7 @@ class Judge:
 
     def locate(self, place: str) -> str:
         """Where a node stands once its references are followed."""
-        node = self.at(place)
-        while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
-            place = place_of(node["$ref"])
-            node = self.at(place)
-        return place
+        return locate(self.document, place)
 
     def validator(
         self,

@@ -69,6 +69,15 @@ def resolve(document: Any, node: Any) -> Any:
     return node
 
 
+def locate(document: Any, place: str) -> str:
+    """Where a node stands once its references are followed. Raises LookupError."""
+    node = at(document, tokens(place))
+    while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
+        place = place_of(node["$ref"])
+        node = at(document, tokens(place))
+    return place
+
+
 def absolute(schema: Any, base: str) -> Any:
     """A copy of a schema that may stand outside of the document: its references begin with `base`,
     the URI of the document."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -21,6 +22,7 @@ from .parts import essence
 from .references import pointer
 from .shapes import Shape
 from .views import Direction
+from .xml import Element, Reader, is_xml, plan, write
 
 
 class Reply:
@@ -114,6 +116,8 @@ class ContentSpec:
         self.is_json = JSON.fullmatch(essence(media_type)) is not None
         self.is_text = essence(media_type).startswith("text/")
         self.is_plain = essence(media_type) == "text/plain"
+        self.root: Element | None = plan(judge, place) if is_xml(media_type) else None
+        """How its values stand in XML; None where it is none, or may be any."""
         self.shape = Shape(judge, judge.at(schema_place) if self.schema_place else True)
         self.validator: jsonschema_rs.Draft202012Validator = judge.validator(
             self.schema_place, Direction.RESPONSE
@@ -121,11 +125,19 @@ class ContentSpec:
         self.items = ItemSpec.declared(judge, media_type, place, Direction.RESPONSE)
         """What each item must look like, where the body is a sequence of items."""
 
+    @property
+    def holds_values(self) -> bool:
+        """Whether its bodies are values of its schema: JSON, or XML."""
+        return self.is_json or self.root is not None
+
     def faults(self, body: bytes, media_type: str = "") -> Iterator[Fault]:
-        """What is wrong with it. Of other media types than JSON and text nothing can be said.
+        """What is wrong with it. Of others than JSON, XML and text nothing can be said.
 
         `media_type` is what is sent, where the declared one is a range.
         """
+        if self.root is not None:
+            yield from self._faults_of_xml(self.root, body)
+            return
         is_json = self.is_json or JSON.fullmatch(media_type) is not None
         if self.schema_place is None or not (is_json or self.is_text):
             return
@@ -134,26 +146,44 @@ class ContentSpec:
             return  # a table in text/csv, say: what it spells is not the judge's to know
         yield from faults(self.validator, value, "body")
 
+    def _faults_of_xml(self, root: Element, body: bytes) -> Iterator[Fault]:
+        violations: list[Fault] = []
+        try:
+            value = Reader(root, violations).read(body)
+        except (ValueError, RecursionError):
+            violations.append(Fault("body", "", "is not well-formed XML", "xml"))
+        yield from violations or faults(self.validator, value, "body")
+
 
 def render(result: object, success: ResponseSpec) -> Response:
     """The response for a model, for one of the generated replies, or for nothing."""
+    status, media_type = stated(result, success)
     if isinstance(result, Reply):
-        status, media_type = STATED(result)
         body = getattr(result, "body", None)
         content = encode(body, media_type) if media_type else None
         return Response(content, status, result.headers(), media_type)
-    status, media_type = plain_head(success)
     content = encode(result, media_type) if media_type else None
     return Response(content, status, media_type=media_type)
 
 
-def plain_head(success: ResponseSpec) -> tuple[int, str | None]:
-    """The status and the media type of a result that says neither."""
-    status = int(success.status) if success.status.isdecimal() else 200
-    return status, success.media_type
+def stated(result: object, success: ResponseSpec) -> tuple[int, str | None]:
+    """The status and media type that a result is sent with."""
+    if isinstance(result, Reply):
+        status, media_type = STATED(result)
+        return status, media_type
+    return int(success.status) if success.status.isdecimal() else 200, success.media_type
 
 
 STATED = attrgetter("status", "media_type")
+
+
+def with_xml(result: object, content: ContentSpec | None) -> object:
+    """The result with its body as XML, if that is what its content is. Raises Unwritable."""
+    body = getattr(result, "body", None) if isinstance(result, Reply) else result
+    if content is None or content.root is None or isinstance(body, bytes):
+        return result
+    written = write(content.root, json.loads(encode(body, "application/json")))
+    return replace(result, body=written) if isinstance(result, Reply) else written  # type: ignore[type-var]  # each of them is a dataclass
 
 
 def encode(body: object, media_type: str) -> bytes:

@@ -41,16 +41,7 @@ class Shape:
         for part in self.parts:
             declared = part.get("type", ())
             types.update([declared] if isinstance(declared, str) else declared)
-        return frozenset(types or self._implied_types())
-
-    def _implied_types(self) -> Iterator[str]:
-        for part in self.parts:
-            if "properties" in part or "additionalProperties" in part:
-                yield "object"
-            if "items" in part or "prefixItems" in part:
-                yield "array"
-            values = [*part.get("enum", ()), *([part["const"]] if "const" in part else ())]
-            yield from (type_of(value) for value in values)
+        return frozenset(types or (name for part in self.parts for name in implied_types(part)))
 
     @property
     def is_array(self) -> bool:
@@ -134,6 +125,16 @@ def alternatives(judge: Judge, schemas: tuple[Any, ...]) -> Iterator[Mapping[str
             waiting.extend(schema.get(keyword, ()))
         for keyword in CONDITIONAL:
             waiting.append(schema.get(keyword))
+
+
+def implied_types(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The JSON types of what a schema describes that declares none."""
+    if "properties" in schema or "additionalProperties" in schema:
+        yield "object"
+    if "items" in schema or "prefixItems" in schema:
+        yield "array"
+    values = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else ())]
+    yield from (type_of(value) for value in values)
 
 
 def type_of(value: Any) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from charter.document import Document
-from charter.document.checks import check
+from charter.document.checks import cautions, check
 from charter.document.overlays import warn
 from charter.errors import Refusal
-from charter.runtime.normal import normal
+from charter.runtime.xml import served
 from charter.sdk import python, typescript
 from charter.sdk.client import Client
 from charter.sdk.packages import Package, package
@@ -56,7 +56,8 @@ def run(
     document = Document(file, overlays=overlays)
     warn(document.cautions)
     check(document)
-    client = read(normal(document.content), chosen.taken)
+    warn(cautions(document))
+    client = read(served(document.content), chosen.taken)
     called = package(name, client.title)
     target = out / language
     require_own(target, chosen.marker)

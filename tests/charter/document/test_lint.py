@@ -96,6 +96,15 @@ OTHERS = {
         "dialect",
         "json-schema.org",
     ),
+    "a schema that XML can't say": Defect(
+        Edit(
+            "      requestBody:",
+            "content:",
+            "content:\n          text/xml: {schema: {type: object, properties: {a: {}}}}",
+        ),
+        "xml",
+        "text/xml",
+    ),
     "a schema that is its own part": Defect(
         Edit("    Genre:", "type: string", "allOf: [{$ref: '#/components/schemas/Genre'}]"),
         "all-of",

@@ -264,12 +264,22 @@ def test_rows_of_a_secured_resource_belong_to_their_caller(
     assert client.get(where, headers=ada).json() == pet
 
 
+def test_xml_is_taken_as_json_is(client: httpx.Client, ada: dict[str, str]) -> None:
+    xml = ada | {"Content-Type": "application/xml"}
+
+    created = client.post("/pets", content="<NewPet><name>Rex</name></NewPet>", headers=xml)
+    refused = client.post("/pets", content="<NewPet><nome>Rex</nome></NewPet>", headers=xml)
+
+    assert (created.status_code, created.json()["name"]) == (201, "Rex")
+    assert refused.status_code == 422
+
+
 def test_another_media_type_is_refused_and_named_with_its_line(
     client: httpx.Client, ada: dict[str, str], said: str, scaffolded: Team
 ) -> None:
-    xml = ada | {"Content-Type": "application/xml"}
+    unknown = ada | {"Content-Type": "application/octet-stream"}
 
-    assert client.post("/pets", content="<pet/>", headers=xml).status_code == 415
+    assert client.post("/pets", content=b"pet", headers=unknown).status_code == 415
     place = re.search(r"openapi/openapi\.yaml:(\d+): POST /pets takes .*JSON", said)
     assert place is not None
     lines = (scaffolded.project / "openapi" / "openapi.yaml").read_text().splitlines()

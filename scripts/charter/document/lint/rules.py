@@ -30,6 +30,7 @@ from charter.document.model import (
 from charter.document.structure import structure
 from charter.runtime.normal import Upgrade
 from charter.runtime.references import pointer, tokens_of
+from charter.runtime.xml import is_xml, media_types
 
 BASE = "urn:charter:linted"
 
@@ -166,13 +167,22 @@ def example(model: Model) -> Iterator[Remark]:
     """An example that its schema refuses teaches what doesn't work."""
     judge = judge_of(model)
     for node in model.of("media type", "parameter", "header"):
+        is_text = node.kind == "media type" and is_xml(str(node.path[-1]))
         for path in example_paths(model, node):
+            if is_text and isinstance(model.at(path), str):
+                continue  # the XML itself
             yield from disobeying(judge((*node.path, "schema")), model, path)
     for node in model.of("schema"):
         for index, _ in enumerate(node.entries("examples")):
             yield from disobeying(judge(node.path), model, (*node.path, "examples", index))
         if "example" in node.value:
             yield from disobeying(judge(node.path), model, (*node.path, "example"))
+
+
+def xml(model: Model) -> Iterator[Remark]:
+    """XML that is left out beside another media type, because the schema can't be said in it."""
+    has_xml = any(map(is_xml, media_types(model.content)))
+    return checks.left_out(model) if has_xml and not checks.errors(model) else iter(())
 
 
 def default(model: Model) -> Iterator[Remark]:
@@ -393,6 +403,7 @@ RULES = tuple(
             "server": contradictions.server,
             "repeated-tag": contradictions.repeated_tag,
             "mode": contradictions.mode,
+            "xml": xml,
             "sunset": deprecations.sunset,
             "overlay": overlay,
             "past-sunset": deprecations.past_sunset,

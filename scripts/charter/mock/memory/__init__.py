@@ -129,7 +129,8 @@ def parameter_of(operations: Iterable[Operation], name: str) -> Parameter:
 def json_content(operation: Operation) -> ContentSpec | None:
     """The JSON that an operation answers with when it succeeds."""
     contents = operation.success.contents.values()
-    return next((content for content in contents if content.is_json), None)
+    values = [content for content in contents if content.holds_values]
+    return next((content for content in values if content.is_json), next(iter(values), None))
 
 
 def shape_of(judge: Judge, content: ContentSpec) -> Shape:
