@@ -13,12 +13,13 @@ from starlette.responses import Response
 from charter.mock.app import Mock
 from charter.mock.samples import Values
 from charter.runtime import Contract, Fault, Operation
-from charter.runtime.bodies import Content, FormContent, MultipartContent
+from charter.runtime.bodies import Content, FormContent, MultipartContent, XmlContent
 from charter.runtime.parameters import JSON, Parameter
 from charter.runtime.parts import essence
 from charter.runtime.references import pointer
 from charter.runtime.styles import SEPARATORS, Style
 from charter.runtime.views import Direction
+from charter.runtime.xml import is_xml, write
 
 
 def client_of(mock: Mock) -> httpx.AsyncClient:
@@ -43,8 +44,9 @@ def faults(contract: Contract, operation: Operation, answer: httpx.Response) -> 
 class Requests:
     """Makes one valid request for any operation."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, *, prefers_xml: bool = False) -> None:
         self.contract = contract
+        self.is_preferred = is_xml if prefers_xml else is_json
         self.values = Values(contract.judge)
 
     def of(self, operation: Operation) -> httpx.Request:
@@ -105,7 +107,7 @@ class Requests:
             return b"", {}
         place = self.contract.judge.locate(operation.place + "/requestBody")
         contents: Mapping[str, Any] = self.contract.judge.at(place)["content"]
-        media_type = next((name for name in contents if JSON.fullmatch(essence(name))), None)
+        media_type = next(filter(self.is_preferred, contents), None)
         media_type = media_type or next(iter(contents))
         schema = f"{place}/content{pointer(media_type)}/schema"
         has_schema = self.contract.judge.has(schema)
@@ -113,7 +115,9 @@ class Requests:
         content = self.content(operation, media_type)
         if isinstance(content, FormContent):
             return written_form(content, media_type, value)
-        if JSON.fullmatch(essence(media_type)):
+        if isinstance(content, XmlContent):
+            return write(content.root, value), {"Content-Type": media_type}
+        if is_json(media_type):
             return json.dumps(value).encode(), {"Content-Type": media_type}
         concrete = "application/octet-stream" if "*" in media_type else media_type
         return text(value).encode(), {"Content-Type": concrete}
@@ -122,6 +126,10 @@ class Requests:
         body = self.contract.reader(operation.id).body
         assert body is not None
         return body.contents[media_type.lower()]
+
+
+def is_json(media_type: str) -> bool:
+    return JSON.fullmatch(essence(media_type)) is not None
 
 
 def written_form(
