@@ -15,7 +15,7 @@ from charter.mock import xml
 from charter.mock.memory.envelopes import last_pages
 from charter.mock.memory.merging import OWN
 from charter.mock.prefer import NotPreferable, Prefer
-from charter.mock.samples import Impossible, Values
+from charter.mock.samples import Impossible, TooLarge, Values
 from charter.mock.samples.texts import text
 from charter.runtime import Contract, Fault, Operation
 from charter.runtime.items import ItemSpec
@@ -101,7 +101,7 @@ class Answers:
     ) -> Response:
         """The response, with the body that is given or an example; a refusal says why.
 
-        Raises NotAcceptable or NotPreferable.
+        Raises NotAcceptable, NotPreferable or TooLarge.
         """
         given = dict(self.headers(spec)) | dict(headers or {})
         if not spec.contents or status in (204, 205, 304):
@@ -192,6 +192,8 @@ class Answers:
                 return last_page(content, value, None)
         try:
             value = self.values.example(content.schema_place, Direction.RESPONSE)
+        except TooLarge:
+            raise
         except Impossible as impossible:
             return impossible.nearest  # the schema contradicts itself: nothing would fit
         return last_page(content, value, content.shape)
@@ -210,6 +212,8 @@ class Answers:
             if random is not None:
                 return self.values.dynamic(place, Direction.RESPONSE, random)
             return self.values.example(place, Direction.RESPONSE)
+        except TooLarge:
+            raise
         except Impossible as impossible:
             return impossible.nearest
 

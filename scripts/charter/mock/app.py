@@ -26,6 +26,7 @@ from charter.mock.memory import Memory
 from charter.mock.memory.remembering import NotRemembered, Recalled, Remembering, Written
 from charter.mock.prefer import NotPreferable, Prefer, parse
 from charter.mock.router import Router
+from charter.mock.samples import TooLarge
 from charter.runtime import (
     Contract,
     MissingCredentials,
@@ -145,6 +146,9 @@ class Mock:
         except NotAcceptable as error:
             request.state.why = f"{operation.id}: {error} is not acceptable"
             return problem(406, f"The operation answers with {error}.")
+        except TooLarge as error:
+            request.state.why = f"{operation.id}: {error}"
+            return problem(501, f"{error} Give its media type an example.")
 
     def refusing(self, request: Request, operation_id: str) -> Operation:
         """The operation that refuses, which may be another one of the same address."""

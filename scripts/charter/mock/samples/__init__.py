@@ -41,6 +41,10 @@ class Impossible(Exception):
         """The value with the fewest violations, or None."""
 
 
+class TooLarge(Impossible):
+    """The values that a schema admits are too large to be made."""
+
+
 class Values:
     """Makes values for the schemas of a document."""
 
@@ -59,7 +63,7 @@ class Values:
                 self.examples[key] = impossible
         known = self.examples[key]
         if isinstance(known, Impossible):
-            raise Impossible(known.place, known.reason, copy.deepcopy(known.nearest))
+            raise type(known)(known.place, known.reason, copy.deepcopy(known.nearest))
         return copy.deepcopy(known)
 
     def dynamic(self, place: str, direction: Direction, random: Random) -> Any:
@@ -77,12 +81,14 @@ class Values:
         wrong: list[tuple[int, Any]] = []
         backtracks = effort = 0
         reason = "its parts contradict each other"
+        kind = Impossible
         for _ in range(ATTEMPTS):
             maker = Maker(self.parts[direction], seed, mistakes, EFFORT - effort)
             try:
                 value = maker.value(self.judge.at(place), (), ())
             except Exhausted:
                 reason = "it would be too large, or take too long"
+                kind = TooLarge if not wrong else Impossible
                 break
             except (Backtrack, RecursionError) as backtrack:
                 backtracks += 1
@@ -103,7 +109,7 @@ class Values:
                 if mistakes[path] % PERSISTENT == 0:
                     mistakes[path[:-1]] += 1
         nearest = min(wrong, key=itemgetter(0))[1] if wrong else self._possible(place, direction)
-        raise Impossible(place, reason, nearest)
+        raise kind(place, reason, nearest)
 
     def _possible(self, place: str, direction: Direction) -> Any:
         """A value without the members that have no value, or None."""

@@ -16,7 +16,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain, cycle, islice
 from random import Random
 from typing import Any
 
@@ -38,6 +38,12 @@ COMBINATIONS = 12
 """Combinations of alternatives that are tried at one place."""
 HOPELESS = 8
 """Mistakes at one place, after which an optional member is left out."""
+ENOUGH = 200
+"""Elements of an array that are built; a longer one repeats them."""
+LONGEST = 100_000
+"""Elements that an array may have."""
+LONGEST_TEXT = 1_000_000
+"""Characters that a string may have to have."""
 DISTINCT_ATTEMPTS = 40
 """Attempts to make a distinct array element or property name."""
 
@@ -205,7 +211,9 @@ class Maker:
                 return self.first(schema, chain(spelt, texts(schema, name, chance)), path)
 
     def spelt(self, schema: Mapping[str, Any], path: Path, within: Within) -> Iterator[str]:
-        """The text of a string whose content is JSON (`contentSchema`)."""
+        """The text of a string whose content is JSON (`contentSchema`). Raises Exhausted."""
+        if schema.get("minLength", 0) > LONGEST_TEXT:
+            raise Exhausted(path)
         media_type = schema.get("contentMediaType", "")
         if "contentSchema" in schema and JSON.fullmatch(essence(media_type)):
             yield json.dumps(self.value(schema["contentSchema"], path, within), ensure_ascii=False)
@@ -377,6 +385,13 @@ class Maker:
                 child = everything([items, contained[number - len(first)]])
             else:
                 child = others
+            one_of_many = number - len(first) - len(contained)
+            if one_of_many >= ENOUGH and known is None:
+                if wanted > LONGEST:
+                    raise Exhausted(path)
+                several = made[-one_of_many:]
+                made += islice(cycle(several), wanted - number)
+                break
             try:
                 made.append(self.element(child, (*path, number), within, known))
             except Exhausted:
