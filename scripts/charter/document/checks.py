@@ -16,7 +16,6 @@ from jsonschema_rs import Draft202012Validator
 from charter.document import Document, DocumentError
 from charter.document.bundling import kind_of
 from charter.document.model import Model, Operation, Path, Remark, mapping, sequence
-from charter.document.overlays import Caution
 from charter.document.structure import (
     JSON_SCHEMA,
     invalid_schema,
@@ -73,12 +72,6 @@ def check(document: Document) -> None:
     found = [document.error(remark.path, remark.message) for _, remark in errors(Model(document))]
     if found:
         raise DocumentError.of(found)
-
-
-def cautions(document: Document) -> Iterator[Caution]:
-    """What a document without errors describes, and Charter leaves out."""
-    for remark in left_out(Model(document)):
-        yield Caution(document.place(remark.path), remark.message)
 
 
 def errors(model: Model) -> list[tuple[str, Remark]]:

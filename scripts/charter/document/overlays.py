@@ -386,4 +386,6 @@ def misdirected(overlay: Overlay, file: Path) -> Iterator[Caution]:
 
 def warn(cautions: Iterable[Caution]) -> None:
     for caution in cautions:
-        print(f"{caution.place}: warning: {caution.message}", file=sys.stderr)
+        print(
+            f"{caution.place}: warning: {caution.place.telling(caution.message)}", file=sys.stderr
+        )

@@ -13,7 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import charter
 from charter.document import Document
-from charter.document.checks import cautions, check
+from charter.document.checks import check
+from charter.document.notes import notes
 from charter.document.overlays import warn
 from charter.generate.defaults import with_validated_defaults
 from charter.generate.names import Names
@@ -56,7 +57,7 @@ def generate(
     document = Document(file, overlays=overlays)
     warn(document.cautions)
     check(document)
-    warn(cautions(document))
+    warn(notes(document))
     with TemporaryDirectory(prefix="charter-generate-") as directory:
         out = Path(directory)
         begin(writing)

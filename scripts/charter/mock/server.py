@@ -14,9 +14,9 @@ from typing import Any
 import uvicorn
 
 from charter.document.bundling import shown
-from charter.document.checks import cautions
 from charter.document.commands import counted
 from charter.document.lint import Configuration
+from charter.document.notes import notes
 from charter.document.overlays import warn
 from charter.document.overview import Overviews
 from charter.errors import Misconfigured, Refusal
@@ -43,7 +43,7 @@ class Console:
             tell(f"{live.file} is whole again, with {operations}.")
         else:
             tell(f"{live.file} has been read, with {operations}.")
-        warn([*live.document.cautions, *cautions(live.document)])
+        warn([*live.document.cautions, *notes(live.document)])
         self.was_broken = live.error is not None
 
 
@@ -75,7 +75,7 @@ def run(
             watches=watch,
             overlays=overlays,
         )
-        warn([*live.document.cautions, *cautions(live.document)])
+        warn([*live.document.cautions, *notes(live.document)])
         overviews = Overviews(live.file, configuration=configuration, live=live, overlays=overlays)
         announce(live, listener)
         try:

@@ -140,8 +140,9 @@ class Body:
         announced = request.headers.get("content-type", "")
         content = self.announced(announced if len(announced) <= LONGEST_TYPE else "unknown")
         if content is None:
-            known = " or ".join(self.contents)
-            raise UnsupportedMediaType(self.operation_id, f"Send the body as {known}.")
+            known = " or ".join(name for name in self.contents if "/" in name)
+            detail = f"Send the body as {known}." if known else "No body can be sent here."
+            raise UnsupportedMediaType(self.operation_id, detail)
         return content
 
     def _announced(self, media_type: str) -> "Content | None":

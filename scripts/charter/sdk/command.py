@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from charter.document import Document
-from charter.document.checks import cautions, check
+from charter.document.checks import check
+from charter.document.notes import notes
 from charter.document.overlays import warn
 from charter.errors import Refusal
 from charter.runtime.xml import served
@@ -56,7 +57,7 @@ def run(
     document = Document(file, overlays=overlays)
     warn(document.cautions)
     check(document)
-    warn(cautions(document))
+    warn(notes(document))
     client = read(served(document.content), chosen.taken)
     called = package(name, client.title)
     target = out / language

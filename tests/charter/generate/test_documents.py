@@ -458,3 +458,21 @@ def test_a_fault_is_found_in_the_file_where_it_stands(files: Path, tmp_path: Pat
     (tmp_path / "schemas" / "Owner.yaml").write_text("a: 1\nproperties: {b: {$ref: No.yaml}}\n")
     with pytest.raises(DocumentError, match=r"^schemas/Owner\.yaml:2:18: The reference No\.yaml"):
         command.run(document=files, out=tmp_path / "generated")
+
+
+def test_what_a_document_says_in_vain_is_said_aloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = operation("requestBody: {content: {gzip: {}}}").replace("3.1.0", "3.0.3")
+    schemas = "{A: {nullable: true}, B: {type: string, nullable: true, enum: [a]}}"
+    Path("openapi.yaml").write_text(f"{head}components: {{schemas: {schemas}}}\n")
+
+    assert command.run(document=Path("openapi.yaml"), out=tmp_path / "generated") == 0
+
+    said = [line.split(" warning: ") for line in capsys.readouterr().err.splitlines()]
+    assert [(place, message.partition(":")[0]) for place, message in said] == [
+        ("openapi.yaml:9:31:", "`gzip` is no media type, so that nobody sends it"),
+        ("openapi.yaml:10:28:", "`nullable` without `type` beside it says nothing"),
+        ("openapi.yaml:10:63:", "`nullable` says nothing where `enum` lacks null"),
+    ]

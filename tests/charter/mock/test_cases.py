@@ -1,4 +1,4 @@
-"""Small documents on which something was wrong once, each with what is right (`cases/README.md`)."""
+"""Small documents on which something was wrong, with what is right (`data/cases/README.md`)."""
 
 from typing import Any
 

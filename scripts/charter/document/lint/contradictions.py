@@ -100,6 +100,20 @@ def ignored_sibling(model: Model) -> Iterator[Remark]:
                     yield Remark((*path, name), message)
 
 
+def nullable(model: Model) -> Iterator[Remark]:
+    """`nullable` where OpenAPI 3.0 gives it no effect (3.0.4, "Schema Object")."""
+    if model.version != "3.0":
+        return
+    for node in model.of("schema"):
+        if node.value.get("nullable") is not True or "$ref" in node.value:
+            continue
+        where = (*node.path, "nullable")
+        if not isinstance(node.value.get("type"), str):
+            yield Remark(where, "`nullable` without `type` beside it says nothing: add the type.")
+        elif "enum" in node.value and None not in node.entries("enum"):
+            yield Remark(where, "`nullable` says nothing where `enum` lacks null: add it there.")
+
+
 def body(model: Model) -> Iterator[Remark]:
     """Bodies where HTTP gives them no meaning (RFC 9110, sections 9.3 and 15)."""
     for operation in model.operations:
@@ -130,7 +144,10 @@ def media_type(model: Model) -> Iterator[Remark]:
     for node in model.of("request body", "response"):
         for name in node.members("content"):
             if not MEDIA_TYPE.fullmatch(name):
-                message = f"`{name}` is no media type: write for example application/json."
+                message = (
+                    f"`{name}` is no media type, so that nobody sends it: write for example"
+                    " application/json."
+                )
                 yield Remark((*node.path, "content", name), message)
 
 

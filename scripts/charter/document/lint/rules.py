@@ -397,6 +397,7 @@ RULES = tuple(
             "impossible": contradictions.impossible,
             "misplaced-keyword": contradictions.misplaced_keyword,
             "ignored-sibling": contradictions.ignored_sibling,
+            "ignored-nullable": contradictions.nullable,
             "body": contradictions.body,
             "ignored-parameter": contradictions.ignored_parameter,
             "media-type": contradictions.media_type,
