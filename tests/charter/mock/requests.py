@@ -11,7 +11,7 @@ import httpx2 as httpx
 from starlette.responses import Response
 
 from charter.mock.app import Mock
-from charter.mock.samples import Values
+from charter.mock.samples import Impossible, Values
 from charter.runtime import Contract, Fault, Operation
 from charter.runtime.bodies import Content, FormContent, MultipartContent, XmlContent
 from charter.runtime.parameters import JSON, Parameter
@@ -114,6 +114,8 @@ class Requests:
         value = self.values.example(schema, Direction.REQUEST) if has_schema else {}
         content = self.content(operation, media_type)
         if isinstance(content, FormContent):
+            if not isinstance(value, Mapping):
+                raise Impossible(schema, "a form holds the members of an object")
             return written_form(content, media_type, value)
         if isinstance(content, XmlContent):
             return write(content.root, value), {"Content-Type": media_type}
