@@ -28,6 +28,7 @@ ASSETS = (
     "/docs/redoc.js",
     "/docs/live.js",
     "/docs/login.js",
+    "/docs/bar.css",
     "/docs/pages.css",
     "/docs/favicon.png",
 )

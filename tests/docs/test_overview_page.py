@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
+from starlette.applications import Starlette
 
 from charter.document.overview import Overviews
 from charter.mock.live import LiveMock, ShowsBroken
 from charter.mock.pages import WithPages
+from charter.project import Project, status
+from charter.runtime import docs
+from tests.charter.contract.test_page import written
 from tests.docs import browser
 from tests.docs.browser import Page
 from tests.serving import serving
@@ -154,3 +159,25 @@ CONTRAST = """
   }).map((node) => node.innerText);
 })()
 """
+
+
+def test_the_report_of_the_fuzzer_is_the_page_that_it_wrote(file: Path, tmp_path: Path) -> None:
+    (tmp_path / ".data" / "fuzz").mkdir(parents=True)
+    written(tmp_path / ".data" / "fuzz", ["GET /books never answered 403"])
+    project = Project.at(tmp_path, {})
+    published = APIRouter()
+    overviews = Overviews(file)
+    docs.add_overview(published, overviews.current, lambda: status.fuzz_report(project))
+
+    assert chromium is not None
+    with (
+        serving(Starlette(routes=published.routes), lifespan="off") as address,
+        browser.browser(chromium) as page,
+    ):
+        page.open(f"{address}/docs/fuzz")
+        page.wait_for("document.querySelector('.bar') !== null")
+
+        assert "GET /books never answered 403" in shown(page, "li")
+        assert page.evaluate("document.querySelector('.bar').offsetWidth") > 0
+        assert page.evaluate("getComputedStyle(document.body).maxWidth") == "1216px"  # its styles
+        assert page.complaints == []

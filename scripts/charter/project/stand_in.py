@@ -24,7 +24,6 @@ from charter.project import Project, status, supervision
 from charter.project.start import fault
 from charter.runtime import Contract, docs, layers
 from charter.runtime.dispatch import Dispatch
-from charter.runtime.docs.overview import report
 from charter.runtime.paths import requested, template_key
 from charter.runtime.routing import UNWRITTEN
 
@@ -59,7 +58,7 @@ def application(app: Any = None, *, document: Path | None = None, remembers: boo
     if develops and settings.serves_docs:
         published = APIRouter()
         overviews = status.overviews(project, live)
-        docs.add_overview(published, overviews.current, lambda: fuzz_report(project))
+        docs.add_overview(published, overviews.current, lambda: status.fuzz_report(project))
         app.router.routes.extend(published.routes)
     return app
 
@@ -79,12 +78,6 @@ def insert(stack: list[Middleware], inner: Any, layer: Middleware) -> None:
     """Put a layer around another one, or innermost where that is not there."""
     inmost = [index for index, one in enumerate(stack) if one.cls is inner]
     stack.insert(min(inmost, default=len(stack)), layer)
-
-
-def fuzz_report(project: Project) -> str | None:
-    """The page of the fuzzer's last run; None without one."""
-    verdict = status.read_verdict(project)
-    return report(verdict.words, verdict.findings, str(status.VERDICT.parent)) if verdict else None
 
 
 class StandIn:

@@ -26,6 +26,8 @@ from charter.runtime.docs.overview import Overview, Remark, Row, State
 
 VERDICT = Path(".data") / "fuzz" / "verdict.json"
 """Where `charter fuzz` leaves its verdict."""
+REPORT = VERDICT.with_name("report.html")
+"""What it leaves for people."""
 PROBLEMS = Path(".data") / "dev" / "problems.json"
 """Where `charter dev` says what the type checker found, for the page that another process shows."""
 
@@ -196,6 +198,14 @@ def read_verdict(project: Project) -> Verdict | None:
             datetime.fromtimestamp(file.stat().st_mtime, UTC),
         )
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def fuzz_report(project: Project) -> str | None:
+    """The page of the last run; None where nothing has been fuzzed."""
+    try:
+        return (project.root / REPORT).read_text()
+    except OSError:
         return None
 
 

@@ -45,6 +45,9 @@ FOR_REDOC = STRICT | {
     "worker-src": "blob:",  # its search runs in one
 }
 
+FOR_REPORT = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+"""Of the fuzzer's page, which is one file with its styles in it, and without a script."""
+
 REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 """The one thing that Redoc would ask of somebody else."""
 
@@ -75,12 +78,17 @@ def has_overlays(bundle: Path) -> bool:
     return manifest.exists() and bool(json.loads(manifest.read_bytes()).get("overlays"))
 
 
+SHARED_FILES = (
+    "bar.css", "pages.css", "swagger.js", "redoc.js", "live.js", "login.js", "servers.js",
+)  # fmt: skip
+
+
 def add_pages(published: APIRouter, *, live: bool, document: str = "/openapi.yaml") -> None:
     """Swagger UI and Redoc, which show the document at an address of this service."""
     vendor = vendor_files()
     add(published, "/docs", reading("swagger.html", STRICT, document, live))
     add(published, "/redoc", reading("redoc.html", FOR_REDOC, document, live))
-    for name in ("pages.css", "swagger.js", "redoc.js", "live.js", "login.js", "servers.js"):
+    for name in SHARED_FILES:
         add(published, f"/docs/{name}", StaticFile(PAGES / name, media_type(name)))
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
         add(published, f"/docs/{name}", StaticFile(vendor / name, media_type(name)))
@@ -125,7 +133,7 @@ def add_overview(
     overview: Callable[[], Overview],
     report: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """The overview of a document that is being edited, and the last report of the fuzzer.
+    """The overview of a document that is being edited, and the page of the fuzzer's last run.
 
     It is at `/`, too, unless the document has an operation there.
     """
@@ -135,7 +143,7 @@ def add_overview(
         add(published, path, shown)
     for name in ("overview.css", "overview.js"):
         add(published, f"/docs/{name}", StaticFile(PAGES / name, media_type(name)))
-    add(published, "/docs/fuzz", Made(report, HTML, policy))
+    add(published, "/docs/fuzz", Made(report, HTML, {"Content-Security-Policy": FOR_REPORT}))
 
 
 def vendor_files() -> Path:

@@ -137,6 +137,7 @@ HEAD = """<!doctype html>
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <link rel="icon" type="image/png" href="/docs/favicon.png">
+<link rel="stylesheet" href="/docs/bar.css">
 <link rel="stylesheet" href="/docs/overview.css">
 <script src="/docs/overview.js" type="module"></script>
 </head>
@@ -155,30 +156,6 @@ def render(overview: Overview) -> str:
         data_mode="live",
     )
     return f"{HEAD.format(title=html.escape(title))}{body}\n</html>\n"
-
-
-def report(words: str, findings: Sequence[str], folder: str) -> str:
-    """The page of the last run of `charter fuzz`."""
-    items = [element("li", finding) for finding in findings]
-    body = element(
-        "body",
-        element(
-            "nav",
-            element("a", "Overview", href="/docs/overview"),
-            element("a", "Fuzz report", href="/docs/fuzz", aria_current="page"),
-            class_="pages",
-            aria_label="Pages",
-        ),
-        element(
-            "main",
-            element("h1", "The last run of the fuzzer"),
-            element("p", words, class_="file"),
-            element("ul", *items) if items else None,
-            element("p", "Requests, logs and JUnit's XML are in ", element("code", folder), "."),
-        ),
-        data_mode="still",
-    )
-    return f"{HEAD.format(title='Fuzz report')}{body}\n</html>\n"
 
 
 def version(overview: Overview) -> str:
