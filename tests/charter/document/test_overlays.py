@@ -362,3 +362,46 @@ def test_a_bad_overlay_is_one_sentence(folder: Path) -> None:
     assert done.stderr == (
         "charter: public.overlay.yaml:4:4: `target` has to be text: put it in quotes.\n"
     )
+
+
+# -- a project ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(folder: Path) -> Path:
+    settings = '[tool.charter]\ndocument = "openapi.yaml"\noverlays = ["public.overlay.yaml"]\n'
+    (folder / "pyproject.toml").write_text(settings)
+    (folder / "other.yaml").write_text(DOCUMENT)
+    (folder / "inner").mkdir()
+    overlay(folder, PUBLIC)
+    overlay(folder, "- {target: $.info, update: {x-view: ours}}\n", "ours.yaml")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("place", "arguments", "expected"),
+    [
+        (".", (), {"title": "Public library"}),
+        ("inner", (), {"title": "Public library"}),
+        ("inner", ("../openapi.yaml",), {"title": "Public library"}),
+        (".", ("--overlay", "ours.yaml"), {"title": "Public library", "x-view": "ours"}),
+        (".", ("other.yaml",), {"title": "Library"}),
+        (".", ("other.yaml", "--overlay", "ours.yaml"), {"title": "Library", "x-view": "ours"}),
+    ],
+)
+def test_the_overlays_of_a_project_belong_to_its_document(
+    project: Path, place: str, arguments: tuple[str, ...], expected: dict[str, str]
+) -> None:
+    bundled = charter_in(project / place, "bundle", *arguments)
+
+    assert json.loads(bundled.stdout)["info"] == {"version": "1.0.0", **expected}
+
+
+@pytest.mark.parametrize("written", ['"public.overlay.yaml"', "[1]"])
+def test_a_mistake_in_the_settings_is_named(project: Path, written: str) -> None:
+    (project / "pyproject.toml").write_text(f"[tool.charter]\noverlays = {written}\n")
+
+    done = charter_in(project, "bundle")
+
+    assert done.returncode == 2
+    assert "is no list of files: write overlays = [" in done.stderr
