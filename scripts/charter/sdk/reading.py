@@ -162,7 +162,7 @@ class Reading:
                 type=type_,
                 is_required=parameter.get("required") is True,
                 style=JSON_STYLE if content is not None else style(parameter, place),
-                description=str(parameter.get("description", "")).strip(),
+                description=described(parameter),
             )
 
     def _body(self, node: Mapping[str, Any], hint: str) -> Body | None:
@@ -420,6 +420,15 @@ def unique_problem(name: str, taken: Sequence[str] | frozenset[str]) -> str:
 def first_sentence(text: str) -> str:
     plain = " ".join(text.split())
     return re.split(r"(?<=[.!?])\s", plain, maxsplit=1)[0]
+
+
+def described(parameter: Mapping[str, Any]) -> str:
+    """What a parameter is for; its deprecation comes first, which a short form keeps."""
+    description = str(parameter.get("description", "")).strip()
+    if parameter.get("deprecated") is not True:
+        return description
+    said = f"Deprecated {period(parameter)}".rstrip()
+    return f"{said}: {description}" if description else f"{said}."
 
 
 def deprecation(operation: Mapping[str, Any]) -> str:

@@ -62,4 +62,9 @@ def test_a_type_checker_and_an_editor_show_what_is_deprecated(tmp_path: Path) ->
     render = command.LANGUAGES["typescript"].render
     read_shop = read(normal(Document(SHOP).content), command.LANGUAGES["typescript"].taken)
     files = render(read_shop, package(None, read_shop.title))
-    assert any("@deprecated Deprecated since 2026-06-01" in text for text in files.values())
+    typescript = "".join(files.values())
+    assert "@deprecated Deprecated since 2026-06-01, until 2099-01-31: see https" in typescript
+    assert "x_debug_token: Deprecated until 2099-01-31: Use your own log." in "".join(
+        path.read_text() for path in folder.rglob("orders.py")
+    )
+    assert "Deprecated until 2099-01-31: Use your own log." in typescript
