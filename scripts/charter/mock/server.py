@@ -20,6 +20,7 @@ from charter.document.notes import notes
 from charter.document.overlays import warn
 from charter.document.overview import Overviews
 from charter.errors import Misconfigured, Refusal
+from charter.mock.connections import Connections
 from charter.mock.live import LiveMock, ShowsBroken
 from charter.mock.memory import Memory
 from charter.mock.pages import WithPages
@@ -87,9 +88,15 @@ def run(
 
 async def serve(live: LiveMock, overviews: Overviews, listener: socket.socket) -> None:
     """Answer until a signal comes."""
-    app = ShowsBroken(WithPages(live, overviews), live)
+    connections = Connections()
     configuration = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="off"
+        connections.around(ShowsBroken(WithPages(live, overviews), live)),
+        http=connections.protocol,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
     )
     watching = asyncio.create_task(live.watch())
     try:
@@ -120,8 +127,7 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def announce(live: LiveMock, listener: socket.socket) -> None:
-    host, port = listener.getsockname()[:2]
-    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    base = base_of(listener)
     operations = live.mock.contract.operations.values()
     print(f"\n{live.file} is mocked at {base}. Ctrl-C stops it.\n")
     for operation in operations:
@@ -130,6 +136,15 @@ def announce(live: LiveMock, listener: socket.socket) -> None:
     for label, example in hints(live.mock.contract):
         print(f"  {label:<46}  {example}")
     print(flush=True)
+    warn_of_reach(listener.getsockname()[0])
+
+
+def base_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def warn_of_reach(host: str) -> None:
     if not is_loopback(host):
         tell(f"It listens on {host}: everyone who can reach this machine can use it.")
 
