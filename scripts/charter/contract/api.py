@@ -7,12 +7,11 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from charter.document.listings import CURSORS, following, named, rows_of
+from charter.document.listings import INSTANTS, Listing, has_format, listing_of, values_of
 from charter.mock.memory import resources
 from charter.mock.memory.envelopes import words
 from charter.runtime import Contract, Operation
@@ -25,46 +24,13 @@ IF_MATCH = "if-match"
 IF_NONE_MATCH = "if-none-match"
 IDEMPOTENCY_KEY = "idempotency-key"
 """Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
-LIMITS = frozenset({"limit", "page_size", "pagesize", "per_page", "perpage"})
 SEARCHES = frozenset({"q", "query", "search", "search_text", "term", "text"})
-SORTS = frozenset({"sort", "sort_by", "sortby", "order_by", "orderby"})
 MERGE_PATCH = "application/merge-patch+json"
-DEFINITE = frozenset({"boolean", "integer", "number"})
-"""Types whose order and whose equality need no rules of a language."""
-INSTANTS = frozenset({"date", "date-time"})
 
 
 def label(operation: Operation) -> str:
     """A method and a path template, as Schemathesis calls an operation."""
     return f"{operation.method} {operation.path}"
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A GET operation whose answer holds the rows of a collection."""
-
-    operation: Operation
-    envelope: str | None
-    """The member of the answer that holds the rows; None where the answer is the array."""
-    row: Shape
-    limit: Parameter | None
-    cursor: Parameter | None
-    next_cursor: str | None
-    """The member of the answer that holds the cursor of the next page."""
-    filters: tuple[str, ...]
-    """Query parameters that select the rows whose member of that name has that very value."""
-    sort: Parameter | None
-    orders: Mapping[str, tuple[str, bool]]
-    """Values of the sort parameter: the member that they order by, and whether descending."""
-
-    def rows(self, body: Any) -> list[Any]:
-        found = body if self.envelope is None else body.get(self.envelope)
-        return found if isinstance(found, list) else []
-
-    def next(self, body: Any) -> str | None:
-        """The cursor of the next page."""
-        found = body.get(self.next_cursor) if self.next_cursor else None
-        return found if isinstance(found, str) and found else None
 
 
 Derived = TypeVar("Derived")
@@ -309,52 +275,13 @@ class Api:
     @once
     def listing(self, operation: Operation) -> Listing | None:
         """What an operation lists, if it does."""
-        if operation.method != "GET":
-            return None
-        shape = self.success_shape(operation)
-        envelope, row = rows_of(shape)
-        if row is None or not row.is_object:
-            return None
-        query = {one.name: one for one in operation.parameters if one.place == "query"}
-        cursor = named(query, CURSORS)
-        sort = named(query, SORTS)
-        return Listing(
-            operation,
-            envelope,
-            row,
-            named(query, LIMITS),
-            cursor,
-            following(shape, cursor.name if cursor else None),
-            tuple(name for name, one in query.items() if selects(one, row)),
-            sort,
-            orders(sort, row),
-        )
+        return listing_of(operation, self.success_shape(operation))
 
     def collection(self, operation: Operation) -> Listing | None:
         """The list at the path above an operation's own."""
         above = operation.path.rpartition("/")[0]
         found = self.at("GET", above)
         return self.listing(found) if found is not None else None
-
-
-def has_format(shape: Shape, format_: str) -> bool:
-    return any(part.get("format") == format_ for part in shape.parts)
-
-
-def values_of(shape: Shape) -> list[Any]:
-    """The values that are listed, of a shape that admits no others."""
-    listed = [part["enum"] for part in shape.parts if "enum" in part]
-    return listed[0] if len(listed) == 1 else []
-
-
-def selects(parameter: Parameter, row: Shape) -> bool:
-    """Whether a parameter can only mean the equal member: it is a boolean, or one of few values."""
-    if parameter.media_type is not None or parameter.name not in row.names:
-        return False
-    asked, member = parameter.style.shape, row.member(parameter.name)
-    if not member.is_scalar or asked.is_array:
-        return False
-    return asked.types == {"boolean"} or bool(values_of(asked))
 
 
 def search_members(
@@ -384,25 +311,6 @@ def is_said(name: str, description: str) -> bool:
     """Whether a description speaks of a member, by its name or by the last word of it."""
     said = description.replace("-", "")
     return words(name)[-1] in re.findall(r"[a-z]+", said) or " ".join(words(name)) in said
-
-
-def orders(sort: Parameter | None, row: Shape) -> dict[str, tuple[str, bool]]:
-    """The orders that need no rules of a language: of numbers and of instants."""
-    if sort is None or sort.media_type is not None:
-        return {}
-    found = {}
-    for value in map(str, values_of(sort.style.shape)):
-        member = value.removeprefix("-").removeprefix("+")
-        if member in row.names and is_definite(row.member(member)):
-            found[value] = (member, value.startswith("-"))
-    return found
-
-
-def is_definite(shape: Shape) -> bool:
-    types = shape.types - {"null"}
-    return bool(types) and (
-        types <= DEFINITE or any(has_format(shape, format_) for format_ in INSTANTS)
-    )
 
 
 def default_of(parameter: Parameter) -> Any:

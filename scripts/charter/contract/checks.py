@@ -13,8 +13,9 @@ from urllib.parse import quote
 import requests
 import schemathesis
 
-from charter.contract.api import Listing, default_of, has_format
+from charter.contract.api import default_of
 from charter.contract.subject import TIMEOUT, json_of, subject
+from charter.document.listings import Listing, has_format
 from charter.runtime import Operation
 from charter.runtime.paths import TEMPLATE
 from charter.runtime.shapes import Shape

@@ -8,9 +8,10 @@ from typing import Any
 import jsonschema_rs
 
 from charter.contract.accounts import Accounts
-from charter.contract.api import Api, has_format, label
+from charter.contract.api import Api, label
 from charter.contract.settings import FuzzSettings
 from charter.contract.subject import TOKEN
+from charter.document.listings import has_format
 from charter.runtime import Operation
 from charter.runtime.shapes import Shape
 

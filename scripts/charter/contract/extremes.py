@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from charter.contract.api import has_format, values_of
 from charter.contract.subject import Subject
+from charter.document.listings import has_format, values_of
 from charter.runtime import Operation
 from charter.runtime.shapes import Shape
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from time import monotonic
 
-from charter.contract.api import Listing, label
+from charter.contract.api import label
 from charter.contract.checks import least_of
 from charter.contract.growth import copy
 from charter.contract.probes.client import Client
 from charter.contract.probes.lists import Seen, fill
+from charter.document.listings import Listing
 
 FEW, MANY = range(1_000), range(1_000, 100_000)
 """Copies of a row, and those that make the list a hundred times as long."""

@@ -8,10 +8,11 @@ from urllib.parse import urljoin
 
 import requests
 
-from charter.contract.api import Listing, default_of, label, search_members, values_of
+from charter.contract.api import default_of, label, search_members
 from charter.contract.checks import complaints, is_same, least_of, limit_of, spelt
 from charter.contract.probes.client import Client
 from charter.contract.subject import TIMEOUT, json_of
+from charter.document.listings import Listing, values_of
 from charter.mock.memory import identifier_of
 from charter.mock.memory.envelopes import Envelope
 

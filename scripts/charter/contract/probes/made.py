@@ -6,10 +6,11 @@ from typing import Any
 
 import requests
 
-from charter.contract.api import IF_MATCH, has_format
+from charter.contract.api import IF_MATCH
 from charter.contract.checks import is_same
 from charter.contract.probes.client import Client
 from charter.contract.subject import ABSENT, json_of
+from charter.document.listings import has_format
 from charter.mock.memory import Resource
 from charter.runtime import Operation
 from charter.runtime.shapes import Shape

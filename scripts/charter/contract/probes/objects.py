@@ -6,12 +6,13 @@ from typing import Any
 
 import requests
 
-from charter.contract.api import default_of_shape, has_format, label
+from charter.contract.api import default_of_shape, label
 from charter.contract.checks import GONE, instant
 from charter.contract.extremes import extremes
 from charter.contract.probes.client import Client
 from charter.contract.probes.made import Made
 from charter.contract.subject import TIMEOUT, json_of
+from charter.document.listings import has_format
 from charter.mock.memory import Resource
 from charter.mock.memory.envelopes import plain
 from charter.runtime import Operation
