@@ -271,6 +271,7 @@ def proxy(
         Literal["error", "warning", "never"],
         typer.Option(help="Exit with 1 from this severity on."),
     ] = "error",
+    overlay: Overlay = None,
 ) -> int:
     """Stand before a live service, and judge what passes by the document.
 
@@ -279,8 +280,15 @@ def proxy(
     """
     from charter.proxy import server
 
+    file, overlays = chosen(document, overlay)
     return server.run(
-        url, chosen(document), host=host, port=port, report_file=report, fail_on=fail_on
+        url,
+        file,
+        host=host,
+        port=port,
+        report_file=report,
+        fail_on=fail_on,
+        overlays=overlays,
     )
 
 

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,7 +30,14 @@ GRACE_SECONDS = 2
 
 
 def run(
-    url: str, file: Path, *, host: str, port: int, report_file: Path | None, fail_on: str
+    url: str,
+    file: Path,
+    *,
+    host: str,
+    port: int,
+    report_file: Path | None,
+    fail_on: str,
+    overlays: Sequence[Path] = (),
 ) -> int:
     """Pass everything on until a signal comes, and say what does not match the document.
 
@@ -41,7 +48,7 @@ def run(
     url = service_url(url)
     if report_file is not None:
         report.check_name(report_file)
-    document = Document(relative(file))
+    document = Document(relative(file), overlays=overlays)
     check(document)
     with bound(host, port) as listener:
         base = base_of(listener)
