@@ -226,15 +226,23 @@ def mock(
         int | None, typer.Option(help="Makes the values that are made up the same in every run.")
     ] = None,
     memory: Annotated[bool, typer.Option(help="Keep what is POSTed, to GET it again.")] = True,
+    rows: Annotated[
+        Path | None, typer.Option(help="A file of what is there at first, by collection.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Take no token that a log-in has not handed out.")
+    ] = False,
     watch: Annotated[bool, typer.Option(help="Take up every edit of the document.")] = True,
     overlay: Overlay = None,
 ) -> int:
     """Serve a document from its examples, before any code is written.
 
     Requests are judged by the document. A header `Prefer: code=404`, `Prefer: example=NAME` or
-    `Prefer: dynamic=true` chooses another answer. What is POSTed to a collection is there to GET,
-    PATCH and DELETE.
+    `Prefer: dynamic=true` chooses another answer, `Prefer: delay=2` or `fault=503` disturbs it.
+    What is POSTed to a collection is there to GET, PATCH and DELETE, log-ins hand out tokens.
     """
+    if rows is not None and not memory:
+        raise Misconfigured("--rows are remembered: leave out --no-memory.")
     from charter.document.lint import Configuration
     from charter.mock import server
     from charter.project import lint_table
@@ -250,6 +258,8 @@ def mock(
         watch=watch,
         configuration=Configuration.of(lint_table()),
         overlays=overlays,
+        rows=rows,
+        strict=strict,
     )
 
 

@@ -58,6 +58,13 @@ def listing_of(operation: Operation, shape: Shape) -> Listing | None:
     envelope, row = rows_of(shape)
     if operation.method != "GET" or row is None or not row.is_object:
         return None
+    return listing_of_rows(operation, shape, envelope, row)
+
+
+def listing_of_rows(
+    operation: Operation, shape: Shape, envelope: str | None, row: Shape
+) -> Listing:
+    """The same where it is known which member of the answer holds the rows."""
     query = {one.name: one for one in operation.parameters if one.place == "query"}
     numbers = {name: one for name, one in query.items() if "integer" in one.style.shape.types}
     cursor = named(query, CURSORS)

@@ -1,15 +1,16 @@
 """The application of `charter mock`: validates each request, and answers from the document."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from random import Random
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from charter.mock.answers import (
@@ -27,6 +28,7 @@ from charter.mock.memory.remembering import NotRemembered, Recalled, Remembering
 from charter.mock.prefer import NotPreferable, Prefer, parse
 from charter.mock.router import Router
 from charter.mock.samples import TooLarge
+from charter.mock.tokens import InvalidGrant, LogIns
 from charter.runtime import (
     Contract,
     MissingCredentials,
@@ -39,9 +41,19 @@ from charter.runtime.parts import essence
 from charter.runtime.replies import ContentSpec, ResponseSpec
 
 BODY_LIMIT = 10_000_000
-OWN_QUERY = {"__code": "code", "__example": "example", "__dynamic": "dynamic"}
+OWN_QUERY = {
+    f"__{name}": name for name in ("code", "example", "dynamic", "delay", "fault", "times")
+}
 """The preferences of a client that can't set headers, as in a browser's address."""
 
+
+FORM_LIMIT = 10_000
+MOST_FAULTS = 10_000
+"""Requests whose faults are counted."""
+SLOW_SECONDS = 5.0
+SLOW_PIECES = 20
+BUSY = "The client has preferred this fault."
+BUSY_HEADERS = {"Retry-After": "1", "Preference-Applied": "fault=503"}
 
 log = logging.getLogger("charter.mock")
 
@@ -56,8 +68,12 @@ class Mock:
         memory: Memory | None = None,
         dynamic: bool = False,
         seed: int | None = None,
+        strict: bool = False,
     ) -> None:
-        """`memory` is kept across edits of the document; without it, nothing is stored."""
+        """`memory` is kept across edits of the document; without it, nothing is stored.
+
+        With `strict`, tokens that the mock has not handed out are refused.
+        """
         random = Random(seed)
         self.contract = Contract(document, body_limit=BODY_LIMIT, on_violation=pass_over)
         self.dynamic = dynamic
@@ -66,6 +82,9 @@ class Mock:
             Remembering(self.contract, self.answers, memory, random) if memory is not None else None
         )
         self.router = Router(self.contract, OWN_QUERY)
+        self.state = memory or Memory()
+        """What is kept of log-ins and faults, also by a mock that remembers nothing else."""
+        self.log_ins = LogIns(self.contract, self.state, random, is_strict=strict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -78,7 +97,14 @@ class Mock:
             response = Response(status_code=response.status_code, headers=dict(response.headers))
         path = quote(request.scope["path"], safe="/:@!$&'()*+,;=")  # which forges no line
         why = CONTROL.sub(" ", getattr(request.state, "why", ""))
+        fault = getattr(request.state, "fault", None)
+        if fault == "reset":
+            log.info("%s %s reset %s", request.method, path, why)
+            raise ConnectionResetError("a client has preferred that")
         log.info("%s %s %s %s", request.method, path, response.status_code, why)
+        if fault == "slow":
+            response.headers.append("Preference-Applied", "fault=slow")
+            response = slowly(response)
         await response(scope, receive, send)
 
     # -- which operation --------------------------------------------------------------------------
@@ -86,6 +112,9 @@ class Mock:
     async def respond(self, request: Request) -> Response:
         path = templates.requested(request.scope)
         operations = self.router.methods(path)
+        if operations is None and request.method == "POST" and path in self.log_ins.urls:
+            request.state.why = "the token endpoint of a flow"
+            return self.log_ins.plain_answer(path, await form_of(request))
         if operations is None:
             request.state.why = "the document has no such path"
             return problem(404, f"The document has no path {path.replace(templates.SLASH, '%2F')}.")
@@ -125,6 +154,12 @@ class Mock:
             return await self.attempt(request, operation)
 
         try:
+            prefer = request.state.prefer = self.prefer(request)
+            await asyncio.sleep(prefer.delay)
+            if prefer.fault is not None and self.meets_fault(request, prefer):
+                request.state.fault = prefer.fault
+                if prefer.fault != "slow":
+                    return self.refuse(request, operation, 503, BUSY, headers=BUSY_HEADERS)
             return await self.router.answer(request, operation, attempt)
         except MissingCredentials as refused:
             headers = {"WWW-Authenticate": ", ".join(refused.challenges)}
@@ -157,10 +192,37 @@ class Mock:
 
     async def attempt(self, request: Request, operation: Operation) -> Response:
         request.state.why = request.state.operation_id = operation.id
-        prefer = self.prefer(request)
-        await self.contract.credentials(operation.id)(request)
+        prefer: Prefer = request.state.prefer
+        credentials = await self.contract.credentials(operation.id)(request)
+        self.log_ins.check(operation, credentials)
         values = await self.router.read(request, operation)
         return await self.answer(request, operation, prefer, values)
+
+    def meets_fault(self, request: Request, prefer: Prefer) -> bool:
+        """Whether the request meets the fault that it prefers, this time."""
+        if prefer.times is None:
+            return True
+        key = f"{request.method} {request.url} {prefer.fault} {prefer.times}"
+        if len(self.state.faults) > MOST_FAULTS:
+            self.state.faults.clear()
+        self.state.faults[key] += 1
+        return self.state.faults[key] <= prefer.times
+
+    def logged_in(self, operation: Operation, spec: ResponseSpec, sent: Any) -> Recalled:
+        """A log-in's answer, with tokens of its own where its schema admits them.
+
+        Raises NotRemembered.
+        """
+        content = next(one for one in spec.contents.values() if one.is_json)
+        example = self.answers.example(content, Prefer())
+        try:
+            body = self.log_ins.body(operation, sent, example)
+        except InvalidGrant as error:
+            declared = (one for one in (400, 401) if operation.response_spec(one) is not None)
+            raise NotRemembered(next(declared, 400), str(error)) from None
+        if self.answers.fits(content, body):
+            return Recalled(body)
+        return Recalled(why="its schema doesn't admit the mock's tokens")
 
     def prefer(self, request: Request) -> Prefer:
         headers = request.headers.getlist("prefer")
@@ -183,12 +245,15 @@ class Mock:
         if spec.contents:  # a request that gets no answer must change nothing
             content = self.answers.negotiate(request, spec)[1]
         recalled = None
-        if self.remembering is not None and prefer == Prefer() and status < 400:
+        if operation.id in self.log_ins.issuers and not prefer.chooses and status < 400:
+            recalled = self.logged_in(operation, spec, values.get(("body", "")))
+        elif self.remembering is not None and not prefer.chooses and status < 400:
             media_type = essence(request.headers.get("content-type", ""))
             reader = self.router.reader(operation)
             address = f"{request.url.scheme}://{request.url.netloc}"
+            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             recalled = self.remembering.recall(
-                Written(operation, values, reader, media_type, address)
+                Written(operation, values, reader, media_type, address, target)
             )
         if recalled is not None and content is not None and not holds(content, recalled.body):
             recalled = replace(recalled, body=ABSENT, why="what is remembered is a JSON value")
@@ -220,7 +285,8 @@ class Mock:
             body=recalled.body,
             headers=recalled.headers,
         )
-        if recalled.is_last_page and not requires_link(spec):
+        is_linked = any(name.lower() == "link" for name in recalled.headers)
+        if recalled.is_list and not is_linked and not requires_link(spec):
             del response.headers["link"]  # of an example: there is no other page
         if recalled.note and response.body:
             response.headers[NOTE] = one_line(recalled.note[:LONGEST_NOTE])
@@ -255,6 +321,31 @@ def holds(content: ContentSpec, body: Any) -> bool:
     """Whether the content can hold what is remembered, which the JSON of the operation can."""
     is_value = content.is_json or (content.holds_values and content.validator.is_valid(body))
     return body is ABSENT or is_value
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a short form; those beyond FORM_LIMIT bytes are not read."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > FORM_LIMIT:
+            break
+    return dict(parse_qsl(bytes(body[:FORM_LIMIT]).decode("utf-8", "replace")))
+
+
+def slowly(response: Response) -> StreamingResponse:
+    """The same response, whose body takes SLOW_SECONDS."""
+    body = bytes(response.body)
+    size = max(1, -(-len(body) // SLOW_PIECES))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, max(1, len(body)), size):
+            await asyncio.sleep(SLOW_SECONDS * size / max(size, len(body)))
+            yield body[start : start + size]
+
+    made = StreamingResponse(pieces(), response.status_code)
+    made.raw_headers = response.raw_headers
+    return made
 
 
 def declared_refusal(operation: Operation, status: int) -> tuple[int, ResponseSpec] | None:

@@ -14,7 +14,8 @@ from charter.document.checks import check
 from charter.document.signature import Signature, signature, surroundings
 from charter.document.source import UNREADABLE, Unreadable
 from charter.mock.app import Mock
-from charter.mock.memory import Memory
+from charter.mock.memory import Memory, seeding
+from charter.mock.memory.seeding import Collections
 
 HEADER = "Charter-Document"
 """In every answer while the document is broken: `broken;file="openapi.yaml";line=12;column=3`."""
@@ -45,24 +46,29 @@ class LiveMock:
         watches: bool = True,
         otherwise: Path | None = None,
         overlays: Sequence[Path] = (),
+        rows: Path | None = None,
+        strict: bool = False,
     ) -> None:
         """`on_edit` is called after each edit, be it good or not; without `watches` none is seen.
         What else changes beside a broken document is no edit, unless the error is another one.
 
-        `otherwise` is an older document to begin with where this one is broken. Raises
-        DocumentError or NoDocument where there is none.
+        `otherwise` is an older document to begin with where this one is broken, `rows` a file of
+        what is remembered at first. Raises DocumentError or NoDocument where there is none.
         """
         self.file = file
         self.overlays = overlays
         self.memory = memory
         self.dynamic = dynamic
         self.seed = seed
+        self.strict = strict
+        self.rows = rows
         self.on_edit = on_edit
         self.watches = watches
         self.error: Unreadable | None = None
         self.files: list[Path] = [file, *overlays]
         self.seen = self._signature()
         self.document, self.mock = self._begin(otherwise)
+        self.start_over()
         self.seen = self._signature()
         self.lock = asyncio.Lock()
 
@@ -124,7 +130,21 @@ class LiveMock:
         return document, mock
 
     def _mock(self, document: Document) -> Mock:
-        return Mock(document.content, memory=self.memory, dynamic=self.dynamic, seed=self.seed)
+        return Mock(
+            document.content,
+            memory=self.memory,
+            dynamic=self.dynamic,
+            seed=self.seed,
+            strict=self.strict,
+        )
+
+    def start_over(self) -> None:
+        """Remember the rows of the file alone. Raises DocumentError or NoDocument."""
+        collections: Collections = {}
+        if self.rows is not None and self.mock.remembering is not None:
+            collections = seeding.read(self.rows, self.mock.remembering)
+        if self.memory is not None:
+            self.memory.begin(collections)
 
     def _signature(self) -> Signature:
         around = surroundings(self.files) if self.error is not None else ()

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from charter.document.overview import Overviews
+from charter.mock import control
+from charter.mock.control import Control
 from charter.mock.live import LiveMock
 from charter.runtime import docs
 
@@ -19,15 +21,19 @@ class WithPages:
     def __init__(self, live: LiveMock, overviews: Overviews) -> None:
         self.live = live
         self.pages = pages(live, overviews)
+        self.control = Control(live)
         self.addresses = {getattr(route, "path", "") for route in self.pages.routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_page = scope["type"] == "http" and scope["path"] in self.addresses
-        is_page = is_page and scope["method"] in ("GET", "HEAD")
-        if is_page and not self.live.mock.router.declares(scope["path"]):
-            await self.pages(scope, receive, send)
-        else:
-            await self.live.mock(scope, receive, send)
+        await self.choose(scope)(scope, receive, send)
+
+    def choose(self, scope: Scope) -> ASGIApp:
+        if scope["type"] != "http" or self.live.mock.router.declares(scope["path"]):
+            return self.live.mock
+        if scope["path"] == control.ADDRESS:
+            return self.control
+        is_page = scope["path"] in self.addresses and scope["method"] in ("GET", "HEAD")
+        return self.pages if is_page else self.live.mock
 
 
 def pages(live: LiveMock, overviews: Overviews) -> Starlette:

@@ -1,4 +1,7 @@
-"""What a client prefers of a mock (RFC 7240): `Prefer: code=404, example=gone, dynamic=true`."""
+"""What a client prefers of a mock (RFC 7240): `Prefer: code=404, example=gone, dynamic=true`.
+
+`Prefer: delay=2, fault=503, times=1` is about how the answer comes, if it comes.
+"""
 
 import re
 from collections.abc import Iterable
@@ -8,6 +11,11 @@ PREFERENCE = re.compile(
     r"""(?P<name>[\w!#$%&'*+.^`|~-]+)"""
     r"""(?:\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s",;]*)))?"""
 )
+
+
+FAULTS = ("503", "reset", "slow")
+LONGEST_DELAY = 60.0
+"""Seconds."""
 
 
 class NotPreferable(Exception):
@@ -21,6 +29,17 @@ class Prefer:
     code: int | None = None
     example: str | None = None
     dynamic: bool = False
+    delay: float = 0.0
+    """Seconds before the answer."""
+    fault: str | None = None
+    """One of FAULTS."""
+    times: int | None = None
+    """How often the same request meets the fault; None for always."""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether another answer is asked for than the usual one."""
+        return self.code is not None or self.example is not None or self.dynamic
 
     @property
     def applied(self) -> str:
@@ -29,6 +48,7 @@ class Prefer:
             f"code={self.code}" if self.code is not None else "",
             f'example="{self.example}"' if self.example is not None else "",
             "dynamic=true" if self.dynamic else "",
+            f"delay={self.delay:g}" if self.delay else "",
         ]
         # a header is ASCII, whatever an example is called
         return ", ".join(filter(None, said)).encode("ascii", "replace").decode()
@@ -48,7 +68,22 @@ def parse(headers: Iterable[str]) -> Prefer:
     code = preferences.get("code")
     if code is not None and not re.fullmatch(r"[1-5][0-9]{2}", code):
         raise NotPreferable("The preferred code is not a status: write one such as code=404.")
+    delay = preferences.get("delay", "0")
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", delay) or float(delay) > LONGEST_DELAY:
+        raise NotPreferable(
+            f"The preferred delay is not a number of at most {LONGEST_DELAY:g} seconds: write one"
+            " such as delay=1.5."
+        )
+    fault = preferences.get("fault")
+    if fault is not None and fault not in FAULTS:
+        raise NotPreferable(f"The preferred fault is none of {', '.join(FAULTS)}.")
+    times = preferences.get("times")
+    if times is not None and not re.fullmatch("[0-9]{1,4}", times):
+        raise NotPreferable("The preferred times are not a number: write one such as times=2.")
     return Prefer(
+        delay=float(delay),
+        fault=fault,
+        times=int(times) if times is not None else None,
         code=int(code) if code is not None else None,
         example=preferences.get("example"),
         dynamic=preferences.get("dynamic", "false").lower() in ("true", "1", ""),

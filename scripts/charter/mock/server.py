@@ -59,6 +59,8 @@ def run(
     watch: bool,
     configuration: Configuration,
     overlays: Sequence[Path] = (),
+    rows: Path | None = None,
+    strict: bool = False,
 ) -> int:
     """Serve until a signal comes; `configuration` is that of the findings on the page.
 
@@ -75,6 +77,8 @@ def run(
             on_edit=Console(),
             watches=watch,
             overlays=overlays,
+            rows=rows,
+            strict=strict,
         )
         warn([*live.document.cautions, *notes(live.document)])
         overviews = Overviews(live.file, configuration=configuration, live=live, overlays=overlays)

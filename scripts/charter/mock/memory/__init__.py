@@ -1,7 +1,7 @@
 """The objects that were sent to collections, and the paths of a document that lead to them."""
 
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from charter.runtime.replies import ContentSpec
 from charter.runtime.shapes import Shape
 
 MOST = 10_000
-"""Objects in one collection; beyond that, the oldest are dropped."""
+"""Objects in one collection, and tokens; beyond that, the oldest are dropped."""
 
 ATTEMPTS = 10
 """Identities that are generated from a pattern before another kind is tried."""
@@ -51,18 +51,46 @@ class Resource:
         return self.parameter.validator.is_valid(text)
 
 
+@dataclass(frozen=True)
+class Token:
+    """What a token was handed out for, and until when by the clock of `time.monotonic`."""
+
+    scopes: frozenset[str] | None
+    """None for all of them."""
+    ends: float
+    refreshes: bool = False
+
+
 @dataclass
 class Memory:
     """The objects of each collection that was written to; the others show their examples."""
 
     collections: dict[str, Stored] = field(default_factory=dict)
     """By the path of the collection, with values for its parameters."""
+    tokens: OrderedDict[str, Token] = field(default_factory=OrderedDict)
+    """Those that were handed out, the oldest first."""
+    cursors: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    """The identities of the rows that they come after."""
+    faults: Counter[str] = field(default_factory=Counter)
+    """How often each request met the fault that it prefers."""
+
+    def begin(self, collections: Mapping[str, Stored]) -> None:
+        """Forget everything but these."""
+        self.collections = {path: stored.copy() for path, stored in collections.items()}
+        for kept in (self.tokens, self.cursors, self.faults):
+            kept.clear()
 
     def is_untouched(self, path: str) -> bool:
         return path not in self.collections
 
     def of(self, path: str) -> Stored:
         return self.collections.setdefault(path, OrderedDict())
+
+    def hand_out(self, text: str, token: Token) -> str:
+        self.tokens[text] = token
+        while len(self.tokens) > MOST:
+            self.tokens.popitem(last=False)
+        return text
 
     def put(self, path: str, identity: str, value: dict[str, Any]) -> None:
         stored = self.of(path)

@@ -97,12 +97,21 @@ ENDS = (None, GONE, "")
 """Values that mean "no next page"; the first that the schema admits is taken."""
 
 
-def beside(body: Any, total: int) -> Iterator[Any]:
-    """The rest of a body, with its counts, and without a way to a next page if that may be."""
+LINKS = frozenset({"next", "nextlink", "nextpageurl", "nexturl"})
+
+
+def beside(body: Any, total: int, following: Mapping[str, str] | None) -> Iterator[Any]:
+    """The rest of a body, with its counts, and with the way to the next page.
+
+    `following` are values of members that lead there, by the members' names; the one without a
+    name is the address. It is None on the last page, which has no such way, if that may be.
+    """
     if not isinstance(body, Mapping):
         yield body
         return
     counted = with_counts(body, total)
+    if following is not None:
+        yield led_on(counted, following)
     for end in ENDS:
         yield paged(counted, end)
     yield counted
@@ -117,6 +126,20 @@ def with_counts(body: Mapping[str, Any], total: int) -> dict[str, Any]:
             made[name] = value and plain(name) not in ARE_THERE_MORE
         elif isinstance(value, int) and COUNTS & {*words(name)} and "page" not in plain(name):
             made[name] = total
+    return made
+
+
+def led_on(body: Mapping[str, Any], following: Mapping[str, str]) -> dict[str, Any]:
+    made = dict(body)
+    for name, value in body.items():
+        if name in following:
+            made[name] = following[name]
+        elif plain(name) in LINKS and "" in following:
+            made[name] = following[""]
+        elif plain(name) in ARE_THERE_MORE:
+            made[name] = True
+        elif isinstance(value, Mapping):
+            made[name] = led_on(value, following)
     return made
 
 

@@ -6,22 +6,26 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from random import Random
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
+from charter.document.listings import listing_of_rows
 from charter.mock.answers import ABSENT, Answers
 from charter.mock.memory import (
     Identities,
     Memory,
     Resource,
     Stored,
+    actions,
     envelopes,
     filled,
     json_content,
     now,
+    pages,
     resources,
     shape_of,
 )
 from charter.mock.memory.envelopes import Envelope
+from charter.mock.memory.pages import Cursors, NoSuchPage, Page
 from charter.mock.memory.patches import JSON_PATCH, Unpatchable, json_patch, merge_patch
 from charter.mock.prefer import Prefer
 from charter.runtime import Contract, Operation
@@ -54,6 +58,8 @@ class Written:
     media_type: str
     address: str
     """Scheme and host of the server, as in the client's URL."""
+    target: str
+    """The path and the query."""
 
     @property
     def body(self) -> Any:
@@ -71,7 +77,7 @@ class Recalled:
     body: Any = ABSENT
     """ABSENT where the answer is an example instead."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    is_last_page: bool = False
+    is_list: bool = False
     missing: tuple[str, ...] = ()
     """Properties that the answer's schema doesn't admit as they were sent."""
     why: str = ""
@@ -115,6 +121,7 @@ class Remembering:
         self.answers = answers
         self.memory = memory
         self.identities = Identities(random)
+        self.cursors = Cursors(random, memory.cursors)
         self.resources = resources(contract)
         operations = [item for item in contract.operations.values() if item.is_plain]
         self.lists = {item.path: item for item in operations if is_get(item)}
@@ -126,8 +133,10 @@ class Remembering:
         """
         operation = written.operation
         resource = self.resources.get(operation.path)
-        if resource is None or not operation.is_plain:
+        if not operation.is_plain:
             return None
+        if resource is None:
+            return self.act(written)
         collection = filled(resource.collection, written.in_path)
         if operation.path == resource.member:
             identity = str(written.in_path[templates.names(resource.member)[-1]])
@@ -150,20 +159,20 @@ class Remembering:
         content, envelope = self.listing(written.operation, resource)
         if content is None or envelope is None:
             return None
-        stored = list(self.stored(resource, collection).values())
-        element = envelope.shape.element
-        members = [
-            shown_members(element, member)
-            for member in page(stored, written.values)[: most_of(envelope.shape)]
-        ]
+        page = self.page(written, resource, collection, content, envelope)
+        members = [shown_members(envelope.shape.element, member) for member in page.rows]
         example = self.answers.example(content, Prefer())
-        headers = counts(written.operation.success, len(stored))
-        for outer in envelopes.beside(example, len(stored)):
+        headers = counts(written.operation.success, page.total)
+        following = None if page.is_last else following_of(written, page)
+        if following:
+            headers |= next_link(written.operation.success, following[""])
+        beside = list(envelopes.beside(example, page.total, following))
+        for outer in beside:
             body = envelope.around(members, outer)
             if content.validator.is_valid(body):
-                return Recalled(body, headers, is_last_page=True)
+                return Recalled(body, headers, is_list=True)
         base = next(iter(objects(envelope.inside(example))), {})
-        for outer in envelopes.beside(example, len(stored)):
+        for outer in beside:
 
             def admits(member: Any, outer: Any = outer) -> bool:
                 return content.validator.is_valid(envelope.around([member], outer))
@@ -174,8 +183,27 @@ class Remembering:
                 pairs = zip(members, made, strict=True)
                 missing = chain.from_iterable(lost(said, shown or {}) for said, shown in pairs)
                 lacking = tuple(dict.fromkeys(missing))
-                return Recalled(body, headers, is_last_page=True, missing=lacking)
+                return Recalled(body, headers, is_list=True, missing=lacking)
         return Recalled(why=f"its schema doesn't admit what is in {collection}")
+
+    def page(
+        self,
+        written: Written,
+        resource: Resource,
+        collection: str,
+        content: ContentSpec,
+        envelope: Envelope,
+    ) -> Page:
+        """The page that the request asks for. Raises NotRemembered."""
+        shape = shape_of(self.judge, content)
+        operation, element = written.operation, envelope.shape.element
+        listing = listing_of_rows(operation, shape, envelope.name, element)
+        stored = list(self.stored(resource, collection).values())
+        most, name = most_of(envelope.shape), resource.identifier
+        try:
+            return pages.page(stored, listing, written.values, name, most, self.cursors)
+        except NoSuchPage as error:
+            raise NotRemembered(operation.refusal_status, str(error)) from None
 
     def listing(
         self, operation: Operation, resource: Resource
@@ -243,10 +271,7 @@ class Remembering:
             404 not in operation.response_specs or 201 in operation.response_specs
         )
         if current is None and not (creates and body is not None):
-            missing = f"There is no {quote(f'{collection}/{identity}')}."
-            if operation.response_spec(404) is None:
-                return Recalled(why=f"no 404 is declared. {missing}")
-            raise NotRemembered(404, missing)
+            return missing(operation, collection, identity)
         if operation.method == "DELETE":
             self.stored(resource, collection).pop(identity, None)
         elif operation.method in ("PATCH", "POST", "PUT") and body is not None:
@@ -263,6 +288,33 @@ class Remembering:
             recalled = self.shown(operation, resource, current)
             return unlike(recalled, wanted, current)
         return self.shown(operation, resource, current) if current is not None else None
+
+    def act(self, written: Written) -> Recalled | None:
+        """What an action does to a member, and the member, where the operation answers with it."""
+        operation = written.operation
+        parsed = actions.parsed(operation.path) if operation.method in actions.METHODS else None
+        resource = self.resources.get(parsed["member"]) if parsed else None
+        if parsed is None or resource is None or resource.member != parsed["member"]:
+            return None
+        collection = filled(resource.collection, written.in_path)
+        identity = str(written.in_path[templates.names(resource.member)[-1]])
+        current = self.current(resource, collection, identity)
+        if current is None:
+            return missing(operation, collection, identity)
+        shape, view = resource.envelope.shape, self.view(operation, resource)
+        is_shown = view is not None and actions.shows(view.envelope.shape, shape)
+        changes = actions.state_after(parsed["verb"], operation.method, shape, now())
+        if is_shown and isinstance(written.body, dict):
+            said = shown_members(shape, written.body)
+            changes |= {name: said[name] for name in said.keys() & writable(shape)}
+            changes.pop(resource.identifier, None)
+        wanted = {**current, **changes}
+        admits = self.view_of_member(resource).admits
+        made = settled(wanted, current, admits, resource.identifier) or current
+        if changes:
+            self.stored(resource, collection)
+            self.memory.put(collection, identity, made)
+        return self.shown(operation, resource, made) if is_shown else None
 
     def current(self, resource: Resource, collection: str, identity: str) -> Object | None:
         if not self.memory.is_untouched(collection):
@@ -356,6 +408,14 @@ class Remembering:
         if isinstance(value, bool) or not isinstance(value, str | int):
             return []
         return [value] if str(value) and "/" not in str(value) else []
+
+
+def missing(operation: Operation, collection: str, identity: str) -> Recalled:
+    """An example for a member that isn't there. Raises NotRemembered where 404 is declared."""
+    said = f"There is no {quote(f'{collection}/{identity}')}."
+    if operation.response_spec(404) is None:
+        return Recalled(why=f"no 404 is declared. {said}")
+    raise NotRemembered(404, said)
 
 
 def settled(
@@ -473,14 +533,21 @@ def most_of(shape: Shape) -> int | None:
     return min(limits, default=None)
 
 
-LIMITS = ("limit", "per_page", "perpage", "page_size", "pagesize", "size")
+def following_of(written: Written, page: Page) -> dict[str, str]:
+    """How a client gets to the next page: by the cursor in the members that hold it, and by the
+    address, which has no name here; empty where the document has no parameter that leads there."""
+    if not page.onward:
+        return {}
+    path, _, query = written.target.partition("?")
+    said = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] not in page.onward]
+    return {"": f"{path}?{urlencode([*said, *page.onward.items()])}", **page.members}
 
 
-def page(members: list[Any], values: Mapping[tuple[str, str], Any]) -> list[Any]:
-    """The members of the page that the client asks for, by the usual parameter names."""
-    asked = {name.lower(): value for (_, name), value in values.items() if isinstance(value, int)}
-    limit = next((asked[name] for name in LIMITS if name in asked), None)
-    offset = asked.get("offset", asked.get("skip", 0))
-    if "page" in asked and limit:
-        offset = max(asked["page"] - 1, 0) * limit
-    return members[offset:] if limit is None else members[offset : offset + limit]
+def next_link(spec: ResponseSpec, address: str) -> dict[str, str]:
+    """The header that leads to the next page (RFC 8288), where it is declared."""
+    text = f'<{address}>; rel="next"'
+    return {
+        header.name: text
+        for header in spec.headers
+        if header.name.lower() == "link" and not any(header_faults(header, text))
+    }
