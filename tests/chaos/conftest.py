@@ -106,5 +106,7 @@ async def shared_setup(
 
 
 @pytest.fixture
-async def setup(cluster: Cluster, shared_setup: Setup) -> Setup:
-    return shared_setup
+async def setup(cluster: Cluster, shared_setup: Setup) -> AsyncIterator[Setup]:
+    """The line is as it was once the experiment is over, whether or not it succeeded."""
+    yield shared_setup
+    shared_setup.line.heal()

@@ -32,6 +32,13 @@ class Line:
         self.tasks: set[asyncio.Task[None]] = set()
         self.port = 0
 
+    def heal(self) -> None:
+        """Pass everything on again."""
+        self.mode = Mode.PASS
+        self.delay = 0.0
+        self.loses_next_commit = False
+        self.lost.clear()
+
     def reset_all(self) -> None:
         """Abort every connection, so that both ends get an RST."""
         for pair in list(self.connections):

@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -143,12 +143,20 @@ class Caller:
         return {"Authorization": f"Bearer {self.tokens['access_token']}"}
 
     async def arrive(self) -> "Caller":
-        credentials = {"email": self.email, "password": PASSWORD}
-        answer = await self.load.send("POST", "/users", json=credentials)
-        assert answer is not None
-        assert answer.status_code == 201, answer.text
-        assert await self.log_in() == 200
+        """Register and log in, as often as it takes: others arrive at the same time."""
+        assert await insisted(self.register) == 201
+        assert await insisted(self.log_in) == 200
         return self
+
+    async def register(self) -> int:
+        """Under one key, however often it is sent."""
+        answer = await self.load.send(
+            "POST",
+            "/users",
+            json={"email": self.email, "password": PASSWORD},
+            headers={"Idempotency-Key": self.email.partition("@")[0]},
+        )
+        return 0 if answer is None else answer.status_code
 
     async def log_in(self) -> int:
         form = {"grant_type": "password", "username": self.email, "password": PASSWORD}
@@ -182,6 +190,13 @@ class Caller:
             act = random.choices([self.write, self.read, self.refresh], [5, 4, 1])[0]
             await act()
             await asyncio.sleep(random.random() * 0.02)
+
+
+async def insisted(attempt: Callable[[], Awaitable[int]]) -> int:
+    """The first status that is an answer, not a refusal for now."""
+    while (status := await attempt()) in (0, 503):
+        await asyncio.sleep(0.1)
+    return status
 
 
 @asynccontextmanager

@@ -12,7 +12,6 @@ from tests.chaos.conftest import POOL, Setup
 from tests.chaos.line import Line, Mode
 from tests.chaos.load import FIGURES, Caller, Load, percentile, steady
 from tests.chaos.services import Service
-from tests.people import PASSWORD
 
 BUSY_MACHINE_SECONDS = 0.5
 """A slowness below this is not held against the service: other programs run here as well."""
@@ -163,16 +162,10 @@ async def lose_a_refresh(person: Caller, line: Line) -> None:
 async def lose_a_registration(load: Load, cluster: Cluster, line: Line) -> None:
     """Sent again under its key it gets the answer that was lost, and made one account."""
     person = Caller(load)
-    credentials = {"email": person.email, "password": PASSWORD}
-    key = {"Idempotency-Key": secrets.token_hex(16)}
     line.loses_next_commit = True
-    first = await load.send("POST", "/users", json=credentials, headers=key)
+    assert await person.register() == 503
     assert line.lost.is_set()
     line.lost.clear()
-    second = await load.send("POST", "/users", json=credentials, headers=key)
-
-    assert first is not None
-    assert second is not None
-    assert (first.status_code, second.status_code) == (503, 201)
+    assert await person.register() == 201
     assert await cluster.execute("SELECT count(*) FROM users WHERE email = $1", person.email) == [1]
     assert await person.log_in() == 200

@@ -5,7 +5,7 @@ import random
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests.chaos.cluster import Cluster
-from tests.chaos.load import Caller, Load, steady
+from tests.chaos.load import Caller, Load, insisted, steady
 from tests.chaos.ports import free_port
 from tests.chaos.proxies import FILES, required, running
 from tests.chaos.services import Service, serving
@@ -128,8 +128,7 @@ class Persistent(Caller):
     async def live(self) -> None:
         while True:
             self.email = f"{secrets.token_hex(8)}@example.com"
-            await self.register()
-            assert await insisted(self.log_in) == 200
+            await self.arrive()
             titles = [secrets.token_hex(12) for _ in range(4)]
             for title in titles:
                 writing = partial(self.write_once, title, secrets.token_hex(16))
@@ -143,16 +142,6 @@ class Persistent(Caller):
             else:
                 await self.leave()
 
-    async def register(self) -> None:
-        body = {"email": self.email, "password": PASSWORD}
-        key = {"Idempotency-Key": secrets.token_hex(16)}
-
-        async def attempt() -> int:
-            answer = await self.load.send("POST", "/users", json=body, headers=key)
-            return 0 if answer is None else answer.status_code
-
-        assert await insisted(attempt) == 201
-
     async def leave(self) -> None:
         """Where the answer was lost the account may be gone, and its token with it."""
 
@@ -164,10 +153,3 @@ class Persistent(Caller):
         form = {"grant_type": "password", "username": self.email, "password": PASSWORD}
         answer = await self.load.send("POST", "/auth/token", data=form, allowed=401)
         assert answer is None or answer.status_code in (401, 503)
-
-
-async def insisted(attempt: Callable[[], Awaitable[int]]) -> int:
-    """The first status that is an answer, not a refusal for now."""
-    while (status := await attempt()) in (0, 503):
-        await asyncio.sleep(0.1)
-    return status
