@@ -13,6 +13,7 @@ from typing import Any
 import httpx2 as httpx
 
 from tests.chaos.cluster import Cluster
+from tests.chaos.services import Service
 from tests.people import PASSWORD
 
 HANGS_SECONDS = 6
@@ -218,3 +219,21 @@ async def steady(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def refusals(services: list[Service], load: Load) -> list[Outcome]:
+    """What is answered while no service is ready."""
+    for service in services:
+        await service.becomes(503)
+    began = monotonic()
+    await asyncio.sleep(2)
+    return load.between(began, monotonic())
+
+
+async def recovered(services: list[Service], load: Load) -> float:
+    """Seconds until a write succeeded."""
+    healed = monotonic()
+    for service in services:
+        await service.becomes(200)
+    await asyncio.sleep(2)
+    return load.first_success(healed)

@@ -3,15 +3,17 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
+import asyncpg
 import pytest
 
 from tests.chaos.cluster import NAME, PASSWORD, Cluster, Clusters, with_port
 from tests.chaos.conftest import migrate
 from tests.chaos.line import Mode, line_to
-from tests.chaos.load import Caller, Load, steady
+from tests.chaos.load import Caller, Load, recovered, refusals, steady
 from tests.chaos.ports import free_port
 from tests.chaos.proxies import FILES, required, running
 from tests.chaos.services import serving
@@ -87,38 +89,47 @@ async def test_a_database_that_only_reads_is_left_and_found_again(
     assert recovery <= 2
 
 
-@pytest.fixture
-async def pooler(cluster: Cluster) -> AsyncIterator[int]:
-    """The port of a PgBouncer with the settings that the docs hand out."""
+@asynccontextmanager
+async def pooling(cluster: Cluster, **settings: object) -> AsyncIterator[int]:
+    """The port of a PgBouncer with the settings that the docs hand out, but for these."""
     program = required("pgbouncer", "pgbouncer")
     port = free_port()
     users = cluster.folder / "userlist.txt"
     users.write_text(f'"{NAME}" "{PASSWORD}"\n')
-    text = (FILES / "pgbouncer.ini").read_text()
-    for pattern, value in {
-        r"(?<= port=)5432": cluster.port,
-        r"(?<=listen_port = )\d+": port,
-        r"(?<=auth_file = ).+": users,
-        r"(?<=default_pool_size = )\d+": 4,
-    }.items():
-        text = re.sub(pattern, str(value), text)
-    settings = cluster.folder / "pgbouncer.ini"
-    settings.write_text(text)
-    command: list[str | Path] = [program, settings]
+    text = (FILES / "pgbouncer.ini").read_text().replace("port=5432", f"port={cluster.port}")
+    ours = {"listen_port": port, "auth_file": users, "default_pool_size": 4} | settings
+    for name, value in ours.items():
+        text, count = re.subn(rf"(?m)^{name} = .+", f"{name} = {value}", text)
+        assert count == 1, name
+    file = cluster.folder / "pgbouncer.ini"
+    file.write_text(text)
+    command: list[str | Path] = [program, file]
     if cluster.account:  # it refuses to run as root, too
         command = ["setpriv", f"--reuid={cluster.account.uid}", "--clear-groups", *command]
     async with running(command, {}, cluster.folder / "pgbouncer.log", port):
         yield port
 
 
-async def test_behind_a_transaction_pooler_nothing_waits_for_ever(
-    cluster: Cluster, tmp_path: Path, pooler: int
-) -> None:
-    environment = with_port(cluster.environment, pooler) | {"DB_PGBOUNCER": "true"}
+@pytest.fixture
+async def bounded(cluster: Cluster) -> AsyncIterator[None]:
+    """The role bounds what it runs, which behind a pooler no session can."""
     bounds = {"statement_timeout": "3s", "lock_timeout": "1s"}
     for name, value in bounds.items():
         await cluster.execute(f"ALTER ROLE {NAME} IN DATABASE {NAME} SET {name} = '{value}'")
-    async with serving(tmp_path, environment) as services:
+    yield
+    for name in bounds:
+        await cluster.execute(f"ALTER ROLE {NAME} IN DATABASE {NAME} RESET {name}")
+
+
+def behind(pooler: int, cluster: Cluster) -> dict[str, str]:
+    return with_port(cluster.environment, pooler) | {"DB_PGBOUNCER": "true"}
+
+
+@pytest.mark.usefixtures("bounded")
+async def test_behind_a_transaction_pooler_nothing_waits_for_ever(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    async with pooling(cluster) as pooler, serving(tmp_path, behind(pooler, cluster)) as services:
         async with steady([service.url for service in services]) as load:
             await asyncio.sleep(5)
         locked = Load([service.url for service in services])
@@ -128,11 +139,71 @@ async def test_behind_a_transaction_pooler_nothing_waits_for_ever(
         waited = locked.outcomes[-1]
         await locked.http.aclose()
         await load.check(cluster, "behind PgBouncer", **{"lock waited for s": waited.seconds})
-    for name in bounds:
-        await cluster.execute(f"ALTER ROLE {NAME} IN DATABASE {NAME} RESET {name}")
 
     assert waited.status == 503
     assert waited.seconds < 2
+
+
+@pytest.mark.usefixtures("bounded")
+async def test_what_a_pooler_refuses_is_an_outage_until_it_refuses_no_more(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Its one connection is taken, then it takes no more clients, then its server is gone."""
+    few = {"default_pool_size": 1, "max_client_conn": 12, "query_wait_timeout": 1}
+    recoveries = []
+    async with pooling(cluster, **few) as pooler:
+        environment = behind(pooler, cluster) | {"DB_POOL_SIZE": "4", "DB_MAX_OVERFLOW": "0"}
+        async with serving(tmp_path, environment) as services:
+            async with steady([service.url for service in services]) as load:
+                await asyncio.sleep(1)
+                async with AsyncExitStack() as others:
+                    await take_server(pooler, others)
+                    waiting = await refusals(services, load)
+                    await take_clients(pooler, others)
+                    full = await refusals(services, load)
+                recoveries.append(await recovered(services, load))
+                await cluster.stop("immediate")
+                gone = await refusals(services, load)
+                await cluster.start()
+                recoveries.append(await recovered(services, load))
+            await load.check(cluster, "refused by PgBouncer", recovery=max(recoveries))
+
+    for during in (waiting, full, gone):
+        assert {one.status for one in during} == {503}
+    assert max(recoveries) <= 3  # of which PgBouncer waits one before it tries again
+
+
+async def take_server(pooler: int, others: AsyncExitStack) -> None:
+    """Hold the pooler's one connection, for which the services compete."""
+    while True:
+        connection = await client_of(pooler, others)
+        with suppress(asyncpg.PostgresConnectionError):
+            await connection.execute("BEGIN")
+            return
+
+
+async def take_clients(pooler: int, others: AsyncExitStack) -> None:
+    """Connect whenever a connection of the services has ended, until they have none."""
+    end = monotonic() + 3
+    while monotonic() < end:
+        try:
+            await client_of(pooler, others)
+        except asyncpg.ProtocolViolationError:  # "no more connections allowed"
+            await asyncio.sleep(0.01)
+
+
+async def client_of(pooler: int, others: AsyncExitStack) -> asyncpg.Connection:
+    connection = await asyncpg.connect(
+        host="127.0.0.1",
+        port=pooler,
+        user=NAME,
+        password=PASSWORD,
+        database=NAME,
+        ssl=False,
+        statement_cache_size=0,
+    )
+    others.callback(connection.terminate)
+    return connection
 
 
 async def test_new_keys_and_a_new_schema_are_brought_in_under_load(

@@ -6,14 +6,13 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from time import monotonic
 
 import asyncpg
 import pytest
 
 from tests.chaos.cluster import NAME, PASSWORD, Cluster, Clusters
 from tests.chaos.conftest import Setup, migrate
-from tests.chaos.load import FIGURES, Caller, Load, Outcome, steady
+from tests.chaos.load import FIGURES, Caller, Load, recovered, refusals, steady
 from tests.chaos.proxies import required
 from tests.chaos.services import Service, serving
 
@@ -112,24 +111,6 @@ def fill(ballast: Path) -> None:
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
-
-
-async def refusals(services: list[Service], load: Load) -> list[Outcome]:
-    """What is answered while no service is ready."""
-    for service in services:
-        await service.becomes(503)
-    began = monotonic()
-    await asyncio.sleep(2)
-    return load.between(began, monotonic())
-
-
-async def recovered(services: list[Service], load: Load) -> float:
-    """Seconds until a write succeeded."""
-    healed = monotonic()
-    for service in services:
-        await service.becomes(200)
-    await asyncio.sleep(2)
-    return load.first_success(healed)
 
 
 async def test_clocks_that_differ_by_less_than_the_leeway_are_no_matter(
