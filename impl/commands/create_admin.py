@@ -10,8 +10,10 @@ from sqlalchemy.exc import IntegrityError
 
 from charter.runtime import Contract
 from charter.service import ConfigurationError, Refused
+from charter.service.events import SecurityEvent, record
 from charter.service.outage import constraint
 from charter.service.sessions import Session
+from charter.service.telemetry import configure_logging
 from generated import DOCUMENT
 from impl.core import config
 from impl.core.accounts import EMAIL, PASSWORD
@@ -23,6 +25,9 @@ from impl.models.users import UNIQUE_EMAIL
 from impl.repositories.sessions import SessionRepository
 from impl.repositories.users import UserRepository
 
+OPERATOR = "operator"
+"""Who does what this command does, in the security events; elsewhere that is the id of a user."""
+
 
 def run(email: str, *, existing: bool = False, from_stdin: bool = False) -> int:
     """Make an administrator: with a new account, or of the `existing` one with this address.
@@ -33,6 +38,7 @@ def run(email: str, *, existing: bool = False, from_stdin: bool = False) -> int:
     with it.
     """
     settings = config.without_tokens()
+    configure_logging(settings.log_level, settings.log_format, production=settings.production)
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else asked()
     if not password:
         raise ConfigurationError(
@@ -99,13 +105,21 @@ async def create(session: Session, email: str, password_hash: str) -> None:
             f"{email} has an account already, and you can't know whose: name another address, or"
             " add --existing to replace its password, end its sessions and promote it."
         ) from error
+    record(SecurityEvent.USER_CREATED, user.id)
+    record(SecurityEvent.ROLE_CHANGED, user.id, by=OPERATOR, administrator=True)
 
 
 async def take_over(session: Session, email: str, password_hash: str) -> None:
     user = await session.scalar(select(User).where(User.email == email).with_for_update())
     if user is None:
         raise Refused(f"{email} has no account: leave --existing out to make one.")
+    if not user.active:
+        record(SecurityEvent.USER_REACTIVATED, user.id, by=OPERATOR)
+    if not user.administrator:
+        record(SecurityEvent.ROLE_CHANGED, user.id, by=OPERATOR, administrator=True)
     user.password_hash = password_hash
     user.administrator = user.active = True
     await UserRepository(session).add(user)
     await SessionRepository(session).revoke_all(user.id)
+    record(SecurityEvent.PASSWORD_CHANGED, user.id, by=OPERATOR)
+    record(SecurityEvent.SESSION_REVOKED, user.id, by=OPERATOR, sessions="all")

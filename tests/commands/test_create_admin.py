@@ -1,8 +1,10 @@
 """`python -m impl create-admin`: nobody is promoted with a password not set by the operator."""
 
 import asyncio
+import json
 import os
 import sys
+from typing import Any
 
 import httpx2 as httpx
 
@@ -42,18 +44,28 @@ async def piped(settings: Settings, *arguments: str, password: str = CHOSEN) -> 
     return program.returncode, said.decode()
 
 
+def events(said: str) -> list[dict[str, Any]]:
+    """The lines of the log among what was said."""
+    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+
+
 async def is_administrator(person: Person) -> bool:
     answer = await person.get("/users/me")
     return answer.status_code == 200 and bool(answer.json()["administrator"])
 
 
 async def test_a_new_account_administers(client: httpx.AsyncClient, settings: Settings) -> None:
-    code, _ = await create_admin(settings, "Root@example.com")
+    code, said = await create_admin(settings, "Root@example.com")
 
     root = Person(client, "", "root@example.com", CHOSEN)
     assert code == 0
     assert (await root.log_in()).status_code == 200
     assert await is_administrator(root)
+    logged = events(said)
+    assert [event["message"] for event in logged] == ["user_created", "authz_change"]
+    me = await root.get("/users/me")
+    assert {event["user_id"] for event in logged} == {me.json()["id"]}
+    assert "root@" not in json.dumps(logged)
 
 
 async def test_whoever_registered_the_address_first_is_not_promoted(
@@ -70,7 +82,7 @@ async def test_whoever_registered_the_address_first_is_not_promoted(
 async def test_an_existing_account_is_taken_from_whoever_has_its_password(
     ada: Person, settings: Settings
 ) -> None:
-    code, _ = await create_admin(settings, "--existing", ada.email)
+    code, said = await create_admin(settings, "--existing", ada.email)
 
     assert code == 0
     assert (await ada.get("/users/me")).status_code == 401
@@ -78,6 +90,22 @@ async def test_an_existing_account_is_taken_from_whoever_has_its_password(
     assert (await ada.log_in()).status_code == 401
     assert (await ada.log_in(password=CHOSEN)).status_code == 200
     assert await is_administrator(ada)
+    assert {event["message"]: event["by"] for event in events(said)} == {
+        "authz_change": "operator",
+        "authn_password_change": "operator",
+        "authn_token_revoked": "operator",
+    }
+
+
+async def test_an_account_that_was_deactivated_is_let_in_again(
+    ada: Person, admin: Person, settings: Settings
+) -> None:
+    await admin.patch(f"/users/{ada.id}", json={"active": False})
+
+    _, said = await create_admin(settings, "--existing", ada.email)
+
+    assert "user_reactivated" in {event["message"] for event in events(said)}
+    assert (await ada.log_in(password=CHOSEN)).status_code == 200
 
 
 async def test_an_account_that_is_not_there_is_not_taken_over(
