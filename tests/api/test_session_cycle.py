@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2 as httpx
+import jwt
 import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, strategies
@@ -65,6 +66,7 @@ class Login:
     """What the model knows of a session."""
 
     owner: Account
+    id: str
     opened_at: timedelta
     used_at: timedelta
     tokens: list[str] = field(default_factory=list)
@@ -162,7 +164,8 @@ class SessionCycle(RuleBasedStateMachine):
         assert answer.status_code == (200 if account.is_active else 401)
         if not account.is_active:
             return multiple()
-        login = Login(account, opened_at=self.now, used_at=self.now)
+        claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+        login = Login(account, claims["sid"], opened_at=self.now, used_at=self.now)
         self.everything.append(login)
         self.keep(login, answer)
         return login
@@ -188,6 +191,26 @@ class SessionCycle(RuleBasedStateMachine):
         else:  # a second live token would be another
             assert answer.json()["refresh_token"] == login.tokens[-1]
 
+    @rule(login=logins)
+    def refresh_at_once(self, login: Login) -> None:
+        """With its newest token at both workers: whoever comes second gets the same successor."""
+        presented, is_good = login.tokens[-1], login.is_live(self.now)
+        answers = self.run(self.together(login.owner, presented))
+
+        assert {one.status_code for one in answers} == {200 if is_good else 401}
+        if is_good:
+            successors = {one.json()["refresh_token"] for one in answers}
+            assert len(successors) == 1
+            assert successors.isdisjoint(login.tokens)
+            login.used_at = self.now
+            self.keep(login, answers[0])
+        else:
+            login.is_over = True
+
+    async def together(self, owner: Account, token: str) -> list[httpx.Response]:
+        people = [at(client, owner.person) for client in self.clients * 2]
+        return await asyncio.gather(*(person.refresh(token) for person in people))
+
     def keep(self, login: Login, answer: httpx.Response) -> None:
         tokens = answer.json()
         login.tokens.append(tokens["refresh_token"])
@@ -212,6 +235,22 @@ class SessionCycle(RuleBasedStateMachine):
 
         assert answer.status_code == (200 if self.opens(access) else 401)
         if self.opens(access) and login.owner is access.login.owner:
+            login.is_over = True
+        self.check(login.owner, number)
+
+    @precondition(lambda self: self.accesses)
+    @rule(data=strategies.data(), login=logins, number=WORKERS)
+    def end(self, data: strategies.DataObject, login: Login, number: int) -> None:
+        """Anybody's session by its id, which is in its access tokens."""
+        access, person = self.drawn(data, number)
+        was_there = login.owner is access.login.owner and not login.is_over
+        answer = self.run(person.delete(f"/auth/sessions/{login.id}"))
+
+        if not self.opens(access):
+            assert answer.status_code == 401
+            return
+        assert answer.status_code == (204 if was_there else 404)
+        if was_there:
             login.is_over = True
         self.check(login.owner, number)
 
