@@ -58,9 +58,9 @@ def test_a_planted_defect_is_noticed_by_the_checks(attempt: Attempt) -> None:
 
 
 @pytest.mark.parametrize("defect", ["a_page_is_cut_from_all_rows", "items_have_no_index"])
-def test_a_list_that_takes_longer_as_it_grows_is_noticed(attempt: Attempt, defect: str) -> None:
+def test_a_list_that_reads_more_as_it_grows_is_noticed(attempt: Attempt, defect: str) -> None:
     attempt.choose(Choice(operations=["listItems"]))
 
     probed = broken(attempt, defect).probe()
 
-    assert probed.findings == ["GET /items takes longer for a page, the more rows there are"]
+    assert probed.findings == ["GET /items reads more rows for a page, the more there are"]

@@ -35,63 +35,91 @@ WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attg
 
 UNIQUE = {
     "uuid": "gen_random_uuid()",
-    "bigint": "(SELECT max({name}) FROM {table}) + number",
-    "integer": "(SELECT max({name}) FROM {table}) + number",
-    "text": "number || {name}",
-    "character varying": "number || {name}",
+    "bigint": "(SELECT max({name}) FROM {table}) + charter_number",
+    "integer": "(SELECT max({name}) FROM {table}) + charter_number",
+    "text": "charter_number || {name}",
+    "character varying": "charter_number || {name}",
 }
 """By type: another value for each copy."""
 TIMES = ("timestamp with time zone", "timestamp without time zone")
 """Copies differ in their times, so that an order by one is no sort of equals."""
 
 
-def copy(address: Address, identity: Any, numbers: range) -> bool:
-    """Copy the row that an identifier names, once for each number, which makes it unique.
-
-    Whether it was done: not where no table has the identifier or lets its rows be copied. Raises
-    DatabaseUnreachable.
-    """
-    return asyncio.run(copied(address, str(identity), numbers))
-
-
-async def copied(address: Address, identity: str, numbers: range) -> bool:
-    async with databases.connected(address) as connection:
-        for table, key in await connection.fetch(KEYS):
-            row = f"FROM {table} WHERE {key}::text = $1"
-            if await connection.fetchval(f"SELECT true {row}", identity):
-                return await fill(connection, Row(table, key, identity), numbers)
-    return False
+READ = """
+SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+FROM pg_stat_user_tables WHERE relid = $1::text::regclass
+"""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Names are quoted."""
+    """The row of an object; the names are quoted."""
 
+    address: Address
     table: str
     key: str
     identity: str
 
+    @classmethod
+    def of(cls, address: Address, identity: Any) -> "Row | None":
+        """That which an identifier names. Raises DatabaseUnreachable."""
+        return asyncio.run(found(address, str(identity)))
 
-async def fill(connection: Any, row: Row, numbers: range) -> bool:
-    names, values = [], []
-    for name, kind, is_unique in await connection.fetch(COLUMNS, row.table):
-        names.append(name)
-        values.append(value(row.table, name, kind, is_unique=is_unique))
-    statement = (
-        f"INSERT INTO {row.table} ({', '.join(names)}) OVERRIDING SYSTEM VALUE"  # noqa: S608
-        f" SELECT {', '.join(values)} FROM {row.table}, generate_series($2::int, $3::int) AS number"
-        f" WHERE {row.key}::text = $1"
-    )
-    try:
-        await connection.execute(statement, row.identity, numbers.start, numbers[-1])
-    except asyncpg.PostgresError:
-        return False
-    await connection.execute(f"ANALYZE {row.table}")
-    return True
+    def copy(self, numbers: range) -> bool:
+        """Add a copy for each number, which makes unique what is unique.
+
+        Whether the table admits copies. Raises DatabaseUnreachable.
+        """
+        return asyncio.run(copied(self, numbers))
+
+    def read(self) -> int:
+        """How many rows of the table have been read so far, as PostgreSQL counts them.
+
+        A connection tells what it has read after its queries, once a second.
+        """
+        return asyncio.run(counted(self))
+
+
+async def found(address: Address, identity: str) -> Row | None:
+    async with databases.connected(address) as connection:
+        for table, key in await connection.fetch(KEYS):
+            row = Row(address, table, key, identity)
+            if await connection.fetchval(f"SELECT true {selected(row)}", identity):
+                return row
+    return None
+
+
+def selected(row: Row) -> str:
+    return f"FROM {row.table} WHERE {row.key}::text = $1"
+
+
+async def counted(row: Row) -> int:
+    async with databases.connected(row.address) as connection:
+        return int(await connection.fetchval(READ, row.table))
+
+
+async def copied(row: Row, numbers: range) -> bool:
+    async with databases.connected(row.address) as connection:
+        names, values = [], []
+        for name, kind, is_unique in await connection.fetch(COLUMNS, row.table):
+            names.append(name)
+            values.append(value(row.table, name, kind, is_unique=is_unique))
+        statement = (
+            f"INSERT INTO {row.table} ({', '.join(names)}) OVERRIDING SYSTEM VALUE"  # noqa: S608
+            f" SELECT {', '.join(values)}"
+            f" FROM generate_series($2::int, $3::int) AS charter_number, LATERAL"
+            f" (SELECT * {selected(row)}) AS original"
+        )
+        try:
+            await connection.execute(statement, row.identity, numbers.start, numbers[-1])
+        except asyncpg.PostgresError:
+            return False
+        await connection.execute(f"ANALYZE {row.table}")
+        return True
 
 
 def value(table: str, name: str, kind: str, *, is_unique: bool) -> str:
     """The expression of a copy's column."""
     if is_unique:
         return UNIQUE.get(kind, name).format(table=table, name=name)
-    return f"{name} - number * interval '1 second'" if kind in TIMES else name
+    return f"{name} - charter_number * interval '1 second'" if kind in TIMES else name

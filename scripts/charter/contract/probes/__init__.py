@@ -82,7 +82,7 @@ def grown(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
     """At the end, for nothing can be said of a whole list that is as long."""
     listing = client.api.listing(operation)
     if listing is not None and client.is_implemented(operation):
-        yield growth.stays_as_fast(client, listing)
+        yield growth.stays_cheap(client, listing)
 
 
 def meaning(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
