@@ -9,11 +9,18 @@ from charter.document.listings import has_format, values_of
 from charter.runtime import Operation
 from charter.runtime.shapes import Shape
 
-MOST = 8
+MOST = 10
 """Bodies for one operation."""
 LONG = 2_000
-TEXTS = ("  blanks around  ", "Ünïcode, İ and 😀", "Sentence case", "two\nlines", "%_'\"\\<b>&amp;")
-INSTANTS = ("2024-02-29T23:59:59.123456+05:30", "2031-07-01T00:00:00Z", "1999-12-31T12:00:00-08:00")
+TEXTS = (
+    "  blanks  around  ",
+    "Ünïcode, U\u0308, İ and 😀",
+    "Sentence case",
+    "two\nlines",
+    "%_'\"\\<b>&amp;",
+    "",
+)
+INSTANTS = ("2024-02-29T23:59:59.123456+05:30", "2106-07-01T00:00:00Z", "1999-12-31T12:00:00-08:00")
 
 
 def extremes(subject: Subject, operation: Operation) -> Iterator[dict[str, Any]]:

@@ -17,9 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import chain
+from json import JSONDecodeError
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Any
+
+from requests import RequestException
 
 from charter.contract import configuration, page, report
 from charter.contract.api import Api, fuzzed, label
@@ -35,6 +38,8 @@ from charter.project import Project
 from charter.runtime import Contract, Operation
 
 REPORTS = Path(".data") / "fuzz"
+CLOCK_JUMP = 60
+"""Seconds; no clock that is corrected bit by bit moves as far."""
 PHASES = 3
 """Of the main run: examples, coverage and fuzzing."""
 
@@ -83,7 +88,7 @@ def run(choice: Choice, reports: Path = REPORTS) -> int:
     about = f"{len(attempt.chosen)} of {len(attempt.api.operations)} operations"
     attempt.screen.say(f"Fuzzing {about} with seed {seed} and {depth.examples} examples for each.")
     started = monotonic()
-    with attempt.screen.progress, attempt.prepared():
+    with undisturbed(), attempt.screen.progress, attempt.prepared():
         probed = attempt.probe()
         main = None if choice.peers else attempt.main(depth.examples)
         is_whole = len(attempt.chosen) == len(attempt.api.operations)
@@ -95,6 +100,29 @@ def run(choice: Choice, reports: Path = REPORTS) -> int:
     found = gate.verdict(main, stateful, compared)
     runs = Runs(probed, main, stateful, compared)
     return conclude(attempt, gate, runs, found, monotonic() - started)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Raises NotFuzzed where the machine, not the service, is why nothing can be said."""
+    began = time() - monotonic()
+    try:
+        yield
+    except RequestException as error:
+        raise NotFuzzed(f"The service under test stopped answering: {reason(error)}.") from error
+    except OSError as error:
+        raise NotFuzzed(f"Nothing could be tested: {reason(error)}.") from error
+    if abs(time() - monotonic() - began) > CLOCK_JUMP:
+        raise NotFuzzed(
+            "The clock jumped, or the machine slept, while the service was fuzzed: what expires did"
+            " so at another time than it should. Repeat the run."
+        )
+
+
+def reason(error: OSError) -> str:
+    """In one line, with the file if there is one."""
+    said = (error.strerror or str(error)).splitlines()[0].rstrip(".")
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def conclude(
@@ -233,9 +261,11 @@ class Attempt:
             running.require_alive(directory / "service.log")
         try:
             found = Run.read(name, directory, code, self.api.secured)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, JSONDecodeError) as error:
             log = directory / "schemathesis.log"
-            raise NotFuzzed(f"Schemathesis did not run; its last words are in {log}.") from error
+            raise NotFuzzed(
+                f"Schemathesis left no whole report; its last words are in {log}."
+            ) from error
         if not found.requests:
             raise NotFuzzed(f"The {name} run asked nothing; see {directory}/schemathesis.log.")
         if objection := found.objection():

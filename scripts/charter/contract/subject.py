@@ -117,7 +117,10 @@ class Subject:
         is_json = any(JSON.fullmatch(essence(media_type)) for media_type in contents)
         body: dict[str, Any] = {"json": form} if is_json else {"data": form}
         url = self.plan.base_url + self.login.path
-        answer = requests.request(self.login.method, url, timeout=TIMEOUT, **body)
+        return self.token_of(requests.request(self.login.method, url, timeout=TIMEOUT, **body))
+
+    def token_of(self, answer: requests.Response) -> Token | None:
+        """What a login or a renewal answered; None where it holds no token."""
         try:
             found = answer.json()
             for step in self.settings.login.token.split("/")[1:]:

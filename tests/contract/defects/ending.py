@@ -1,12 +1,18 @@
 """What is over, and goes on."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import update
+
 from generated import schemas
 from generated.responses import ChangePassword204
+from generated.security import Scope
 from impl import authentication
 from impl.core import problems
+from impl.core.passwords import Passwords, Verdict
+from impl.models import Session
 from impl.repositories.sessions import SessionRepository
 from impl.services.auth import AuthService
 from impl.services.users import UserService
@@ -66,6 +72,25 @@ def any_current_password_will_do() -> None:
 
 
 @defect
+def the_case_of_a_password_is_ignored() -> None:
+    verify_as_well(str.swapcase)
+
+
+@defect
+def the_end_of_a_password_is_ignored() -> None:
+    verify_as_well(lambda password: password[:-1])
+
+
+def verify_as_well(spell: Callable[[str], str]) -> None:
+    """Take a password that is right in another spelling, too."""
+
+    @instead_of(Passwords, "_verify")
+    def verify(original: Any, self: Passwords, password: str, password_hash: Any) -> Verdict:
+        found: Verdict = original(self, password, password_hash)
+        return found if found.correct else original(self, spell(password), password_hash)
+
+
+@defect
 def a_revocation_ends_nothing() -> None:
     @instead_of(AuthService, "revoke_token")
     async def revoke_token(original: Any, self: AuthService, principal: Any, *, body: Any) -> Any:
@@ -111,6 +136,15 @@ def a_refresh_token_is_good_for_ever() -> None:
         found = await original(self, body=body.model_copy(update={"root": grant}))
         successors[newest] = found.body.refresh_token
         return found
+
+
+@defect
+def a_refresh_widens_the_scopes() -> None:
+    @instead_of(SessionRepository, "rotate")
+    async def rotate(original: Any, self: SessionRepository, session_id: UUID, *rest: Any) -> Any:
+        every = update(Session).where(Session.id == session_id).values(scopes=sorted(Scope))
+        await self.session.execute(every)
+        return await original(self, session_id, *rest)
 
 
 @defect

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -96,6 +97,15 @@ def a_link_forgets_the_filter() -> None:
         found = await original(self, principal, **asked)
         link = next_page("/items", found.body.next_cursor, limit=asked["limit"])
         return replace(found, link=link)
+
+
+@defect
+def a_link_forgets_the_limit() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        same = {name: asked[name] for name in ("q", "status", "sort")}
+        return replace(found, link=next_page("/items", found.body.next_cursor, **same))
 
 
 @defect
@@ -194,6 +204,15 @@ def search(finds: Any) -> None:
 
 
 @defect
+def a_search_finds_beginnings_alone() -> None:
+    search(
+        lambda row, text: any(
+            one.lower().startswith(text.lower()) for one in (row.title, row.description or "")
+        )
+    )
+
+
+@defect
 def a_search_misses_the_names_of_users() -> None:
     @instead_of(UserService, "list_users")
     async def list_users(original: Any, self: UserService, principal: Any, **asked: Any) -> Any:
@@ -202,6 +221,27 @@ def a_search_misses_the_names_of_users() -> None:
             return found
         rows = [row for row in found.body.data if asked["q"].lower() in row.email]
         return replace(found, body=found.body.model_copy(update={"data": rows}))
+
+
+@defect
+def users_who_are_locked_out_are_hidden_by_default() -> None:
+    @instead_of(UserService, "list_users")
+    async def list_users(original: Any, self: UserService, principal: Any, **asked: Any) -> Any:
+        active = True if asked["active"] is None else asked["active"]
+        return await original(self, principal, **(asked | {"active": active}))
+
+
+@defect
+def a_list_is_of_before() -> None:
+    """What was listed once is listed again for a while."""
+    known: dict[str, tuple[float, Any]] = {}
+
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        place = f"{principal.id} {asked}"
+        if time.monotonic() - known.get(place, (0.0, None))[0] > 2:
+            known[place] = time.monotonic(), await original(self, principal, **asked)
+        return known[place][1]
 
 
 # -- how many rows --------------------------------------------------------------------------------
@@ -264,6 +304,34 @@ def everybodys_items_are_listed() -> None:
         rows = [row for page in pages for row in page.body.data]
         is_more = any(page.body.next_cursor for page in pages)
         return listed(rows[: asked["limit"]], pages[0].body.next_cursor if is_more else None)
+
+
+@defect
+def a_filter_shows_everybodys_items() -> None:
+    everybodys("status")
+
+
+@defect
+def a_search_shows_everybodys_items() -> None:
+    everybodys("q")
+
+
+def everybodys(name: str) -> None:
+    """Where a parameter is sent, whose the rows are is forgotten: `a AND b OR c`."""
+    owners: set[UUID] = set()
+
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        owners.add(principal.id)
+        found = await original(self, principal, **asked)
+        if asked[name] is None or asked["cursor"] is not None:
+            return found
+        others = [
+            await original(self, as_user(principal, one), **asked)
+            for one in owners - {principal.id}
+        ]
+        rows = [row for page in (found, *others) for row in page.body.data]
+        return listed(rows[: asked["limit"]], found.body.next_cursor)
 
 
 @defect

@@ -1,9 +1,11 @@
 """What is written, kept and guarded."""
 
 import asyncio
+import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -93,6 +95,56 @@ def a_text_is_cut() -> None:
 
 
 @defect
+def titles_are_in_lower_case() -> None:
+    spoil_member("title", str.lower)
+
+
+@defect
+def a_text_is_normalised() -> None:
+    spoil_member("title", lambda title: unicodedata.normalize("NFC", title))
+
+
+@defect
+def an_empty_text_is_no_text() -> None:
+    spoil(lambda values: {name: None if one == "" else one for name, one in values.items()})
+
+
+@defect
+def lines_are_joined() -> None:
+    spoil_member("description", lambda text: text.replace("\n", " "))
+
+
+@defect
+def minutes_of_an_offset_are_lost() -> None:
+    @instead_of(rules, "values_of")
+    def values_of(original: Any, body: Any, *, patch: bool = False) -> Values:
+        values: Values = original(body, patch=patch)
+        offset = body.due_at.utcoffset() if values.get("due_at") is not None else timedelta()
+        lost = offset % timedelta(hours=1)
+        return values | {"due_at": values["due_at"] + lost} if lost else values
+
+
+@defect
+def a_time_after_2038_is_cut() -> None:
+    latest = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
+    spoil_member("due_at", lambda due_at: min(due_at, latest))
+
+
+@defect
+def tags_are_added_up() -> None:
+    """A patch adds its tags to those of before."""
+
+    @instead_of(ItemService, "update_item")
+    async def update_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        if asked["body"].tags:
+            item = await self.items.get(asked["item_id"], principal.id)
+            more = [tag for tag in item.tags if tag not in asked["body"].tags] if item else []
+            tags = [*more, *asked["body"].tags][-20:]
+            asked["body"] = asked["body"].model_copy(update={"tags": tags})
+        return await original(self, principal, **asked)
+
+
+@defect
 def tags_are_sorted() -> None:
     spoil_member("tags", sorted)
 
@@ -117,6 +169,22 @@ def a_name_is_cut_at_registration() -> None:
     async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
         name = body.full_name
         return await original(self, body=body.model_copy(update={"full_name": name and name[:50]}))
+
+
+@defect
+def blanks_in_a_name_are_one_at_registration() -> None:
+    @instead_of(UserService, "create_user")
+    async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
+        name = body.full_name and " ".join(body.full_name.split())
+        return await original(self, body=body.model_copy(update={"full_name": name}))
+
+
+@defect
+def a_change_of_a_profile_is_not_kept() -> None:
+    @instead_of(UserService, "update_me")
+    async def update_me(original: Any, self: UserService, principal: Any, *, body: Any) -> Any:
+        found = await self.get_me(principal)
+        return found.model_copy(update=body.model_dump(exclude_unset=True))
 
 
 @defect
@@ -168,6 +236,40 @@ def a_new_item_is_an_hour_old() -> None:
         past = timedelta(hours=1)
         times = {"created_at": found.created_at - past, "updated_at": found.updated_at - past}
         return found.model_copy(update=times)
+
+
+@defect
+def a_replacement_is_a_new_item() -> None:
+    """It is of the time of its replacement."""
+    replaced: dict[UUID, datetime] = {}
+
+    @instead_of(ItemService, "replace_item")
+    async def replace_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        replaced[found.body.id] = found.body.updated_at
+        body = found.body.model_copy(update={"created_at": found.body.updated_at})
+        return replace(found, body=body)
+
+    @instead_of(rules, "present")
+    def present(original: Any, item: Any) -> schemas.Item:
+        found: schemas.Item = original(item)
+        return found.model_copy(update={"created_at": replaced.get(item.id, found.created_at)})
+
+
+@defect
+def a_read_is_of_before() -> None:
+    """What was read once is read again for a while."""
+    known: dict[UUID, tuple[float, GetItem200]] = {}
+
+    @instead_of(ItemService, "get_item")
+    async def get_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        since, before = known.get(asked["item_id"], (0.0, None))
+        found = await original(self, principal, **asked)
+        if time.monotonic() - since < 1:
+            return before
+        if isinstance(found, GetItem200):
+            known[asked["item_id"]] = time.monotonic(), found
+        return found
 
 
 @defect
@@ -290,6 +392,13 @@ def the_second_of_two_tags_is_passed_over() -> None:
 
 
 @defect
+def the_second_of_two_tags_guards_nothing() -> None:
+    @instead_of(rules, "versions")
+    def versions(original: Any, if_match: str | None) -> Any:
+        return original(if_match and if_match.partition(",")[0])
+
+
+@defect
 def two_writers_overwrite_each_other() -> None:
     @instead_of(ItemService, "update_item")
     async def update_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
@@ -347,3 +456,33 @@ def the_same_body_is_the_same_request() -> None:
         if asked["idempotency_key"] is None or place not in made:
             made[place] = await original(self, principal, **asked)
         return made[place]
+
+
+@defect
+def two_requests_with_one_key_are_two() -> None:
+    """Both look for the key before either has kept it."""
+
+    @instead_of(ItemService, "create_item")
+    async def create_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        key = asked["idempotency_key"]
+        if key is None or await self.keys.get(principal.id, "createItem", key) is not None:
+            return await original(self, principal, **asked)
+        await asyncio.sleep(0.5)
+        if await self.keys.get(principal.id, "createItem", key) is None:
+            return await original(self, principal, **asked)
+        return await original(self, principal, **(asked | {"idempotency_key": None}))
+
+
+@defect
+def two_registrations_at_once_are_an_error() -> None:
+    """Whether an address is taken is asked before it is taken."""
+
+    @instead_of(UserService, "create_user")
+    async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
+        is_taken = await self.users.by_email(body.email) is not None
+        try:
+            return await original(self, body=body)
+        except problems.EmailTaken as error:
+            if is_taken:
+                raise
+            raise RuntimeError("the address was taken meanwhile") from error

@@ -2,8 +2,10 @@
 
 import shlex
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Barrier
 from typing import Any
 
 import requests
@@ -17,6 +19,8 @@ from charter.postgres import Address
 from charter.runtime import Operation
 
 OF_THE_LIBRARY = {"accept", "accept-encoding", "connection", "content-length", "user-agent"}
+WRITERS = 8
+"""Who ask for the same at once."""
 REMEMBERED = 3
 """Requests that are shown with a finding."""
 
@@ -72,7 +76,24 @@ class Client:
         """Of the document, by answers since they were reported last."""
 
     def send(self, operation: Operation, token: str | None, **parts: Any) -> requests.Response:
-        answer = self.subject.send(operation, token, **parts)
+        return self.heard(operation, self.subject.send(operation, token, **parts))
+
+    def send_at_once(
+        self, operation: Operation, token: str | None, requested: Sequence[Mapping[str, Any]]
+    ) -> list[requests.Response]:
+        """All of them in the same moment. Raises Impossible."""
+        prepared = [self.subject.arguments(operation, token, **parts) for parts in requested]
+        start = Barrier(len(prepared))
+
+        def send(arguments: dict[str, Any]) -> requests.Response:
+            start.wait()
+            return requests.request(**arguments)  # noqa: S113 - it has one
+
+        with ThreadPoolExecutor(len(prepared)) as senders:
+            return [self.heard(operation, one) for one in senders.map(send, prepared)]
+
+    def heard(self, operation: Operation, answer: requests.Response) -> requests.Response:
+        """Remember an answer, and what of it the document doesn't declare."""
         self.asked.append(answer)
         self.probed.statuses[label(operation), answer.status_code] += 1
         self.violations += violations(operation, answer)

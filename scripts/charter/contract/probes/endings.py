@@ -5,7 +5,7 @@ from typing import Any
 
 from charter.contract.api import label
 from charter.contract.probes.client import Client
-from charter.contract.probes.links import Link
+from charter.contract.probes.links import renewal
 from charter.contract.probes.lists import identity_of
 from charter.contract.settings import PASSWORD
 from charter.contract.subject import ABSENT, Token, json_of
@@ -64,15 +64,8 @@ def is_accepted(client: Client, witness: Operation, token: Token) -> bool:
 
 
 def is_renewed(client: Client, token: Token) -> bool:
-    """Whether what came with a token can be exchanged for another, by a link of the login's."""
-    login = client.subject.login
-    for link in client.api.links(login).values() if login is not None else ():
-        if login is None or link.get("operationId") != login.id:
-            continue
-        parts = Link(login, link, token.answer, {}).parts()
-        if parts is not None and "body" in parts:
-            return client.send(login, None, **parts).ok
-    return False
+    answer = renewal(client, token)
+    return answer is not None and answer.ok
 
 
 def spares_strangers(

@@ -11,7 +11,7 @@ from charter.contract.checks import GONE
 from charter.contract.probes.client import Client
 from charter.contract.probes.lists import fill
 from charter.contract.probes.made import Made
-from charter.contract.subject import json_of
+from charter.contract.subject import Token, json_of
 from charter.runtime import Operation
 
 
@@ -110,3 +110,18 @@ class Link:
             except (KeyError, IndexError, ValueError, TypeError):
                 return None
         return found
+
+
+def renewal(client: Client, token: Token) -> requests.Response | None:
+    """The exchange of what came with a token for another one, by a link of the login to itself.
+
+    None where the document has no such link, or the answer not what it needs.
+    """
+    login = client.subject.login
+    if login is None:
+        return None
+    for link in client.api.links(login).values():
+        if link.get("operationId") == login.id:
+            parts = Link(login, link, token.answer, {}).parts()
+            return client.send(login, None, **parts) if parts and "body" in parts else None
+    return None

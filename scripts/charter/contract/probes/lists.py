@@ -74,13 +74,15 @@ def show_what_is_there(client: Client, listing: Listing) -> Iterator[str]:
     """Small pages are the large one in pieces; orders and filters hold over all of them."""
     made = fill(client, listing, client.caller, OBJECTS)
     seen = Seen(client, listing)
+    seen.rows({})  # an answer that is kept would lack what is made next
+    made += fill(client, listing, client.caller, 1)
     rows = seen.rows({})
     if rows is not None:
         yield from seen.complete(rows, made)
         yield from seen.in_pieces({}, rows, SIZES)
         yield from seen.in_order(rows)
         for name in listing.filters:
-            yield from seen.filtered(name, rows)
+            yield from seen.filtered(name)
 
 
 @dataclass
@@ -221,9 +223,10 @@ class Seen:
             if is_whole and descending != ascending[::-1]:
                 yield f"{self.place} has another order by -{order} than the reverse of {order}"
 
-    def filtered(self, name: str, rows: list[Any]) -> Iterator[str]:
+    def filtered(self, name: str) -> Iterator[str]:
         """Every row that fits is shown, and no other; without a filter, all are."""
         parameter = next(one for one in self.listing.operation.parameters if one.name == name)
+        whole = self.all_rows({})
         for value in values_of(parameter.style.shape) or [True, False]:
             query = {name: spelt(value)}
             shown = self.rows(query)
@@ -231,14 +234,24 @@ class Seen:
                 continue
             asked = {**self.largest(), **query}
             yield from (f"{self.place} {one}" for one in complaints(self.listing, asked, shown))
-            fitting = [row for row in rows if isinstance(row, dict) and row.get(name) == value]
-            if not self.is_whole(rows):
-                continue
-            if any(row not in shown for row in fitting):
-                yield f"{self.place} leaves out rows whose {name} is {value}"
-            if default_of(parameter) is None and any(row not in rows for row in shown):
-                yield f"{self.place} leaves out rows where nothing filters them"
             yield from self.in_pieces(query, shown, (0,))
+            every = self.all_rows(query)
+            if whole is None or every is None:
+                continue
+            fits = {canonical(row) for row in whole if row.get(name) == value}
+            if not fits <= set(map(canonical, every)):
+                yield f"{self.place} leaves out rows whose {name} is {value}"
+            if default_of(parameter) is None and not fits >= set(map(canonical, every)):
+                yield f"{self.place} leaves out rows where nothing filters them"
+
+    def all_rows(self, query: Query) -> list[dict[str, Any]] | None:
+        """Those of all pages; None where the list is refused, or has too many."""
+        listing, largest = self.listing, self.largest()
+        is_paged = largest and listing.cursor is not None and listing.next_cursor
+        rows = self.walk({**largest, **query}) if is_paged else self.rows(query)
+        most = limit_of(listing) * (PAGES if is_paged else 1)
+        is_whole = rows is not None and len(rows) < most
+        return [row for row in rows or () if isinstance(row, dict)] if is_whole else None
 
 
 # -- searches -------------------------------------------------------------------------------------
@@ -304,13 +317,27 @@ def are_ones_own(client: Client, listing: Listing) -> Iterator[str]:
     """What the caller's list shows, nobody else's does; nor can anybody else do a thing to it."""
     seen = Seen(client, listing)
     mine = seen.rows({})
-    theirs = json_of(client.send(listing.operation, client.stranger, query=seen.largest()))
-    if mine is None or not isinstance(theirs, dict | list):
+    if mine is None:
         return
-    if any(row in listing.rows(theirs) for row in mine):
-        yield f"{seen.place} shows the rows of somebody else"
+    for query in narrowed(client, listing, mine):
+        asked = "".join(f" with {name}" for name in query)
+        theirs = client.send(listing.operation, client.stranger, query=seen.largest() | query)
+        shown = listing.rows(json_of(theirs) or {}) if theirs.ok else []
+        if any(row in shown for row in mine):
+            yield f"{seen.place} shows the rows of somebody else{asked}"
     if client.api.at("POST", listing.operation.path) is None:
         yield from are_untouchable(client, listing)
+
+
+def narrowed(client: Client, listing: Listing, rows: list[Any]) -> Iterator[dict[str, Any]]:
+    """The whole list, and each filter and search by which it has to show some of the rows."""
+    yield {}
+    row = next((one for one in rows if isinstance(one, dict)), {})
+    yield from ({name: spelt(row[name])} for name in listing.filters if row.get(name) is not None)
+    create = client.api.at("POST", listing.operation.path)
+    for parameter, _, members in search_members(client.api, listing, create) if create else ():
+        texts = (row.get(name) for name in members)
+        yield from ({parameter: text} for text in texts if isinstance(text, str) and text)
 
 
 def are_untouchable(client: Client, listing: Listing) -> Iterator[str]:

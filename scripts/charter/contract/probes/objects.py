@@ -172,8 +172,10 @@ def is_replaced(client: Client, made: Made) -> Iterator[str]:
     least = client.subject.least_body(operation) if operation is not None else None
     if operation is None or least is None:
         return
+    first = made.read() or {}
     if made.request(operation, match="*", body=client.subject.full_body(operation)).ok:
         yield from made.is_kept(label(operation), made.get())
+        yield from is_later(label(operation), made, first, made.read() or {})
         before = made.read() or {}
         if made.request(operation, match="*", body=least).ok:
             yield from has_defaults(label(operation), made, before)

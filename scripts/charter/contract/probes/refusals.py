@@ -7,7 +7,8 @@ from typing import Any
 import jwt
 
 from charter.contract.api import label
-from charter.contract.probes.client import Client
+from charter.contract.probes.client import WRITERS, Client
+from charter.contract.probes.links import renewal
 from charter.runtime import Operation
 from charter.runtime.parameters import JSON
 from charter.runtime.parts import essence
@@ -33,10 +34,15 @@ def refuses_too_few_scopes(client: Client, operation: Operation) -> Iterator[str
     found = client.subject.log_in(client.subject.plan.accounts.callers[0], scope)
     if found is None or (found.scopes and any(found.scopes >= one for one in alternatives)):
         return  # this login can't narrow scopes
+    lacking = " ".join(sorted(needed))
     answer = client.send(operation, found.text)
     if answer.status_code < 400:
-        lacking = " ".join(sorted(needed))
         yield f"{label(operation)} answered {answer.status_code} to a token without {lacking}"
+        return
+    answered = renewal(client, found)
+    renewed = client.subject.token_of(answered) if answered is not None else None
+    if renewed is not None and client.send(operation, renewed.text).status_code < 400:
+        yield f"{label(operation)} accepted what a token without {lacking} was renewed to"
 
 
 def refuses_ordinary_callers(client: Client, operation: Operation) -> Iterator[str]:
@@ -84,8 +90,14 @@ def refuses_what_is_taken(client: Client, operation: Operation) -> Iterator[str]
         return
     body = client.subject.body_example(operation)[1]
     answers = [client.send(operation, client.caller, body=body).status_code for _ in range(2)]
-    if client.is_implemented(operation) and answers[0] < 300 and answers[1] < 300:
+    if not client.is_implemented(operation):
+        return
+    if answers[0] < 300 and answers[1] < 300:
         yield f"{label(operation)} took the same address twice"
+    same = {"body": client.subject.body_example(operation)[1]}
+    taken = client.send_at_once(operation, client.caller, [same] * WRITERS)
+    if sum(answer.ok for answer in taken) > 1:
+        yield f"{label(operation)} took the same address twice at once"
 
 
 def refuses_other_passwords(client: Client, operation: Operation) -> Iterator[str]:
@@ -97,9 +109,12 @@ def refuses_other_passwords(client: Client, operation: Operation) -> Iterator[st
         client.subject.form(name) if is_login else client.known_body(operation, name).get("body")
     )
     right = known if isinstance(known, dict) else {}
-    wrong = {key: f"not {one}" if one == password else one for key, one in right.items()}
-    if wrong != right and client.send(operation, token, body=wrong).ok:
-        yield f"{label(operation)} accepted a wrong password"
+    spellings = (f"not {password}", f"{password}x", password.swapcase())
+    for spelling in spellings:
+        wrong = {key: spelling if one == password else one for key, one in right.items()}
+        if wrong != right and client.send(operation, token, body=wrong).ok:
+            yield f"{label(operation)} accepted a wrong password"
+            return
 
 
 def refuses_forged_tokens(client: Client, operation: Operation) -> Iterator[str]:

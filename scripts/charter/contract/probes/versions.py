@@ -1,22 +1,16 @@
 """What guards writes: entity tags (RFC 9110 section 13.1) and idempotency keys."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
-import requests
 from requests import Response
 
 from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, label
-from charter.contract.probes.client import Client
+from charter.contract.probes.client import WRITERS, Client
 from charter.contract.probes.made import Made
 from charter.contract.subject import json_of
 from charter.mock.memory import Resource
 from charter.runtime import Operation
-
-WRITERS = 8
-"""Who change one version at once."""
 
 
 def guard_changes(client: Client, resource: Resource) -> Iterator[str]:
@@ -61,6 +55,12 @@ def changes_tag(made: Made, change: Operation, tag: str) -> Iterator[str]:
 def refuses_stale(made: Made, change: Operation, tag: str) -> Iterator[str]:
     """A change for a version of before changes nothing, nor does one that names no version."""
     place, before = label(change), made.get()
+    both = f"{tag}, {before.headers.get('etag')}"
+    has_body = made.client.api.body(change) is not None
+    if has_body and admits(made, change, IF_MATCH, both):
+        if made.request(change, match=both).status_code == 412:
+            yield f"{place} refused the second of two entity tags, which is the current one"
+        before = made.get()
     if made.request(change, match=tag).ok:
         yield f"{place} accepted a stale entity tag"
     elif made.get().content != before.content:
@@ -101,20 +101,11 @@ def admits(made: Made, operation: Operation, name: str, value: str) -> bool:
 
 def let_one_win(made: Made, change: Operation, tag: str) -> Iterator[str]:
     """Of several writers at once who mean one version, one changes it."""
-    subject = made.client.subject
-    prepared = [
-        subject.arguments(change, made.token, **made.parts(change, tag)) for _ in range(WRITERS)
-    ]
-    start = Barrier(WRITERS)
-
-    def write(arguments: dict[str, Any]) -> int:
-        start.wait()
-        return requests.request(**arguments).status_code  # noqa: S113 - it has one
-
-    with ThreadPoolExecutor(WRITERS) as writers:
-        won = [status for status in writers.map(write, prepared) if status < 300]
-    if len(won) > 1:
-        yield f"{label(change)} let {len(won)} of {WRITERS} writers change the same version"
+    requested = [made.parts(change, tag) for _ in range(WRITERS)]
+    answers = made.client.send_at_once(change, made.token, requested)
+    won = sum(answer.ok for answer in answers)
+    if won > 1:
+        yield f"{label(change)} let {won} of {WRITERS} writers change the same version"
     if not won:
         yield f"{label(change)} let none of {WRITERS} writers change the current version"
 
@@ -151,9 +142,27 @@ def repeat_answers(client: Client, operation: Operation) -> Iterator[str]:
     if second.ok and second.content == first.content:
         yield f"{place} gave the same answer to another idempotency key"
     if client.api.is_secured(operation):
-        theirs = client.send(operation, client.stranger, headers=key, body=body)
-        if theirs.status_code < 300 and theirs.content == first.content:
-            yield f"{place} answered one caller's idempotency key to another"
+        yield from is_of_one_caller(client, operation, key, body, first)
+        yield from is_done_once(client, operation, {header.name: unused_key(client)}, body)
+
+
+def is_of_one_caller(
+    client: Client, operation: Operation, key: dict[str, str], body: Any, first: Response
+) -> Iterator[str]:
+    theirs = client.send(operation, client.stranger, headers=key, body=body)
+    if theirs.status_code < 300 and theirs.content == first.content:
+        yield f"{label(operation)} answered one caller's idempotency key to another"
+
+
+def is_done_once(
+    client: Client, operation: Operation, key: dict[str, str], body: Any
+) -> Iterator[str]:
+    """However many ask for it at once."""
+    same = {"headers": key, "body": body}
+    answers = client.send_at_once(operation, client.caller, [same] * WRITERS)
+    made = {answer.content for answer in answers if answer.ok}
+    if len(made) > 1:
+        yield f"{label(operation)} gave {len(made)} answers to one idempotency key at once"
 
 
 def is_taken_for_it(
