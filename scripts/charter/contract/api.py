@@ -25,6 +25,7 @@ IF_NONE_MATCH = "if-none-match"
 IDEMPOTENCY_KEY = "idempotency-key"
 """Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
 SEARCHES = frozenset({"q", "query", "search", "search_text", "term", "text"})
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -100,6 +101,11 @@ class Api:
     def takes_bearer(self, operation: Operation) -> bool:
         return any(map(self.is_bearer, (name for one in operation.security for name in one)))
 
+    @once
+    def takes_bearer_alone(self, operation: Operation) -> bool:
+        """Whether a token is the only credential that is taken."""
+        return all(self.is_bearer(name) for one in operation.security for name in one)
+
     @cached_property
     def secured(self) -> frozenset[str]:
         """The labels of the operations that take a token."""
@@ -164,6 +170,17 @@ class Api:
         """The request body object."""
         found = self.judge.resolve(self.judge.at(operation.place).get("requestBody"))
         return found if isinstance(found, Mapping) else None
+
+    def takes_json_alone(self, operation: Operation) -> bool:
+        contents = (self.body(operation) or {}).get("content", {})
+        return all(JSON.fullmatch(essence(media_type)) for media_type in contents)
+
+    @once
+    def takes_lists_in_forms(self, operation: Operation) -> bool:
+        contents = (self.body(operation) or {}).get("content", {})
+        shape = self.body_shape(operation)
+        has_lists = any(shape.member(name).is_array for name in shape.names)
+        return has_lists and any(essence(media_type) in FORMS for media_type in contents)
 
     @once
     def body_shape(self, operation: Operation) -> Shape:

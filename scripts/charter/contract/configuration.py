@@ -37,6 +37,8 @@ OF_REFUSALS = frozenset(
     {"missing_auth", "missing_test_data", "validation_mismatch", "low_valid_rate"}
 )
 """Those that say that an operation refuses what is valid."""
+OF_BODIES = ("positive_data_acceptance", "negative_data_rejection")
+"""Checks of what is refused."""
 STATEFUL_CHECKS = ("use_after_free", "ensure_resource_availability")
 COMMON: Mapping[str, Any] = {
     "continue-on-failure": True,
@@ -135,8 +137,12 @@ def particulars(
     if is_mocked:
         # a mock takes any credentials that it can't judge, and need not remember
         checks |= {name: {"enabled": False} for name in STATEFUL_CHECKS}
-        if not api.takes_bearer(operation):
+        if not api.takes_bearer_alone(operation):
             checks["ignored_auth"] = {"enabled": False}
+    if api.takes_lists_in_forms(operation) or (is_mocked and not api.takes_json_alone(operation)):
+        # a form spells a text and a list of one alike, and an empty list like none; what else a
+        # mock is sent is bytes
+        checks |= {name: {"enabled": False} for name in OF_BODIES}
     if checks:
         yield "checks", checks
     if not api.can_succeed(operation):

@@ -146,6 +146,8 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
             make_addresses_new(operation, case.body)
         if phase == "stateful":
             leave_out_unknown_cursor(case, operation)
+            if not has_fitting_path(case, operation):
+                retarget(case, operation)
         else:
             retarget(case, operation)
             make_cursor_lead_on(case, operation)
@@ -154,6 +156,13 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
         is_linked = phase == "stateful" and match is not None
         if not (is_linked and case.headers[match] in entity_tags):
             case.headers[match or "If-Match"] = ANY
+
+
+def has_fitting_path(case: Any, operation: Operation) -> bool:
+    """Whether the path may be so: a link that was inferred may bring what is no identifier."""
+    values = case.path_parameters or {}
+    places = (one for one in operation.parameters if one.place == "path" and one.name in values)
+    return all(one.validator.is_valid(values[one.name]) for one in places)
 
 
 turns: Counter[str] = Counter()

@@ -105,3 +105,60 @@ def test_every_text_is_the_same_in_toml(text: str) -> None:
     written = configuration.toml({"table": {text: [text, True, 0.5, 3]}})
 
     assert tomllib.loads(written) == {"table": {text: [text, True, 0.5, 3]}}
+
+
+def pets() -> Api:
+    """A document whose bodies are forms and XML, and whose credentials are tokens or keys."""
+    named = {"type": "object", "properties": {"name": {"type": "string"}}}
+    with_photos = {"type": "object", "properties": {"photos": {"type": "array", "items": {}}}}
+    form, xml = "application/x-www-form-urlencoded", "application/xml"
+    bodies = {"addPet": {form: named}, "addPhotos": {form: with_photos}, "addStock": {xml: named}}
+    paths = {
+        f"/{name}": {
+            "post": {
+                "operationId": name,
+                "requestBody": {"content": {kind: {"schema": one} for kind, one in body.items()}},
+                "responses": {"200": {"description": "Done."}},
+                "security": [{"token": []}, {"key": []}],
+            }
+        }
+        for name, body in bodies.items()
+    }
+    schemes = {
+        "token": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "in": "header", "name": "X-Key"},
+    }
+    return Api.of(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Pets", "version": "1"},
+            "paths": paths,
+            "components": {"securitySchemes": schemes},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "is_mocked", "is_judged"),
+    [
+        ("POST /addPet", False, True),
+        ("POST /addPet", True, False),
+        ("POST /addPhotos", False, False),
+        ("POST /addStock", False, True),
+        ("POST /addStock", True, False),
+    ],
+)
+def test_what_a_form_can_not_spell_is_no_failure(
+    label: str, *, is_mocked: bool, is_judged: bool
+) -> None:
+    checks = of(main({label} if is_mocked else set(), pets()), label).get("checks", {})
+
+    off = {"enabled": False}
+    assert (checks.get("negative_data_rejection") != off) is is_judged
+    assert (checks.get("positive_data_acceptance") != off) is is_judged
+
+
+def test_a_mock_may_take_a_key_that_it_can_not_judge() -> None:
+    checks = of(main({"POST /addPet"}, pets()), "POST /addPet")["checks"]
+
+    assert checks["ignored_auth"] == {"enabled": False}
