@@ -279,9 +279,9 @@ def announcements(
     judge: Judge, operations: Iterable[Operation]
 ) -> Iterator[tuple[str, Announcement]]:
     """What the deprecated operations announce, by their ids."""
-    now = datetime.now(UTC)
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for operation in operations:
-        if (made := announcement(judge.at(operation.place), now)) is not None:
+        if (made := announcement(judge.at(operation.place), today)) is not None:
             yield operation.id, made
 
 

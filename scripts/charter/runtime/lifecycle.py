@@ -48,10 +48,10 @@ class Announcement:
             headers["link"] = f"{others}, {self.links}" if others else self.links
 
 
-def announcement(operation: Mapping[str, Any], now: datetime) -> Announcement | None:
+def announcement(operation: Mapping[str, Any], today: datetime) -> Announcement | None:
     """None for an operation that is not deprecated. A date that is none is left out.
 
-    Without SINCE, `now` is the latest moment by which the operation was deprecated.
+    Without SINCE, the operation was deprecated `today` at the latest.
     """
     if operation.get("deprecated") is not True:
         return None
@@ -60,7 +60,7 @@ def announcement(operation: Mapping[str, Any], now: datetime) -> Announcement | 
     docs = documentation(operation)
     links = [f'<{docs}>; rel="{relation}"' for relation in relations] if docs else []
     return Announcement(
-        deprecation=f"@{int((since or now).timestamp())}",
+        deprecation=f"@{int((since or today).timestamp())}",
         sunset=format_datetime(sunset, usegmt=True) if sunset is not None else None,
         links=", ".join(links) or None,
     )

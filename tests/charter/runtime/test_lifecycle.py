@@ -1,6 +1,6 @@
 """A deprecated operation announces its end in every answer, and nothing else does."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 import httpx2 as httpx
@@ -90,10 +90,12 @@ async def test_the_operation_that_answers_at_a_shared_address_decides() -> None:
 
     content = document(**{"files": taking("new"), "files#old": {**OLD, **taking("old")}})
     content["paths"]["/files#old"]["get"]["operationId"] = "old"
-    mock = Mock(content)
 
-    assert "deprecation" in (await get(mock, "/files?old=1")).headers
-    assert "deprecation" not in (await get(mock, "/files?new=1")).headers
+    for app in (service(content, SharedRoute), Mock(content)):
+        old, new = await get(app, "/files?old=1"), await get(app, "/files?new=1")
+        assert (old.status_code, new.status_code) == (200, 200)
+        assert "deprecation" in old.headers
+        assert "deprecation" not in new.headers
 
 
 async def test_the_mock_announces_it_as_the_service_does() -> None:
@@ -123,6 +125,15 @@ def test_dates_are_days_or_moments_in_utc(
 
     assert made is not None
     assert (made.deprecation, made.sunset, made.links) == (deprecation, sunset, None)
+
+
+def test_without_a_date_all_processes_name_the_day_of_their_start() -> None:
+    before = datetime.now(UTC).date()
+    made = Contract(document(old={"deprecated": True})).announcements["old"]
+
+    named = datetime.fromtimestamp(int(made.deprecation[1:]), UTC)
+    assert named.time() == time()
+    assert before <= named.date() <= datetime.now(UTC).date()
 
 
 def test_what_is_not_deprecated_announces_nothing() -> None:

@@ -49,7 +49,7 @@ def no_deprecation_date(model: Model) -> Iterator[Remark]:
         if SINCE not in operation.node.value:
             message = (
                 f"{operation.label} does not say since when it is deprecated, so that its"
-                f" `Deprecation` names the start of the service: add `{SINCE}: 2026-06-01`."
+                f" `Deprecation` names the day of the service's start: add `{SINCE}: 2026-06-01`."
             )
             yield Remark((*operation.node.path, "deprecated"), message)
 
