@@ -14,12 +14,13 @@ from sqlalchemy import (
     collate,
     delete,
     func,
+    insert,
     or_,
     select,
     type_coerce,
     update,
 )
-from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
+from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert, ReturningUpdate
 
 from charter.service.statements import statement
 from generated.schemas import ItemSort, ItemStatus
@@ -51,6 +52,10 @@ class ItemRepository(Repository[Item]):
             page_of_owner(owner_id, *order.after(cursor), limit + 1, escaped(text), status, sort)
         )
         return order.page(rows, limit)
+
+    async def create(self, owner_id: UUID, values: Mapping[str, Any]) -> Item:
+        (item,) = await self.session.scalars(creation(owner_id, dict(values)))
+        return item
 
     async def change(
         self,
@@ -94,6 +99,11 @@ def page_of_owner(
     if status is not None:
         query = query.where(Item.status == status)
     return order_of(sort).behind(query, key, identity, most)
+
+
+@statement()
+def creation(owner_id: UUID, values: dict[str, Any]) -> ReturningInsert[Item]:
+    return insert(Item).values(owner_id=owner_id, **values).returning(Item)
 
 
 @statement()

@@ -149,7 +149,7 @@ class ItemService(ItemsOperations):
             raise await self._why_not(principal, item_id)
 
     async def _create(self, principal: Principal, body: schemas.ItemCreate) -> CreateItem201:
-        item = await self.items.add(Item(owner_id=principal.id, **values_of(body)))
+        item = await self.items.create(principal.id, values_of(body))
         return created(present(item), entity_tag(item))
 
     async def _repeat(

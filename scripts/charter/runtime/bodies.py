@@ -41,6 +41,8 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/"
 
 
+BODY = "charter.body"
+"""The member of a request's state that holds its body once that was read."""
 LONGEST_TYPE = 1000
 """Characters of a media type with its parameters, whose reading is quadratic."""
 MOST_REMEMBERED = 64
@@ -119,9 +121,10 @@ class Body:
             self.refuse_size()
         if announced != "0" or "transfer-encoding" in request.headers:
             self._content(request)
-        if not hasattr(request.state, "body"):  # which another operation may have read before
-            request.state.body = b"".join([chunk async for chunk in self._chunks(request)])
-        body: bytes = request.state.body
+        state: dict[str, Any] = request.scope.setdefault("state", {})
+        if BODY not in state:  # which another operation may have read before
+            state[BODY] = b"".join([chunk async for chunk in self._chunks(request)])
+        body: bytes = state[BODY]
         return body
 
     async def _chunks(self, request: Request) -> AsyncIterator[bytes]:
@@ -364,8 +367,10 @@ class FormContent(JsonContent):
         return {name: [] for name in absent if self.encodings[name].style.shape.is_array}
 
     def _encodings(self, values: Values) -> "Iterator[Encoding]":
-        """Of the members that are declared, and of those that are there."""
-        yield from self.encodings.values()
+        """Of the members that may be there, those that are declared first."""
+        for name, encoding in self.encodings.items():
+            if name in values or encoding in self.spread:
+                yield encoding
         for name in values.keys() - self.encodings.keys():
             if not any(encoding.claims(name) for encoding in self.spread):
                 yield self.encoding(name)
