@@ -25,6 +25,7 @@ from charter.contract.service_under_test import SETTINGS
 from charter.postgres import databases
 from charter.project.environment import database, exported
 from dev.bench.apps import CHARTER, EVERY, LIMIT, App, available, serving
+from dev.bench.bounds import report
 from dev.bench.figures import Measures, table, write_down, written_ratio
 from dev.bench.load import Measure, Work, measured
 from generated.security import Scope
@@ -68,6 +69,9 @@ def run(
     write: Annotated[
         bool, typer.Option("--write", help="Write the figures and the plot to docs/.")
     ] = False,
+    bounds: Annotated[
+        bool, typer.Option("--bounds", help="Measure the log, the memory, the start and a flood.")
+    ] = False,
     gate: Annotated[
         bool, typer.Option("--gate", help="Fail where a read costs 15 % more than docs/ says.")
     ] = False,
@@ -77,6 +81,10 @@ def run(
     with data() as (environ, callers):
         if gate:
             sys.exit(compare_with_written(least_ratio(works(callers), environ)))
+        if bounds:
+            for line in report(works(callers), environ, LOGS / "bounds.log"):
+                print(line, flush=True)
+            return
         apps = [known[name] for name in app or known]
         measures = measure_all(apps, works(callers), work or EVERY, environ, rounds, seconds)
         ratio = least_ratio(works(callers), environ) if write else math.nan
