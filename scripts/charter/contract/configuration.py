@@ -10,6 +10,7 @@ import jsonschema_rs
 from charter.contract.accounts import Accounts
 from charter.contract.api import Api, label
 from charter.contract.settings import FuzzSettings
+from charter.contract.streams import LONGEST, streams
 from charter.contract.subject import TOKEN
 from charter.document.listings import has_format
 from charter.runtime import Operation
@@ -145,6 +146,9 @@ def particulars(
         checks |= {name: {"enabled": False} for name in OF_BODIES}
     if checks:
         yield "checks", checks
+    if streams(operation):
+        yield "max-stream-events", 1
+        yield "request-timeout", LONGEST
     if not api.can_succeed(operation):
         yield "warnings", warnings(set(WARNINGS) - OF_REFUSALS)
 

@@ -17,6 +17,7 @@ import schemathesis
 from charter.contract.accounts import Accounts
 from charter.contract.api import Api
 from charter.contract.settings import NAME, PASSWORD, FuzzSettings
+from charter.contract.streams import ask
 from charter.errors import Misconfigured
 from charter.mock.samples import Impossible, Values
 from charter.project import Project
@@ -135,7 +136,7 @@ class Subject:
 
     def send(self, operation: Operation, token: str | None, **parts: Any) -> requests.Response:
         """A valid request, made of the `parts` that `arguments` takes. Raises Impossible."""
-        return requests.request(**self.arguments(operation, token, **parts))  # noqa: S113 - has one
+        return ask(**self.arguments(operation, token, **parts))
 
     def arguments(
         self,

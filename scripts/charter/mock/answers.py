@@ -164,26 +164,18 @@ class Answers:
         """A header that tells the author of the document why an example is invalid."""
         if self.fits(content, body):
             return {}
-        fault = next(self.faults(content, body))
+        fault = next(faults_of_body(content, body))
         said = f"the schema doesn't admit this: {fault.pointer} {fault.detail}".replace("  ", " ")
         return {NOTE: one_line(said[:LONGEST_NOTE])}
 
     def fits(self, content: ContentSpec, value: Any) -> bool:
         if content.is_json:
             return content.validator.is_valid(value)
-        return not any(self.faults(content, value))
-
-    def faults(self, content: ContentSpec, value: Any) -> Iterator[Fault]:
-        """What is wrong with a body, or with its items."""
-        if content.items is None or not isinstance(value, list):
-            yield from faults_of_body(content, value)
-            return
-        for item in value:
-            yield from faults_of(content.items, item)
+        return not any(faults_of_body(content, value))
 
     def made(self, content: ContentSpec, random: Random | None) -> Any:
         if content.items is not None:
-            return self.items(content.items, random)
+            return self.items(content, content.items, random)
         if content.schema_place is None:
             return "text"
         if random is not None:
@@ -198,13 +190,13 @@ class Answers:
             return impossible.nearest  # the schema contradicts itself: nothing would fit
         return last_page(content, value, content.shape)
 
-    def items(self, spec: ItemSpec, random: Random | None) -> list[Any]:
+    def items(self, content: ContentSpec, spec: ItemSpec, random: Random | None) -> list[Any]:
         """The examples of an item that are valid, else one that is made; other ones each time."""
         if random is not None:
             return [self.item(spec.place, random) for _ in range(OTHER_ITEMS)]
         schema = self.contract.judge.resolve(self.contract.judge.at(spec.place))
         examples = schema.get("examples", []) if isinstance(schema, Mapping) else []
-        shown = [one for one in examples if not any(faults_of(spec, one))]
+        shown = [one for one in examples if self.fits(content, [one])]
         return shown or [self.item(spec.place, None)]
 
     def item(self, place: str, random: Random | None) -> Any:
@@ -241,15 +233,6 @@ class Answers:
         if usual and not is_shown and not any(header_faults(header, usual)):
             return usual
         return self.values.example(schema, Direction.RESPONSE)
-
-
-def faults_of(spec: ItemSpec, item: Any) -> Iterator[Fault]:
-    try:
-        sent = spec.sequence.write(spelled(item))
-    except ValueError as error:  # which the medium can't hold
-        yield Fault("body", "", str(error))
-    else:
-        yield from spec.written_faults(sent)
 
 
 def last_page(content: ContentSpec, value: Any, shape: Shape | None) -> Any:
@@ -361,9 +344,13 @@ def usual(media_type: str, shape: Shape) -> str:
 
 def faults_of_body(content: ContentSpec, body: Any) -> Iterator[Fault]:
     try:
-        yield from content.faults(written(body, content))
+        sent = written(body, content)
     except Unwritable as error:
         yield Fault("body", error.pointer, error.detail, "xml")
+    except ValueError as error:  # a line break where an event can't hold one
+        yield Fault("body", "", str(error))
+    else:
+        yield from content.faults(sent)
 
 
 def written(body: Any, content: ContentSpec, media_type: str = "") -> bytes:

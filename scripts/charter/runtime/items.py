@@ -10,7 +10,7 @@ from .faults import Fault
 from .judge import BASE, Judge, Keywords
 from .parameters import JSON
 from .parts import essence
-from .references import absolute
+from .references import absolute, pointer
 from .scalars import parse_json
 from .sequences import EVENTS, FIELDS, EventData, Sequence, is_sequential, sequence
 from .shapes import Shape
@@ -45,14 +45,16 @@ class ItemSpec:
         """What is wrong with an item, as it is read."""
         yield from faults(self.validator, item, "body", prefix)
 
-    def written_faults(self, written: bytes) -> Iterator[Fault]:
-        """What is wrong with an item, as it is sent: it is read as a client would."""
+    def written_faults(self, body: bytes) -> Iterator[Fault]:
+        """What is wrong with items as they are sent: they are read as a client would."""
         reader = self.sequence.reader()
-        items = [*reader.feed(written), *reader.end()]
-        if len(items) != 1:
-            yield Fault("body", "", "is no item: nothing of it can be sent")
-        for item in items:
-            yield from self.faults(item)
+        try:
+            items = [*reader.feed(body), *reader.end()]
+        except (ValueError, RecursionError):
+            yield Fault("body", "", "is malformed")
+            return
+        for index, item in enumerate(items):
+            yield from self.faults(item, pointer(index) if len(items) > 1 else "")
 
 
 def content_schema(judge: Judge, direction: Direction) -> type[Any]:

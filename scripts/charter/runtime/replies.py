@@ -138,6 +138,9 @@ class ContentSpec:
         if self.root is not None:
             yield from self._faults_of_xml(self.root, body)
             return
+        if self.items is not None:
+            yield from self.items.written_faults(body)
+            return
         is_json = self.is_json or JSON.fullmatch(media_type) is not None
         if self.schema_place is None or not (is_json or self.is_text):
             return

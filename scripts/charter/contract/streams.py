@@ -1,0 +1,46 @@
+"""Answers that may never end: a few of their items are read, and judged like any other answer."""
+
+import time
+from typing import Any
+
+import requests
+
+from charter.runtime import Operation
+from charter.runtime.sequences import is_sequential, sequence
+
+MOST_ITEMS = 3
+LONGEST = 3.0
+"""Seconds for which an answer is read that streams, counted whenever something of it comes."""
+
+
+def streams(operation: Operation) -> bool:
+    """Whether a success of the operation is a sequence of items."""
+    specs = [*operation.response_specs.values(), *operation.ranges.values()]
+    return any(content.items for spec in specs for content in spec.contents.values())
+
+
+def ask(**arguments: Any) -> requests.Response:
+    """As `requests.request`; of a sequence of items it reads the first ones."""
+    answer = requests.request(**arguments, stream=True)  # noqa: S113 - it has one
+    media_type = answer.headers.get("content-type", "")
+    if is_sequential(media_type):
+        answer._content = first_items(answer, media_type)
+        answer.close()
+    else:
+        _ = answer.content  # reads it, and gives the connection back
+    return answer
+
+
+def first_items(answer: requests.Response, media_type: str) -> bytes:
+    """Whole lines, with at least `MOST_ITEMS` items where so many come in time."""
+    reader, content = sequence(media_type).reader(), b""
+    begun, found = time.monotonic(), 0
+    for chunk in answer.iter_content(chunk_size=None):
+        content += chunk
+        try:
+            found += sum(1 for _ in reader.feed(chunk))
+        except ValueError:
+            return content  # which is a finding
+        if found >= MOST_ITEMS or time.monotonic() - begun > LONGEST:
+            return content[: content.rfind(b"\n") + 1]
+    return content
