@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-Method = ast.AsyncFunctionDef
+Method = ast.AsyncFunctionDef | ast.FunctionDef
+"""The latter of a stream, which an async generator may begin."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,10 @@ class ServiceProtocol:
         )
 
     def signature(self, method: Method) -> str:
-        """From `async def` to the colon; classes of schemas with the name of their module."""
+        """From `def` to the colon; classes of schemas with the name of their module."""
         schemas = {name for name, module in self.imports.items() if module == "generated.schemas"}
-        bare = ast.parse(f"async def {method.name}(): pass").body[0]
+        keyword = "async def" if isinstance(method, ast.AsyncFunctionDef) else "def"
+        bare = ast.parse(f"{keyword} {method.name}(): pass").body[0]
         assert isinstance(bare, Method)
         copy = ast.parse(ast.unparse(method)).body[0]
         assert isinstance(copy, Method)
