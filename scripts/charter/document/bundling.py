@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from charter.document.dynamic import Templates, is_dynamic
 from charter.document.resources import Resources, joined
-from charter.document.source import DocumentError, Path_, Source, load
-from charter.runtime.normal import DATA, METHODS, NAMED
+from charter.document.source import DocumentError, Path_, Source, load, read
+from charter.runtime.normal import DATA, NAMED
 from charter.runtime.references import at, has, pointer, tokens_of
 
 KINDS = {
@@ -59,6 +59,14 @@ class Bundle:
         self.content: Any = root.content
         self.references: dict[Target, str] = {}
         self.components: dict[str, dict[str, Any]] = {}
+        self.texts: dict[Path, str] = {}
+        """The files of examples that are neither YAML nor JSON."""
+        self.located: dict[Target, Path_] = {}
+        """Where in the bundle the parts of other files stand."""
+        self.links: list[tuple[dict[str, Any], Source, Path_]] = []
+        """Those that name an operation by a reference, with their places in their files."""
+        self.fetching: list[Target] = []
+        """The path items that are being put in the places of references."""
         self.unreadable: dict[Path, DocumentError] = {}
         self.faults: list[DocumentError] = []
         """What is wrong with references, which then stay as they are."""
@@ -72,7 +80,7 @@ class Bundle:
     @property
     def files(self) -> list[Path]:
         """All files that the document is made of."""
-        return [source.file for source in self.sources.values()]
+        return [*(source.file for source in self.sources.values()), *map(shown, self.texts)]
 
     def _bundled(self, root: dict[str, Any]) -> dict[str, Any]:
         components = root.get("components")
@@ -83,6 +91,8 @@ class Bundle:
                 self._reserve(kind, members)
         walker = Walker(self, self.root, (), ())
         content: dict[str, Any] = walker.node(root, ())
+        for link, source, where in self.links:
+            link["operationRef"] = self._operation(link["operationRef"], source, where)
         if self.components:
             made = content.setdefault("components", {})
             for kind, members in self.components.items():
@@ -115,13 +125,8 @@ class Bundle:
                 f"The reference {reference} leads to the network: download what it names to a file"
                 " beside the document, and refer to that.",
             )
-        file = source.file.resolve() if not address else resolved(source, address)
-        if address and not file.is_relative_to(self.folder):
-            raise DocumentError(
-                source.place(where),
-                f"The reference {reference} leaves the document's folder: move the file into it.",
-            )
-        found = self._source(file, reference, source, where)
+        file = source.file.resolve() if not address else self._file(address, source, where)
+        found = self._source(file)
         tokens = tokens_of(f"#{fragment}") if fragment.startswith("/") else ()
         if fragment and not fragment.startswith("/"):
             tokens = self._resources(found).anchor(fragment, () if address else where) or ("#",)
@@ -157,14 +162,25 @@ class Bundle:
                 self.faults.append(DocumentError(source.place(where), message))
         return self.resources[file]
 
-    def _source(self, file: Path, reference: str, source: Source, where: Path_) -> Source:
+    def _file(self, address: str, source: Source, where: Path_) -> Path:
+        """The file in the document's folder that an address names. Raises DocumentError."""
+        file = resolved(source, address)
+        reference = at(source.content, where)
+        if not file.is_relative_to(self.folder):
+            raise DocumentError(
+                source.place(where),
+                f"The reference {reference} leaves the document's folder: move the file into it.",
+            )
+        # Path.is_file raises for what no file can be called
+        if file not in self.sources and not os.path.isfile(file):  # noqa: PTH113
+            raise DocumentError(
+                source.place(where),
+                f"The reference {reference} names no file: create {shown(file)} or correct it.",
+            )
+        return file
+
+    def _source(self, file: Path) -> Source:
         if file not in self.sources:
-            # Path.is_file raises for what no file can be called
-            if not os.path.isfile(file):  # noqa: PTH113
-                raise DocumentError(
-                    source.place(where),
-                    f"The reference {reference} names no file: create {shown(file)} or correct it.",
-                )
             self.sources[file] = self._load(file)
         return self.sources[file]
 
@@ -190,8 +206,47 @@ class Bundle:
             members[name] = self.fetch(target, where)
         return self.references[target]
 
+    def _operation(self, reference: str, source: Source, where: Path_) -> str:
+        """Where the bundle has the operation of a link; that of another API stays as it was."""
+        if NETWORK.match(reference):
+            return reference
+        try:
+            target = self.target(reference, source, where)
+        except DocumentError as fault:
+            self.faults.append(fault)
+            return reference
+        if target.file == self.root.file.resolve():
+            return f"#{pointer(*target.tokens)}"
+        for length in range(len(target.tokens), -1, -1):
+            around = self.located.get(Target(target.file, target.tokens[:length]))
+            if around is not None:
+                return f"#{pointer(*around, *target.tokens[length:])}"
+        return reference
+
+    def example(self, node: Mapping[str, Any], source: Source, where: Path_) -> dict[str, Any]:
+        """An Example Object with what stands in the file of its `externalValue`.
+
+        That is a value where the file is YAML or JSON, else a text. What lies on a server, and what
+        is no text, is for readers only and stays. Raises DocumentError.
+        """
+        address = node["externalValue"]
+        file = self._file(address, source, (*where, "externalValue"))
+        kept = {name: child for name, child in node.items() if name != "externalValue"}
+        try:
+            text = self.texts[file] if file in self.texts else read(file)
+        except DocumentError:
+            return dict(node)
+        if "dataValue" in node:  # OpenAPI 3.2: beside the value, the file is how it is sent
+            self.texts[file] = text
+            return {**kept, "serializedValue": text}
+        if file.suffix in (".json", ".yaml", ".yml"):
+            return {**kept, "value": self._source(file).content}
+        self.texts[file] = text
+        return {**kept, "value": text}
+
     def fetch(self, target: Target, where: Path_) -> Any:
         """A node of another file, as it stands in the bundle from now on."""
+        self.located[target] = where
         source = self.sources[target.file]
         for path, place in source.places.items():
             if path[: len(target.tokens)] == target.tokens:
@@ -217,7 +272,11 @@ class Walker:
             return node
         if not named and isinstance(node.get("$ref"), str):
             return self._reference(node, path)
+        if not named and is_file(node.get("externalValue")):
+            return self._example(node, path)
         made = {name: self._member(name, child, path, named) for name, child in node.items()}
+        if not named and isinstance(node.get("operationRef"), str):
+            self.bundle.links.append((made, self.source, (*path, "operationRef")))
         if not named and isinstance(node.get("$dynamicRef"), str):
             made["$dynamicRef"] = self._followed(node["$dynamicRef"], (*path, "$dynamicRef"))
         mapping = made.get("mapping")
@@ -233,12 +292,19 @@ class Walker:
             return self.node(child, where)
         if name == "examples" and isinstance(child, dict):
             return {
-                key: self.node(example, (*where, key)) if is_reference(example) else example
+                key: self.node(example, (*where, key)) if leads_on(example) else example
                 for key, example in child.items()
             }
         if name in DATA or name.startswith("x-"):
             return child
         return self.node(child, where, named=is_named(name, child))
+
+    def _example(self, node: dict[str, Any], path: Path_) -> dict[str, Any]:
+        try:
+            return self.bundle.example(node, self.source, path)
+        except DocumentError as fault:
+            self.bundle.faults.append(fault)
+            return node
 
     def _reference(self, node: dict[str, Any], path: Path_) -> Any:
         reference = node["$ref"]
@@ -256,14 +322,25 @@ class Walker:
         except DocumentError as fault:
             self.bundle.faults.append(fault)
             return node
-        if is_path_item(path, at(self.bundle.sources[target.file].content, target.tokens)):
-            where = (*self.where, *path[len(self.start) :])
-            return {**self.bundle.fetch(target, where), **siblings}
+        where = (*self.where, *path[len(self.start) :])
+        if kind_of(where) == "pathItems":  # which have no name in `components` before OpenAPI 3.1
+            return {**self._path_item(target, where, path), **siblings}
         kept = self.bundle.references.get(target)
         if here and kept == f"#{pointer(*path)}":
             return self.bundle.fetch(target, path)
-        kind = kind_of((*self.where, *path[len(self.start) :]))
-        return {"$ref": self.bundle.reference(target, kind), **siblings}
+        return {"$ref": self.bundle.reference(target, kind_of(where)), **siblings}
+
+    def _path_item(self, target: Target, where: Path_, path: Path_) -> dict[str, Any]:
+        """What stands there, in the place of the reference; one in a circle stays."""
+        if target in self.bundle.fetching:
+            message = "This reference leads in a circle: write the object in one place."
+            place = self.source.place((*path, "$ref"))
+            self.bundle.faults.append(DocumentError(place, message))
+            return {}
+        self.bundle.fetching.append(target)
+        made = self.bundle.fetch(target, where)
+        self.bundle.fetching.pop()
+        return made if isinstance(made, dict) else {}
 
     def _mapped(self, value: Any, path: Path_) -> Any:
         """A mapping names schemas by references, or by their names alone."""
@@ -289,8 +366,16 @@ def is_named(keyword: str, node: Any) -> bool:
     return keyword in NAMED and isinstance(node, dict)
 
 
-def is_reference(node: Any) -> bool:
-    return isinstance(node, dict) and isinstance(node.get("$ref"), str)
+def leads_on(example: Any) -> bool:
+    """Whether an example stands elsewhere: behind a reference, or in a file of its own."""
+    return isinstance(example, dict) and (
+        isinstance(example.get("$ref"), str) or is_file(example.get("externalValue"))
+    )
+
+
+def is_file(address: Any) -> bool:
+    """Whether the address of an example names a file, and no place on a server."""
+    return isinstance(address, str) and not (NETWORK.match(address) or address.startswith("/"))
 
 
 def needs_bundling(node: Any) -> bool:
@@ -303,6 +388,8 @@ def needs_bundling(node: Any) -> bool:
             if isinstance(reference, str) and not reference.startswith("#/"):
                 return True
             if any(isinstance(current.get(name), str) for name in ("$dynamicRef", "$id")):
+                return True
+            if is_file(current.get("externalValue")) or is_external(current.get("operationRef")):
                 return True
             mapping = current.get("mapping")
             if isinstance(mapping, dict) and any(map(is_external, mapping.values())):
@@ -319,12 +406,6 @@ def is_external(reference: Any) -> bool:
         return False
     address = reference.partition("#")[0]
     return bool(address) and ("/" in address or "." in address)
-
-
-def is_path_item(path: Path_, node: Any) -> bool:
-    """Whether a path stands here, which has no name in `components` before OpenAPI 3.1."""
-    is_below = len(path) >= 2 and path[-2] in ("paths", "webhooks", "pathItems")
-    return is_below and isinstance(node, dict) and bool(node.keys() & {*METHODS, "parameters"})
 
 
 def kind_of(path: Path_) -> str:

@@ -41,7 +41,7 @@ MOVED = re.compile(rf"(#/paths/[^/]+(?:/(?:{'|'.join(METHODS)}))?)/parameters(?=
 def normal(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document in the normal form; one that is in it already stays as it is."""
     old = str(document["openapi"]).startswith("3.0")
-    upgrade = Upgrade(old)
+    upgrade = Upgrade(document, old)
     made: dict[str, Any] = upgrade.node(document)
     if old:
         made["openapi"] = "3.1.1"
@@ -63,7 +63,8 @@ class Upgrade:
     any more: it means what it meant. A schema's `$id` goes: references are into the document.
     """
 
-    def __init__(self, old: bool) -> None:
+    def __init__(self, document: Mapping[str, Any], old: bool) -> None:
+        self.document = document
         self.old = old
         self.refers_to_parameters = False
 
@@ -96,6 +97,8 @@ class Upgrade:
             return strict(child)
         if name == "patternProperties" and isinstance(child, Mapping):
             child = {strict(pattern): schema for pattern, schema in child.items()}
+        if name == "content" and isinstance(child, Mapping):  # from 3.2 on, behind references
+            child = {one: resolve(self.document, content) for one, content in child.items()}
         # in a path, `parameters` is a list
         made = self.node(child, named=name in NAMED and isinstance(child, Mapping))
         return without_styles(made) if self.old and name == "content" else made

@@ -210,7 +210,7 @@ def judge_of(model: Model) -> Callable[[Path], Validator | None]:
     """Compiles the schema at a path; nothing where other rules have to be kept first."""
     content = dict(model.content)
     if model.version == "3.0" and not structure(model):
-        content = Upgrade(old=True).node(content)
+        content = Upgrade(content, old=True).node(content)
     registry = jsonschema_rs.Registry([(BASE, content)])
 
     @cache
