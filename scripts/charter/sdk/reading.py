@@ -13,6 +13,7 @@ from charter.runtime.normal import operations
 from charter.runtime.parts import essence
 from charter.runtime.references import resolve
 from charter.runtime.shapes import Shape
+from charter.runtime.xml import is_xml
 from charter.sdk.client import (
     JSON_STYLE,
     Body,
@@ -169,7 +170,7 @@ class Reading:
         declared = self.resolve(node.get("requestBody"))
         if not isinstance(declared, Mapping) or not declared.get("content"):
             return None
-        media_type, content = preferred(declared["content"])
+        media_type, content = preferred(without_xml(declared["content"]))
         form = form_of(media_type)
         type_ = (
             self.schemas.type(content.get("schema"), f"{hint}Body")
@@ -196,7 +197,7 @@ class Reading:
         stream: Stream | None = None
         event: Type = Kind.ANY
         for response in self._successes(node):
-            contents = response.get("content", {})
+            contents = without_xml(response.get("content", {}))
             for media_type, content in contents.items():
                 if (found := stream_of(media_type)) is not None:
                     stream, event = found, self._event(content, f"{hint}Event")
@@ -358,6 +359,12 @@ class Reading:
             for response in self._successes(node)
             for name in response.get("headers", {})
         )
+
+
+def without_xml(contents: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a client sends and reads, which knows no XML: only where there is nothing else."""
+    others = {name: content for name, content in contents.items() if not is_xml(name)}
+    return others or contents
 
 
 def preferred(contents: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:

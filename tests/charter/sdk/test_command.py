@@ -57,6 +57,16 @@ def test_the_package_says_what_the_document_says(tmp_path: Path) -> None:
     assert project["dependencies"] == ["httpx2>=2.16"]
 
 
+def test_xml_beside_json_is_left_out_and_a_note_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.run("python", SPECS / "swagger-petstore.yaml", name="pets", out=tmp_path)
+
+    (pet,) = tmp_path.rglob("resources/pet.py")
+    assert "bytes" not in pet.read_text().partition("upload")[0]
+    assert "charter: XML is left out" in capsys.readouterr().err
+
+
 def test_a_python_package_can_be_built_and_installed(tmp_path: Path) -> None:
     folder = python_client(SHOP, tmp_path)
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=folder)
