@@ -19,6 +19,7 @@ from requests import RequestException
 from schemathesis.engine import Status, events
 
 import charter.contract.checks  # noqa: F401 - registers the checks
+from charter.contract import xml
 from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH
 from charter.contract.checks import GONE
 from charter.contract.subject import Subject, json_of, subject
@@ -31,6 +32,7 @@ ANY = "*"
 
 under_test: Subject = subject()
 api = under_test.api
+xml.register(api)
 if under_test.settings.checks:
     importlib.import_module(under_test.settings.checks)
 
