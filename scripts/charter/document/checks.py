@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema_rs
 from jsonschema_rs import Draft202012Validator
@@ -23,11 +24,12 @@ from charter.document.structure import (
     structure,
 )
 from charter.runtime import Contract, paths
-from charter.runtime.judge import PATTERNS
+from charter.runtime.judge import BASE, PATTERNS
 from charter.runtime.normal import normal
 from charter.runtime.patterns import strict
 from charter.runtime.references import at, has, pointer, tokens, tokens_of
 from charter.runtime.sequences import is_sequential
+from charter.runtime.views import Direction
 from charter.runtime.xml import unserved
 
 DOCUMENTATION_ONLY = frozenset(
@@ -344,7 +346,7 @@ REMEDIES = {"A": "^", "h": r"[ \t]", "R": r"\r?\n", "z": "$", "Z": "$"}
 
 def own_part(model: Model) -> Iterator[Remark]:
     declared = mapping(mapping(model.content.get("components")).get("schemas"))
-    direct = {name: set(parts(schema)) for name, schema in declared.items()}
+    direct = circling({name: set(parts(schema)) for name, schema in declared.items()})
     for name in direct:
         seen: set[str] = set()
         waiting = list(direct[name])
@@ -352,10 +354,28 @@ def own_part(model: Model) -> Iterator[Remark]:
             part = waiting.pop()
             if part not in seen:
                 seen.add(part)
-                waiting.extend(direct.get(part, ()))
+                waiting.extend(direct[part])
         if name in seen:
             message = f"The schema `{name}` has itself as a part of its `allOf`: remove that part."
             yield Remark(("components", "schemas", name), message)
+
+
+def circling(direct: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Those from which a circle is reached: what has no parts is taken away, again and again."""
+    wholes: dict[str, set[str]] = {}
+    for name, found in direct.items():
+        for part in found:
+            wholes.setdefault(part, set()).add(name)
+    left = {name: len(found & direct.keys()) for name, found in direct.items()}
+    waiting = [name for name, number in left.items() if number == 0]
+    while waiting:
+        part = waiting.pop()
+        del left[part]
+        for whole in wholes.get(part, ()):
+            left[whole] -= 1
+            if left[whole] == 0:
+                waiting.append(whole)
+    return {name: direct[name] & left.keys() for name in left}
 
 
 def parts(schema: Any) -> Iterator[str]:
@@ -374,8 +394,11 @@ def uncompilable(model: Model) -> Iterator[Remark]:
         contract = Contract(model.content)
         for operation_id in contract.operations:
             contract.reader(operation_id)
-        for name in mapping(contract.judge.document.get("components")).get("schemas", {}):
-            contract.judge.validator(pointer("components", "schemas", name))
+        names = mapping(mapping(contract.judge.document.get("components")).get("schemas"))
+        places = (quote(pointer("components", "schemas", name), safe="/~") for name in names)
+        # all at once: what one refers to is compiled once
+        every = [True, *({"$ref": f"{BASE}#{place}"} for place in places)]
+        contract.judge.compiled({"allOf": every}, Direction.REQUEST)
     except jsonschema_rs.ValidationError as error:
         message = f"This is not a valid JSON Schema: {error.message}. Correct it."
         yield Remark(tuple(error.instance_path), message)

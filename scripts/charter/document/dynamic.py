@@ -10,10 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from charter.document.resources import Resources, schemas
-from charter.document.source import Path_, Place
+from charter.document.source import DocumentError, Path_, Place
 from charter.runtime.normal import DATA, NAMED
 from charter.runtime.references import at, pointer, tokens_of
 
+MOST_COPIES = 1_000
+TOO_MANY = (
+    f"The templates with `$dynamicRef` are filled in with more than {MOST_COPIES} combinations of"
+    " anchors: use fewer."
+)
 Anchors = Mapping[str, Path_]
 """Where the outermost of each name stands."""
 
@@ -80,9 +85,11 @@ class Templates:
             name = self._free_name(f"{target[-1]}_{holder[-1]}")
             self.copies[key] = f"#{pointer('components', 'schemas', name)}"
             where = ("components", "schemas", name)
-            for path, place in list(self.places.items()):
-                if path[: len(target)] == target:
-                    self.places.setdefault((*where, *path[len(target) :]), place)
+            if len(self.copies) > MOST_COPIES:
+                raise DocumentError(self.places[target], TOO_MANY)
+            for path in below(at(self.content, target)):
+                if (*target, *path) in self.places:
+                    self.places[*where, *path] = self.places[*target, *path]
             self.made[name] = self._node(at(self.content, target), target, counting)
         return self.copies[key]
 
@@ -111,6 +118,14 @@ class Templates:
                     seen.update(found)
             self.used[target] = frozenset(names)
         return self.used[target]
+
+
+def below(node: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """The paths to all that a node holds, and to itself."""
+    yield path
+    if isinstance(node, dict | list):
+        for name, child in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from below(child, (*path, str(name)))
 
 
 def references(node: Any) -> Iterator[tuple[bool, Path_]]:

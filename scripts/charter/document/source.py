@@ -17,8 +17,14 @@ LARGEST_FILE = 20_000_000
 """Bytes. The largest documents that anybody publishes have 12 million."""
 MOST_NODES = 1_000_000
 """After aliases are written out, which may stand for billions of nodes in a few lines."""
+TOO_LARGE = (
+    f"With its aliases this is larger than {MOST_NODES} nodes: move parts into files of their own,"
+    " or write fewer aliases."
+)
 DEEPEST = 200
 TOO_DEEP = f"This is nested deeper than {DEEPEST} levels: move the inner ones into `components`."
+MOST_SHOWN = 40
+"""Characters of a number that are quoted."""
 MOST_DIGITS = 1000
 """Of a number, which is more than anybody can count."""
 
@@ -117,10 +123,14 @@ class Loader(yaml.CSafeLoader):
         super().__init__(text)
         self.file = file
         self.depth = 0
+        self.nodes = 0
 
     def descend_resolver(self, current_node: yaml.Node | None, current_index: Any) -> None:
         """Is called before each node, which is composed by recursion in C: that knows no limit."""
         self.depth += 1
+        self.nodes += 1
+        if current_node is not None and self.nodes > MOST_NODES:
+            raise DocumentError(place_of(self.file, current_node), TOO_LARGE)
         if current_node is not None and self.depth > DEEPEST + 1:
             raise DocumentError(place_of(self.file, current_node), TOO_DEEP)
 
@@ -181,14 +191,18 @@ def syntax_error(file: Path, text: str, error: yaml.YAMLError) -> DocumentError:
             json.loads(text)
         except json.JSONDecodeError as fault:
             place = Place(file, fault.lineno, fault.colno)
-            return DocumentError(place, f"This is not JSON: {fault.msg}.")
+            return DocumentError(place, f"This is not JSON: {fault.msg}. Correct it.")
     place = Place(file, 1, 1)
     problem: object = error
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text.encode()[: error.position].decode(errors="replace")
+        place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        problem = f"the character U+{int(error.character):04X} is not allowed"
     if isinstance(error, yaml.MarkedYAMLError):
         problem = error.problem or error.context
         if mark := error.problem_mark or error.context_mark:
             place = Place(file, mark.line + 1, mark.column + 1)
-    return DocumentError(place, f"This is not YAML: {' '.join(str(problem).split())}.")
+    return DocumentError(place, f"This is not YAML: {' '.join(str(problem).split())}. Correct it.")
 
 
 BEGINS_LIKE_JSON = re.compile(r'\s*\{\s*"')
@@ -260,7 +274,7 @@ class Reader:
             inner = [part for pair in children for part in pair] if pairs else children
             self.sizes[id(node)] = 1 + sum(map(self.measure, inner))
         if self.sizes[id(node)] > MOST_NODES:
-            raise self.error(node, (), f"With its aliases this is larger than {MOST_NODES} nodes.")
+            raise self.error(node, (), TOO_LARGE)
         return self.sizes[id(node)]
 
     def node(self, node: yaml.Node, path: Path_) -> Any:
@@ -323,7 +337,7 @@ class Reader:
         if FLOAT.fullmatch(text) and isfinite(float(text)):
             return float(text)
         if NOT_FINITE.fullmatch(text) or FLOAT.fullmatch(text):
-            message = f"{text} is not a JSON number: use one, or quote it."
+            message = f"{text[:MOST_SHOWN]} is not a JSON number: use one, or quote it."
             return self.fault(node, path, message)
         return text
 

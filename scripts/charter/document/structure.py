@@ -111,9 +111,15 @@ def surplus(model: Model, path: Path, name: str) -> str:
             problem = "is no path, which begins with a slash"
         case _:
             problem = "has no meaning here"
-    close = difflib.get_close_matches(name.lower(), FIELDS.get(model.kinds.get(path, ""), ()), n=1)
-    remedy = f"did you mean `{close[0]}`?" if close else "correct its name, or remove it."
+    close = closest(name.lower(), model.kinds.get(path, ""))
+    remedy = f"did you mean `{close}`?" if close else "correct its name, or remove it."
     return f"`{name}` {problem}: {remedy}"
+
+
+@cache
+def closest(name: str, kind: str) -> str:
+    """The field of such an object that was meant, most likely."""
+    return next(iter(difflib.get_close_matches(name, FIELDS.get(kind, ()), n=1)), "")
 
 
 def name_of(path: Path) -> str:

@@ -3,11 +3,12 @@
 import json
 import os
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 
-from charter.document import Document, DocumentError, source
+from charter.document import Document, DocumentError, dynamic, source
 from charter.document.checks import check
 from charter.errors import Refusal
 from charter.generate import command
@@ -53,6 +54,8 @@ REFUSED: list[tuple[str, str, str]] = [
     (BOMB, "6:", "With its aliases this is larger"),
     ("a: " + "[" * 300 + "]" * 300, "1:", "nested deeper"),
     ("a: " + "[" * 100_000, "1:", "nested deeper"),
+    (GOOD + "x-a: é\nx-b: a\0", "10:7", "the character U+0000 is not allowed. Correct it."),
+    (GOOD + "x-a: 1e" + "9" * 99_999, "9:6", "1e" + "9" * 38 + " is not a JSON number: use one"),
     (GOOD + "x-a: " + "9" * 1001, "9:6", "A number of 1001 digits can't be judged"),
     (GOOD + "x-a: 0x" + "f" * 5000, "9:6", "A number of 5002 digits can't be judged"),
     ("swagger: '2.0'\n", "1:1", "This is Swagger 2.0: convert it"),
@@ -203,6 +206,48 @@ def test_of_very_many_faults_the_first_are_said_and_the_others_counted(tmp_path:
 
     assert len(shown) == 50
     assert last == "20 more: correct these first."
+
+
+def test_a_long_list_is_refused_before_all_of_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "MOST_NODES", 1000)
+    (tmp_path / "a.yaml").write_text("a:\n" + "- b\n" * 2000 + "- [broken\n")
+
+    (said,) = faults_of(tmp_path / "a.yaml")
+
+    assert "a.yaml:2:1: With its aliases this is larger than" in said
+    assert "move parts into files of their own" in said
+
+
+@pytest.mark.parametrize("link", ["$ref: '{}'", "allOf: [{{$ref: '{}'}}]"])
+def test_a_long_chain_of_references_costs_little(tmp_path: Path, link: str) -> None:
+    places = [f"#/components/schemas/A{number}" for number in range(1, 2001)]
+    chain = [f"A{number}: {{{link.format(place)}}}" for number, place in enumerate(places)]
+    schemas = ", ".join([*chain, "A2000: {type: string}"])
+    (tmp_path / "a.yaml").write_text(f"{GOOD}components: {{schemas: {{{schemas}}}}}\n")
+    began = process_time()
+
+    check(Document(tmp_path / "a.yaml"))
+
+    assert process_time() - began < 10
+
+
+def test_templates_that_are_filled_in_with_ever_more_anchors_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamic, "MOST_COPIES", 3)
+    uses = ", ".join(
+        f"B{number}: {{$ref: '#/components/schemas/A', $defs: {{n: {{$dynamicAnchor: a}}}}}}"
+        for number in range(9)
+    )
+    template = "{$dynamicRef: '#a', $defs: {n: {$dynamicAnchor: a}}}"
+    head = f"{GOOD}components: {{schemas: "
+    (tmp_path / "a.yaml").write_text(f"{head}{{A: {template}, {uses}}}}}\n")
+
+    (said,) = faults_of(tmp_path / "a.yaml")
+
+    assert "a.yaml:9:24: The templates with `$dynamicRef` are filled in" in said
 
 
 def test_a_fault_in_a_file_of_one_line_is_placed_by_a_pointer_too(tmp_path: Path) -> None:
