@@ -30,7 +30,7 @@ def excerpt_of(lines: Sequence[str], line: int, column: int, *, around: int = AR
     gutter = len(str(numbers[-1]))
     shown = []
     for number in numbers:
-        shown.append(f"{number:>{gutter}} | {visible(lines[number - 1])[start : start + WIDTH]}")
+        shown.append(f"{number:>{gutter}} | {visible(lines[number - 1][start : start + WIDTH])}")
         if number == line:
             shown.append(f"{' ' * gutter} | {' ' * (column - 1 - start)}^")
     return "\n".join(row.rstrip() for row in shown)
