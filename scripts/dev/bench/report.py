@@ -35,6 +35,9 @@ run, one process after the other. `python -m dev.bench.documents` repeats it.
 - Nobody's operations are implemented: any other answer counts, and nothing here says how well
   requests are judged. Of a path with a `#` in it, what stands before that is asked for.
 
+[directory.md](directory.md) says what becomes of 200 documents that nobody here chose, judged by
+another validator.
+
 {circumstances}
 
 ## Real documents
