@@ -399,7 +399,8 @@ def lint(
 
     table = toml_of(config) if config else lint_table()
     file, overlays = chosen(document, overlay)
-    return commands.lint(file, form, Configuration.of(table), fail_on, overlays)
+    configuration = Configuration.of(table, str(config or "pyproject.toml"))
+    return commands.lint(file, form, configuration, fail_on, overlays)
 
 
 def toml_of(file: Path) -> dict[str, Any]:
@@ -700,7 +701,10 @@ def run(context: typer.Context) -> int:
             environment = os.environ | {"PATH": path}
             return subprocess.run(context.args, env=environment, check=False).returncode
         except FileNotFoundError:
-            raise Misconfigured(f"There is no program called {context.args[0]}.") from None
+            raise Misconfigured(
+                f"There is no program called {context.args[0]}: install what has it in the"
+                " project's .venv, or give its path."
+            ) from None
 
 
 # -- checking -------------------------------------------------------------------------------------

@@ -112,6 +112,16 @@ def test_options_of_a_program_that_is_run_are_its_own(server: Address) -> None:
 # -- serve ----------------------------------------------------------------------------------------
 
 
+def test_a_program_that_is_not_there_is_named_with_the_remedy(server: Address) -> None:
+    done = charter("run", "no-such-program", **naming(server))
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "charter: There is no program called no-such-program: install what has it in the project's"
+        " .venv, or give its path.\n"
+    )
+
+
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,23 @@ def yaml_of(text: str) -> str:
     return text[:start].replace("\t", " ") + ESCAPE.sub(unescaped, text[start:])
 
 
+URL = re.compile(r"(?:^|/)(https?):/+(.+)$")
+"""An address, also after it was taken for a path."""
+
+
+def absence_of(file: Path) -> str:
+    """What is wrong with a name that no file has, and what may be meant."""
+    if (url := URL.search(file.as_posix())) is not None:
+        address = f"{url[1]}://{url[2]}"
+        return (
+            f"A document is a file: fetch it with `curl -fsSLo openapi.yaml {address}`, and name"
+            " openapi.yaml."
+        )
+    beside = [one.name for one in file.parent.iterdir()] if file.parent.is_dir() else []
+    close = get_close_matches(file.name, beside, n=1, cutoff=0.75)
+    return f"There is no such file: is it {close[0]}?" if close else "There is no such file."
+
+
 def read(file: Path) -> str:
     first = Place(file, 1, 1)
     try:
@@ -241,7 +259,7 @@ def read(file: Path) -> str:
             raise NoDocument(file, "This is a pipe or a device: save the document to a file.")
         content = file.read_bytes()
     except FileNotFoundError:
-        raise NoDocument(file, "There is no such file.") from None
+        raise NoDocument(file, absence_of(file)) from None
     except OSError as error:
         raise NoDocument(file, f"The file can't be read: {error.strerror}.") from None
     try:

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from charter.document.changes import changes
 from charter.document.checks import ERRORS
 from charter.document.lint import lint
 from charter.document.lint.rules import RULES
-from charter.errors import Refusal
+from charter.errors import Misconfigured, Refusal
 from tests.charter.document.damage import SAMPLE, Edit, edited, line_of
 from tests.data import DOCUMENT
 
@@ -452,6 +453,20 @@ def test_an_unreadable_document_is_refused_in_one_sentence(
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
     assert refused.value.exit_code == (2 if text is None else 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("opnapi.yaml", "There is no such file: is it openapi.yaml?"),
+        ("https://example.com/api/v1.json", "`curl -fsSLo openapi.yaml https://example.com/api/v1"),
+    ],
+)
+def test_what_may_be_meant_by_a_name_is_said(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_text(SAMPLE.read_text())
+
+    with pytest.raises(Misconfigured, match=re.escape(said)):
+        openapi.lint(tmp_path / name)
 
 
 def test_what_has_its_place_as_its_only_name_is_named_once(

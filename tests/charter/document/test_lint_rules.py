@@ -145,7 +145,10 @@ def test_what_is_ignored_is_ignored_there_alone() -> None:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"rules": {"descripton": "off"}}, "rules.descripton is no rule: `charter lint` names"),
+        (
+            {"rules": {"descripton": "off"}},
+            "pyproject.toml: tool.charter.lint.rules.descripton is no rule: `charter lint` names",
+        ),
         ({"rules": {"structure": "off"}}, "rules.structure is an error, which stays one"),
         ({"rules": {"summary": "loud"}}, "rules.summary = 'loud': use error, warning, info, off"),
         ({"fail-on": "no"}, "fail-on = 'no': use error, warning, info, never"),

@@ -22,6 +22,12 @@ from charter.runtime.views import Direction
 from charter.runtime.xml import is_xml, write
 
 
+def with_paths(paths: Any, **others: Any) -> dict[str, Any]:
+    """A document that has nothing else, or these members."""
+    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    return document | others
+
+
 def client_of(mock: Mock) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(mock), base_url="http://mock")
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from charter.document import Document
 from charter.mock.app import Mock
 from charter.mock.prefer import NotPreferable, Prefer, parse
-from tests.charter.mock.requests import client_of
+from tests.charter.mock.requests import client_of, with_paths
 from tests.data import DOCUMENT
 
 CONTENT = Document(DOCUMENT).content
@@ -120,7 +120,7 @@ async def test_of_a_range_the_client_gets_what_it_names(
     schema = OBJECT if "{" in declared else TEXT
     responses = {"200": {"description": "-", "content": {declared.strip("{}"): schema}}}
     paths = {"/x": {"get": {"operationId": "x", "responses": responses}}}
-    mock = Mock({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths})
+    mock = Mock(with_paths(paths))
 
     async with client_of(mock) as client:
         answer = await client.get("/x", headers={"Accept": accept})
@@ -168,12 +168,7 @@ async def test_credentials_are_asked_for(
     security: Any, query: str, headers: dict[str, str], status: int
 ) -> None:
     operation = {"security": security, "responses": {"204": {"description": "-"}}}
-    document = {
-        "openapi": "3.1.0",
-        "info": {"title": "t", "version": "1"},
-        "paths": {"/": {"get": operation}},
-        "components": {"securitySchemes": SCHEMES},
-    }
+    document = with_paths({"/": {"get": operation}}, components={"securitySchemes": SCHEMES})
     async with client_of(Mock(document)) as client:
         answer = await client.get(f"/{query}", headers=headers)
 
@@ -207,11 +202,7 @@ def templated() -> Any:
         "/a/{name}.{kind}/y": "both",
         "/a-b/{some-id}": "dashes",
     }
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "t", "version": "1"},
-        "paths": {path: answering(name) for path, name in known.items()},
-    }
+    return with_paths({path: answering(name) for path, name in known.items()})
 
 
 def answering(name: str) -> Any:
@@ -226,7 +217,7 @@ async def test_an_example_that_its_own_schema_refuses_says_so(
     never = {"type": "object", "required": ["id"], "additionalProperties": False}
     content = {"application/json": {"schema": never}}
     paths = {"/": {"get": {"responses": {"200": {"description": "-", "content": content}}}}}
-    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    document = with_paths(paths)
     async with client_of(Mock(document)) as client:
         answer = await client.get("/")
 
@@ -243,7 +234,7 @@ def with_headers(**schemas: Any) -> Any:
     paths["get"]["responses"]["200"]["headers"] = {
         name.replace("_", "-"): {"schema": schema} for name, schema in schemas.items()
     }
-    return {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/": paths}}
+    return with_paths({"/": paths})
 
 
 async def test_no_example_says_how_the_answer_is_sent() -> None:
@@ -290,7 +281,7 @@ async def test_a_header_is_one_line_whatever_its_example_is() -> None:
 def declaring(*statuses: str) -> Any:
     responses = {status: {"description": "-"} for status in statuses}
     paths = {"/": {"get": {"responses": responses}}}
-    return {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    return with_paths(paths)
 
 
 @pytest.mark.parametrize(
@@ -465,7 +456,7 @@ def refusing(**schemas: Any) -> Any:
     limit = {"in": "query", "name": "limit", "schema": {"type": "integer"}}
     responses = {"200": {"description": "-"}, "4XX": {"description": "-", "content": content}}
     paths = {"/": {"get": {"parameters": [limit], "responses": responses}}}
-    return {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    return with_paths(paths)
 
 
 async def test_a_refusal_says_why_by_the_names_that_the_document_gives_it() -> None:

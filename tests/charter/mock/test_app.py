@@ -11,6 +11,7 @@ from charter.document import Document
 from charter.mock.app import Mock
 from charter.mock.prefer import Prefer
 from charter.runtime import Contract
+from tests.charter.mock.requests import with_paths
 from tests.data import DOCUMENT
 
 BEARER = {"Authorization": "Bearer token"}
@@ -82,11 +83,7 @@ def test_every_operation_keeps_its_promises() -> None:
 
 
 def document(**paths: Any) -> dict[str, Any]:
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "t", "version": "1"},
-        "paths": {path.replace("_", "/", 1): item for path, item in paths.items()},
-    }
+    return with_paths({path.replace("_", "/", 1): item for path, item in paths.items()})
 
 
 ERROR = {
@@ -124,12 +121,10 @@ async def test_what_tells_alternatives_apart_may_be_anything(kind: Any) -> None:
         "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/components/schemas/Cat"}},
     }
     body = {"content": {"application/json": {"schema": pet}}}
-    document = {
-        "openapi": "3.1.0",
-        "info": {"title": "t", "version": "1"},
-        "paths": {"/": {"post": {"requestBody": body, "responses": {"204": {"description": "-"}}}}},
-        "components": {"schemas": {"Cat": cat}},
-    }
+    document = with_paths(
+        {"/": {"post": {"requestBody": body, "responses": {"204": {"description": "-"}}}}},
+        components={"schemas": {"Cat": cat}},
+    )
     async with client_of(Mock(document)) as client:
         answer = await client.post("/", json={"kind": kind})
 

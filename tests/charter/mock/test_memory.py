@@ -9,7 +9,7 @@ import pytest
 from charter.document import Document
 from charter.mock.app import Mock
 from charter.mock.memory import Memory
-from tests.charter.mock.requests import client_of
+from tests.charter.mock.requests import client_of, with_paths
 from tests.data import DOCUMENT
 
 CONTENT = Document(DOCUMENT).content
@@ -215,10 +215,8 @@ def names_of_users(maximum: int | None = None) -> Any:
     created = {"description": "-", "headers": location, "content": content}
     listing = {"description": "-", "content": {"application/json": {"schema": users}}}
     one = {"200": {"description": "-", "content": content}, "404": gone}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": "t", "version": "1"},
-        "paths": {
+    return with_paths(
+        {
             "/teams/{team}/users": {
                 "parameters": [team],
                 "post": {"requestBody": {"content": content}, "responses": {"201": created}},
@@ -229,8 +227,8 @@ def names_of_users(maximum: int | None = None) -> Any:
                 "get": {"responses": one},
                 "put": {"requestBody": {"content": content}, "responses": one},
             },
-        },
-    }
+        }
+    )
 
 
 async def test_a_client_may_choose_the_identity() -> None:
@@ -317,7 +315,7 @@ def document(paths: Any) -> Any:
         for operation in item.values():
             if isinstance(operation, dict):
                 operation["responses"].setdefault("404", {"description": "-"})
-    return {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths}
+    return with_paths(paths)
 
 
 def articles(request: Any = NEW, shown: Any = ARTICLE, **listing: Any) -> Any:

@@ -103,8 +103,15 @@ class Configuration:
         return any(one.rule in (rule, "*") and fnmatchcase(place, one.path) for one in self.ignored)
 
     @classmethod
-    def of(cls, table: Any) -> "Configuration":
-        """Reads the table. Raises Misconfigured, which names the key and what it may be."""
+    def of(cls, table: Any, file: str = "pyproject.toml") -> "Configuration":
+        """Reads the table. Raises Misconfigured, which names the file, the key, what it may be."""
+        try:
+            return cls._of(table)
+        except Misconfigured as error:
+            raise Misconfigured(f"{file}: {error}") from None
+
+    @classmethod
+    def _of(cls, table: Any) -> "Configuration":
         known = {"fail-on", "rules", "ignore", "rule"}
         members = checked(table, TABLE, known)
         own = [own_rule(entry, index) for index, entry in enumerate(entries(members, "rule"))]

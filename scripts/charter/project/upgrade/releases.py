@@ -152,7 +152,24 @@ def succeed(command: list[str], failure: str, remedy: str) -> None:
     """Run a program. Raises Refusal, with what it said, where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Refusal(f"{failure} ({one_line(done.stderr)}). {remedy}")
+        raise Refusal(f"{failure} ({reason_of(done.stderr)}). {remedy}")
+
+
+REASONS = {
+    r"not found in the (package registry|provided)|[Nn]o matching distribution|no version": (
+        "no index has it"
+    ),
+    r"[Ff]ailed to fetch|error sending request|ConnectionError|Max retries|timed out|dns error": (
+        "the index can't be reached"
+    ),
+}
+"""What uv and pip say, and what it means to whoever wants a package."""
+
+
+def reason_of(said: str) -> str:
+    """Why a package can't be had, in words of ours where they are known."""
+    known = (words for pattern, words in REASONS.items() if re.search(pattern, said))
+    return next(known, one_line(said))
 
 
 def one_line(text: str) -> str:
