@@ -21,6 +21,7 @@ from charter.document.overlays import warn
 from charter.document.overview import Overviews
 from charter.errors import Misconfigured, Refusal
 from charter.mock.connections import Connections
+from charter.mock.control import ADDRESS
 from charter.mock.live import LiveMock, ShowsBroken
 from charter.mock.memory import Memory
 from charter.mock.pages import WithPages
@@ -137,7 +138,11 @@ def announce(live: LiveMock, listener: socket.socket) -> None:
     for operation in operations:
         print(f"  {operation.method:<7} {base}{url(live.mock, operation)}")
     print(f"\n  {'its operations, its docs, what is to correct:':<46}  {base}/docs/overview")
-    for label, example in hints(live.mock.contract):
+    print(f"  {'what it remembers (GET, PUT, DELETE):':<46}  {base}{ADDRESS}")
+    for path, grants in live.mock.log_ins.urls.items():
+        user = "&username=ada@example.com&password=any-at-all" if "password" in grants else ""
+        print(f"  {'a token:':<46}  curl -d 'grant_type={grants[0]}{user}' {base}{path}")
+    for label, example in hints(live.mock.contract, strict=live.mock.log_ins.is_strict):
         print(f"  {label:<46}  {example}")
     print(flush=True)
     warn_of_reach(listener.getsockname()[0])
@@ -153,15 +158,18 @@ def warn_of_reach(host: str) -> None:
         tell(f"It listens on {host}: everyone who can reach this machine can use it.")
 
 
-def hints(contract: Contract) -> Iterator[tuple[str, str]]:
+def hints(contract: Contract, *, strict: bool = False) -> Iterator[tuple[str, str]]:
     """What a caller of the mock can do, with arguments of curl that do it."""
     label = "any credential of the right kind is taken:"
+    if strict:
+        label = "a credential, with a token from a log-in:"
     for credential in dict.fromkeys(filter(None, map(sample_credential, used_schemes(contract)))):
         yield label, credential
         label = "or:"
     yield "another answer:", "-H 'Prefer: code=404'"
     yield "a named example:", "-H 'Prefer: example=NAME'"
     yield "other values each time:", "-H 'Prefer: dynamic=true'"
+    yield "a late answer, or a fault:", "-H 'Prefer: delay=2'   -H 'Prefer: fault=503, times=2'"
 
 
 def used_schemes(contract: Contract) -> Iterator[Mapping[str, Any]]:

@@ -147,7 +147,7 @@ def test_the_credentials_that_are_shown_are_those_of_the_document(document: Path
 
     contract = LiveMock(document).mock.contract
 
-    credentials = list(hints(contract))[:-3]
+    credentials = list(hints(contract))[:-4]
     assert [label for label, _ in credentials[1:]] == ["or:"] * 3
     assert [example for _, example in credentials] == [
         "-u user:password",
@@ -164,6 +164,7 @@ def test_without_security_no_credential_is_spoken_of(document: Path) -> None:
         "another answer:",
         "a named example:",
         "other values each time:",
+        "a late answer, or a fault:",
     ]
 
 

@@ -58,6 +58,18 @@ paths:
       responses:
         '200': {$ref: '#/components/responses/Order'}
         '404': {description: No such order.}
+  /orders/search:
+    get:
+      parameters:
+      - {name: status, in: query, schema: {enum: [open, cancelled, shipped]}}
+      - {name: q, in: query, schema: {type: string}}
+      responses:
+        '200':
+          description: What is found.
+          content:
+            application/json:
+              schema: {type: array, items: {$ref: '#/components/schemas/Order'}}
+              example: []
   /orders/{id}/cancel:
     post:
       parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
@@ -225,6 +237,15 @@ async def test_filters_and_orders_are_kept(orders: LiveMock) -> None:
         assert await titles(client, sort="title") == ["Ale", "Rum", "Tea"]
         assert await titles(client, sort="-title") == ["Tea", "Rum", "Ale"]
         assert (await titles(client, sort="total"))[:2] == ["Ale", "Tea"]
+
+
+async def test_what_is_searched_below_a_collection_is_found_in_it(orders: LiveMock) -> None:
+    async with at(orders) as client:
+        found = (await client.get("/orders/search", params={"status": "shipped"})).json()
+        unknown = (await client.get("/orders/search", params={"q": "Tea"})).json()
+
+    assert [row["title"] for row in found] == ["Rum"]
+    assert unknown == []  # the example
 
 
 async def test_cursors_and_links_lead_over_all_pages(orders: LiveMock) -> None:

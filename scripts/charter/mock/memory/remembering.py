@@ -136,7 +136,7 @@ class Remembering:
         if not operation.is_plain:
             return None
         if resource is None:
-            return self.act(written)
+            return self.search(written) if is_get(operation) else self.act(written)
         collection = filled(resource.collection, written.in_path)
         if operation.path == resource.member:
             identity = str(written.in_path[templates.names(resource.member)[-1]])
@@ -185,6 +185,24 @@ class Remembering:
                 lacking = tuple(dict.fromkeys(missing))
                 return Recalled(body, headers, is_list=True, missing=lacking)
         return Recalled(why=f"its schema doesn't admit what is in {collection}")
+
+    def search(self, written: Written) -> Recalled | None:
+        """What is found of a collection at a path below it: `/pets/findByStatus?status=sold`.
+
+        None where the operation doesn't list the collection's members, or is asked for nothing
+        that tells them apart.
+        """
+        operation = written.operation
+        resource = self.resources.get(operation.path.rpartition("/")[0])
+        content, envelope = self.listing(operation, resource) if resource else (None, None)
+        if resource is None or content is None or envelope is None:
+            return None
+        element = envelope.shape.element
+        listing = listing_of_rows(operation, shape_of(self.judge, content), envelope.name, element)
+        is_asked = any(written.values.get(("query", name)) is not None for name in listing.filters)
+        if not is_asked or not actions.shows(element, resource.envelope.shape):
+            return None
+        return self.all_of(written, resource, filled(resource.collection, written.in_path))
 
     def page(
         self,
