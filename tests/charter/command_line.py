@@ -1,6 +1,7 @@
 """The program `charter`, run as a user runs it, in a project that has no `.env`."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,15 @@ def charter_in(
         timeout=300,  # of a program that hangs, also where the machine does much else
         check=False,
     )
+
+
+def read_until(process: subprocess.Popen[str], pattern: str) -> str:
+    """What a line of the output says."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(pattern, line):
+            return found[1]
+    raise AssertionError(f"{pattern} was never said")
 
 
 def naming(database: Address) -> dict[str, str]:

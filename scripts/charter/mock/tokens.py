@@ -154,8 +154,9 @@ class LogIns:
 
 def schemes(contract: Contract) -> Mapping[str, Any]:
     judge = contract.judge
-    found: Mapping[str, Any] = judge.resolve(judge.document.get("components", {}))
-    return found.get("securitySchemes", {})  # type: ignore[no-any-return]
+    components = judge.resolve(judge.document.get("components", {}))
+    declared: Mapping[str, Any] = components.get("securitySchemes", {})
+    return declared
 
 
 def token_urls(declared: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

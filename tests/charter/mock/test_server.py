@@ -1,6 +1,5 @@
 """`charter mock` as a designer uses it: started, asked, edited, broken, and stopped."""
 
-import re
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 
 from charter.mock.live import LiveMock
 from charter.mock.server import hints
-from tests.charter.command_line import PROGRAM, charter
+from tests.charter.command_line import PROGRAM, charter, read_until
 
 DOCUMENT = """\
 openapi: 3.1.0
@@ -61,15 +60,6 @@ def mocking(document: Path, *options: str) -> Iterator[tuple[subprocess.Popen[st
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
-
-
-def read_until(process: subprocess.Popen[str], pattern: str) -> str:
-    """What a line of the output says."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if found := re.search(pattern, line):
-            return found[1]
-    raise AssertionError(f"{pattern} was never said")
 
 
 def wait_for(address: str, text: str) -> None:

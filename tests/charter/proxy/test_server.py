@@ -9,8 +9,7 @@ import httpx2 as httpx
 import pytest
 
 from charter.contract.service_under_test import prepared
-from tests.charter.command_line import PROGRAM, charter
-from tests.charter.mock.test_server import read_until
+from tests.charter.command_line import PROGRAM, charter, read_until
 from tests.charter.proxy.drifting import app
 from tests.charter.proxy.test_drifts import KEY, SHELF
 from tests.charter.sdk.clients import python, python_client
