@@ -283,10 +283,10 @@ def proxy(
     ] = "error",
     overlay: Overlay = None,
 ) -> int:
-    """Stand before a live service, and judge what passes by the document.
+    """Judge what passes to and from a live service by its document.
 
-    Everything passes as it is. What does not match the document is said at once, and reported when
-    Ctrl-C or a signal ends it.
+    It stands before the service, and everything passes as it is. What does not match the document
+    is said at once, and reported when Ctrl-C or a signal ends it.
     """
     from charter.proxy import server
 
