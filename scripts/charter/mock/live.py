@@ -68,7 +68,8 @@ class LiveMock:
         self.files: list[Path] = [file, *overlays]
         self.seen = self._signature()
         self.document, self.mock = self._begin(otherwise)
-        self.start_over()
+        if rows is not None:
+            self.start_over()
         self.seen = self._signature()
         self.lock = asyncio.Lock()
 
