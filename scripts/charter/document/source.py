@@ -98,7 +98,7 @@ class NoDocument(Misconfigured):
     """No document can be read from the file that is named."""
 
     def __init__(self, file: Path, message: str) -> None:
-        super().__init__(one_line(f"{file}: {message}"))
+        super().__init__(one_line(f"{url_of(file) or file}: {message}"))
         self.place = Place(file, 1, 1)
 
 
@@ -230,14 +230,9 @@ def yaml_of(text: str) -> str:
     return text[:start].replace("\t", " ") + ESCAPE.sub(unescaped, text[start:])
 
 
-URL = re.compile(r"(?:^|/)(https?):/+(.+)$")
-"""An address, also after it was taken for a path."""
-
-
 def absence_of(file: Path) -> str:
     """What is wrong with a name that no file has, and what may be meant."""
-    if (url := URL.search(file.as_posix())) is not None:
-        address = f"{url[1]}://{url[2]}"
+    if (address := url_of(file)) is not None:
         return (
             f"A document is a file: fetch it with `curl -fsSLo openapi.yaml {address}`, and name"
             " openapi.yaml."
@@ -245,6 +240,12 @@ def absence_of(file: Path) -> str:
     beside = [one.name for one in file.parent.iterdir()] if file.parent.is_dir() else []
     close = get_close_matches(file.name, beside, n=1, cutoff=0.75)
     return f"There is no such file: is it {close[0]}?" if close else "There is no such file."
+
+
+def url_of(file: Path) -> str | None:
+    """The address that was taken for a path, in which one of two slashes is lost."""
+    found = re.search(r"(?:^|/)(https?):/([^/].*)$", file.as_posix())
+    return f"{found[1]}://{found[2]}" if found else None
 
 
 def read(file: Path) -> str:
