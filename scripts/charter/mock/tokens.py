@@ -5,6 +5,7 @@ needs no credentials and whose answer has a member that is called a token. Every
 is taken.
 """
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -109,10 +110,13 @@ class LogIns:
         asked = form.get("scope")
         scopes = frozenset(str(asked).split()) if asked else None
         if form.get("grant_type") == "refresh_token":
-            known = self.memory.tokens.pop(str(form.get("refresh_token")), None)
-            is_good = known is not None and known.refreshes
+            text = str(form.get("refresh_token"))
+            known = self.memory.tokens.get(text)
+            is_good = not self.is_strict if known is None else known.refreshes and not known.is_over
             if not is_good:
                 raise InvalidGrant("The refresh token was used before, or never handed out.")
+            if known is not None:
+                self.memory.tokens[text] = replace(known, ends=0)
             if known is not None and known.scopes is not None:
                 scopes = known.scopes if scopes is None else scopes & known.scopes
         return Token(scopes, time.monotonic() + seconds)
@@ -121,7 +125,8 @@ class LogIns:
         if plain(name) in ACCESS:
             yield self.memory.hand_out(self.text(), fresh)
         elif plain(name) in REFRESH:
-            yield self.memory.hand_out(self.text(), replace(fresh, refreshes=True))
+            lasting = replace(fresh, ends=math.inf, refreshes=True)
+            yield self.memory.hand_out(self.text(), lasting)
         elif name == "scope" and fresh.scopes is not None:
             yield " ".join(sorted(fresh.scopes))
 
@@ -142,7 +147,7 @@ class LogIns:
             if token is None:
                 is_good = not (self.is_strict and is_token)
             else:
-                is_good = not token.refreshes and token.ends > time.monotonic()
+                is_good = not (token.refreshes or token.is_over)
             if not is_good:
                 raise MissingCredentials(operation.id, ['Bearer error="invalid_token"'])
             if token is not None and token.scopes is not None:

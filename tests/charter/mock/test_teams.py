@@ -423,6 +423,7 @@ paths:
                       name: {type: string, example: ada}
                       token: {type: string, example: old}
                       expires_in: {type: integer, example: 1}
+                      refresh_token: {type: string}
 components:
   securitySchemes:
     key: {type: apiKey, in: header, name: X-Key}
@@ -447,7 +448,10 @@ async def test_a_token_ends_when_the_answer_says(short: LiveMock) -> None:
         before = await client.get("/a", headers=headers)
         await asyncio.sleep(1.1)
         after = await client.get("/a", headers=headers)
+        refresh = {"grant_type": "refresh_token", "refresh_token": user["refresh_token"]}
+        fresh = await client.post("/sessions", json=refresh)
 
+    assert fresh.json()["user"]["token"] != user["token"]
     assert (user["name"], user["expires_in"]) == ("ada", 1)
     assert user["token"] != "old"
     assert (before.status_code, after.status_code) == (204, 401)

@@ -1,6 +1,7 @@
 """The objects that were sent to collections, and the paths of a document that lead to them."""
 
 import re
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -59,6 +60,10 @@ class Token:
     """None for all of them."""
     ends: float
     refreshes: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.ends <= time.monotonic()
 
 
 @dataclass
