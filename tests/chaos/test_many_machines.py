@@ -14,6 +14,7 @@ from tests.chaos.cluster import NAME, PASSWORD, Cluster, Clusters, with_port
 from tests.chaos.conftest import migrate
 from tests.chaos.line import Mode, line_to
 from tests.chaos.load import Caller, Load, recovered, refusals, steady
+from tests.chaos.patroni import becomes, patroni
 from tests.chaos.ports import free_port
 from tests.chaos.proxies import FILES, required, running
 from tests.chaos.services import serving
@@ -48,6 +49,33 @@ async def test_a_failover_to_the_synchronous_standby_loses_nothing(
         await load.check(standby, "failover", recovery=recovery)
 
     assert recovery <= 5
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["server", "machine"])
+async def test_patroni_promotes_the_standby_and_nothing_is_lost(
+    all_clusters: Clusters, tmp_path: Path, whole: bool
+) -> None:
+    """A server that dies is replaced at once, a machine that is gone after Patroni's `ttl`."""
+    async with patroni(all_clusters) as (primary, standby):
+        await migrate(primary.cluster)
+        hosts = ",".join(f"127.0.0.1:{node.cluster.port}" for node in (primary, standby))
+        async with serving(tmp_path, primary.cluster.environment | {"DB_HOST": hosts}) as services:
+            async with steady([service.url for service in services]) as load:
+                await asyncio.sleep(3)
+                killed = monotonic()
+                primary.kill(whole=whole)
+                await becomes(standby, "/primary")
+                promoted = monotonic()
+                await asyncio.sleep(8)
+            figures = {
+                "promoted after": promoted - killed,
+                "recovery": load.first_success(promoted),
+                "without writes": load.first_success(killed),
+            }
+            which = "machine" if whole else "server"
+            await load.check(standby.cluster, f"Patroni, {which} gone", **figures)
+
+    assert figures["recovery"] <= 5
 
 
 async def test_a_first_host_that_is_silent_costs_each_service_one_wait(
