@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2 as httpx
 import jwt
@@ -87,7 +87,10 @@ class Access:
     issued_at: timedelta
 
 
-def mostly(some: list[Any], everything: list[Any]) -> strategies.SearchStrategy[Any]:
+Drawn = TypeVar("Drawn")
+
+
+def mostly(some: list[Drawn], everything: list[Drawn]) -> strategies.SearchStrategy[Drawn]:
     """One of some three times out of four: what is refused anyway shows little."""
     anything = strategies.sampled_from(everything)
     likely = strategies.sampled_from(some or everything)
