@@ -704,7 +704,7 @@ async def test_http_9_every_answer_has_the_headers_that_protect_it(settings: Set
         headers = answer.headers
         assert headers["X-Content-Type-Options"] == "nosniff", status
         assert headers["Referrer-Policy"] == "no-referrer"
-        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "default-src 'none'; base-uri 'none'" in headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["Cache-Control"] == ("no-cache" if status == 200 else "no-store")
         assert headers["X-Request-ID"]
@@ -721,7 +721,7 @@ async def test_http_9_every_answer_demands_tls_where_the_deployment_has_it(
         answers = await answers_of_every_kind(client)
 
     for answer in answers.values():
-        assert answer.headers["Strict-Transport-Security"] == f"max-age={year}"
+        assert answer.headers["Strict-Transport-Security"] == f"max-age={year}; includeSubDomains"
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,10 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
+NO_CONTENT = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+"""The Content-Security-Policy of what is no page."""
+
+
 class SecurityHeaders:
     """Adds the headers for browsers and caches to every response, errors too."""
 
@@ -140,12 +144,12 @@ class SecurityHeaders:
         defaults = {
             "cache-control": "no-store",
             "pragma": "no-cache",  # RFC 6749 section 5.1 wants both
-            "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+            "content-security-policy": NO_CONTENT,
             "referrer-policy": "no-referrer",
             "x-content-type-options": "nosniff",
         }
         if hsts_seconds:
-            defaults["strict-transport-security"] = f"max-age={hsts_seconds}"
+            defaults["strict-transport-security"] = f"max-age={hsts_seconds}; includeSubDomains"
         self.defaults = [(name.encode(), value.encode()) for name, value in defaults.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
