@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import unicodedata
+from contextlib import ExitStack
 from typing import Any
 
 import bcrypt
@@ -13,7 +14,7 @@ import httpx2 as httpx
 import pytest
 from fastapi import FastAPI
 from passlib.context import CryptContext
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from impl.core.config import Settings
 from impl.core.passwords import NICENESS, Passwords, common
@@ -313,3 +314,29 @@ async def test_hashing_gives_way_to_the_event_loop(settings: Settings) -> None:
         assert await loop.run_in_executor(passwords.pool, priority) == priority() + NICENESS
     finally:
         passwords.close()
+
+
+async def test_rel_6_who_finds_no_place_is_refused_before_the_database_is_asked(
+    app: FastAPI, ada: Person
+) -> None:
+    """So that a refusal costs the same however busy the database is."""
+    taken: list[object] = []
+    engine = app.state.database.engine.sync_engine
+
+    def note(*connection: object) -> None:
+        taken.append(connection)
+
+    with ExitStack() as stack:
+        for room in (app.state.passwords.logins, app.state.passwords.registrations):
+            for _ in range(room.places):
+                stack.enter_context(room.place())
+        event.listen(engine, "checkout", note)
+        stack.callback(event.remove, engine, "checkout", note)
+        login = await log_in(ada.client, ada.email, PASSWORD)
+        registration = await sign_up(ada.client, PASSWORD, "grace@example.com")
+        refused_with = len(taken)
+        await ada.get("/users/me")
+
+    assert (login.status_code, registration.status_code) == (503, 503)
+    assert refused_with == 0
+    assert len(taken) > 0

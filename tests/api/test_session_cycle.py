@@ -19,11 +19,8 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, strategies
 from hypothesis import settings as how
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
-    multiple,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -100,8 +97,6 @@ def mostly(some: list[Drawn], everything: list[Drawn]) -> strategies.SearchStrat
 class SessionCycle(RuleBasedStateMachine):
     """Each rule asks a worker, and holds the answer against the model."""
 
-    logins = Bundle("logins")
-
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.settings = settings
@@ -133,6 +128,8 @@ class SessionCycle(RuleBasedStateMachine):
         people = [self.run(register(self.clients[0])) for _ in range(2)]
         self.accounts = [Account(person) for person in people]
         self.admin = self.run(promote(self.run(register(self.clients[0])), self.database))
+        for owner in (0, 1):
+            self.log_in(owner, number=owner)
 
     async def start(self, number: int) -> httpx.AsyncClient:
         app = self.apps[number]
@@ -140,24 +137,29 @@ class SessionCycle(RuleBasedStateMachine):
         await self.stacks[number].enter_async_context(app.router.lifespan_context(app))
         return await self.stacks[number].enter_async_context(client_of(app))
 
-    @rule(number=WORKERS)
-    def restart_a_worker(self, number: int) -> None:
+    @rule(number=strategies.sampled_from([None, 0, 1]))
+    def restart(self, number: int | None) -> None:
+        """A worker, or the database as far as the service can tell: every connection ends."""
+        if number is None:
+            self.run(self.execute(DISCONNECT))
+            self.run(asyncio.sleep(0.05))
+            return
         self.run(self.stacks[number].aclose())
         self.stacks[number], self.apps[number] = AsyncExitStack(), create_app(self.settings)
         self.clients[number] = self.run(self.start(number))
 
-    @rule()
-    def restart_the_database(self) -> None:
-        """As far as the service can tell: every connection ends."""
-        self.run(self.execute(DISCONNECT))
-        self.run(asyncio.sleep(0.05))
+    @rule(data=strategies.data(), step=strategies.sampled_from(STEPS), number=WORKERS)
+    def let_time_pass(self, data: strategies.DataObject, step: timedelta, number: int) -> None:
+        """And have somebody come back, perhaps again and again until the session must have ended.
 
-    @rule(step=strategies.sampled_from(STEPS))
-    def move_the_clock(self, step: timedelta) -> None:
-        """The database's clock stands, and all that it has noted is so much older."""
-        self.now += step
-        columns = (Session.rotated_at, Session.idle_expires_at, Session.expires_at)
-        self.run(self.execute(update(Session).values({one: one - step for one in columns})))
+        The database's clock stands, and all that it has noted is so much older.
+        """
+        login = self.drawn_login(data)
+        for _ in range(data.draw(strategies.sampled_from([1, 1, 5]))):
+            self.now += step
+            columns = (Session.rotated_at, Session.idle_expires_at, Session.expires_at)
+            self.run(self.execute(update(Session).values({one: one - step for one in columns})))
+            self.present(login, login.tokens[-1], number)
 
     async def execute(self, statement: Any) -> None:
         async with self.database.writing() as session, session.begin():
@@ -165,25 +167,29 @@ class SessionCycle(RuleBasedStateMachine):
 
     # -- what clients do --------------------------------------------------------------------------
 
-    @rule(target=logins, owner=WHO, number=WORKERS)
-    def log_in(self, owner: int, number: int) -> Any:
+    @rule(owner=WHO, number=WORKERS)
+    def log_in(self, owner: int, number: int) -> None:
         account = self.accounts[owner]
         person = at(self.clients[number], account.person)
         answer = self.run(person.log_in(password=account.password))
 
         assert answer.status_code == (200 if account.is_active else 401)
         if not account.is_active:
-            return multiple()
+            return
         claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
         login = Login(account, claims["sid"], opened_at=self.now, used_at=self.now)
         self.everything.append(login)
         self.keep(login, answer)
-        return login
 
-    @rule(login=logins, age=strategies.sampled_from([0, 0, 0, 1, 1, 2, 3]), number=WORKERS)
-    def refresh(self, login: Login, age: int, number: int) -> None:
-        """With the newest of its tokens, or an older one."""
-        presented = login.tokens[max(0, len(login.tokens) - 1 - age)]
+    @rule(data=strategies.data(), age=strategies.sampled_from([0, 1, 2, 3]), number=WORKERS)
+    def refresh(self, data: strategies.DataObject, age: int, number: int) -> None:
+        """Some times in a row, and at last with an older token."""
+        login = self.drawn_login(data)
+        for _ in range(data.draw(strategies.integers(1, 3))):
+            self.present(login, login.tokens[-1], number)
+        self.present(login, login.tokens[max(0, len(login.tokens) - 1 - age)], number)
+
+    def present(self, login: Login, presented: str, number: int) -> None:
         is_newest = presented == login.tokens[-1]
         is_forgiven = presented in login.tokens[-2:] and self.now - login.used_at < GRACE
         is_good = login.is_live(self.now) and (is_newest or is_forgiven)
@@ -201,9 +207,10 @@ class SessionCycle(RuleBasedStateMachine):
         else:  # a second live token would be another
             assert answer.json()["refresh_token"] == login.tokens[-1]
 
-    @rule(login=logins)
-    def refresh_at_once(self, login: Login) -> None:
+    @rule(data=strategies.data())
+    def refresh_at_once(self, data: strategies.DataObject) -> None:
         """With its newest token at both workers: whoever comes second gets the same successor."""
+        login = self.drawn_login(data)
         presented, is_good = login.tokens[-1], login.is_live(self.now)
         answers = self.run(self.together(login.owner, presented))
 
@@ -226,7 +233,6 @@ class SessionCycle(RuleBasedStateMachine):
         login.tokens.append(tokens["refresh_token"])
         self.accesses.append(Access(login, tokens["access_token"], self.now))
 
-    @precondition(lambda self: self.accesses)
     @rule(data=strategies.data(), number=WORKERS)
     def use(self, data: strategies.DataObject, number: int) -> None:
         access, person = self.drawn(data, number)
@@ -236,12 +242,11 @@ class SessionCycle(RuleBasedStateMachine):
         if self.opens(access):
             assert answer.json()["id"] == access.login.owner.person.id
 
-    @precondition(lambda self: self.accesses)
     @rule(data=strategies.data(), number=WORKERS)
     def revoke(self, data: strategies.DataObject, number: int) -> None:
         """A token of anybody's session; it ends if it is the caller's own."""
         access, person = self.drawn(data, number)
-        login = self.drawn_login(data, access)
+        login = self.drawn_login(data, of=access.login.owner)
         answer = self.run(person.post("/auth/revoke", data={"token": login.tokens[-1]}))
 
         assert answer.status_code == (200 if self.opens(access) else 401)
@@ -249,12 +254,11 @@ class SessionCycle(RuleBasedStateMachine):
             login.is_over = True
         self.check(login.owner, number)
 
-    @precondition(lambda self: self.accesses)
     @rule(data=strategies.data(), number=WORKERS)
     def end(self, data: strategies.DataObject, number: int) -> None:
         """Anybody's session by its id, which is in its access tokens."""
         access, person = self.drawn(data, number)
-        login = self.drawn_login(data, access)
+        login = self.drawn_login(data, of=access.login.owner)
         was_there = login.owner is access.login.owner and not login.is_over
         answer = self.run(person.delete(f"/auth/sessions/{login.id}"))
 
@@ -266,7 +270,6 @@ class SessionCycle(RuleBasedStateMachine):
             login.is_over = True
         self.check(login.owner, number)
 
-    @precondition(lambda self: self.accesses)
     @rule(data=strategies.data(), number=WORKERS)
     def sign_out_everywhere(self, data: strategies.DataObject, number: int) -> None:
         access, person = self.drawn(data, number)
@@ -277,7 +280,6 @@ class SessionCycle(RuleBasedStateMachine):
             self.end_sessions(access.login.owner)
         self.check(access.login.owner, number)
 
-    @precondition(lambda self: self.accesses)
     @rule(data=strategies.data(), number=WORKERS)
     def change_the_password(self, data: strategies.DataObject, number: int) -> None:
         access, person = self.drawn(data, number)
@@ -291,18 +293,19 @@ class SessionCycle(RuleBasedStateMachine):
             self.end_sessions(owner, but=access.login)
         self.check(owner, number)
 
-    @rule(owner=WHO, active=strategies.booleans(), number=WORKERS)
-    def let_in_or_keep_out(self, owner: int, active: bool, number: int) -> None:
+    @rule(owner=WHO, is_let_in=strategies.booleans(), number=WORKERS)
+    def keep_out(self, owner: int, is_let_in: bool, number: int) -> None:
+        """And perhaps let in again, which revives nothing."""
         account = self.accounts[owner]
         admin = at(self.clients[number], self.admin)
         self.run(admin.log_in())
-        answer = self.run(admin.patch(f"/users/{account.person.id}", json={"active": active}))
-
-        assert answer.status_code == 200
-        account.is_active = active
-        if not active:
-            self.end_sessions(account)
-        self.check(account, number)
+        for active in [False, True] if is_let_in or not account.is_active else [False]:
+            answer = self.run(admin.patch(f"/users/{account.person.id}", json={"active": active}))
+            assert answer.status_code == 200
+            account.is_active = active
+            if not active:
+                self.end_sessions(account)
+            self.check(account, number)
 
     # -- the model --------------------------------------------------------------------------------
 
@@ -314,10 +317,13 @@ class SessionCycle(RuleBasedStateMachine):
         person.tokens = {"access_token": access.token}
         return access, person
 
-    def drawn_login(self, data: strategies.DataObject, access: Access) -> Login:
-        """Any session, mostly one of the caller's that is live."""
-        own = [one for one in self.everything if one.owner is access.login.owner]
-        return data.draw(mostly([one for one in own if one.is_live(self.now)], self.everything))
+    def drawn_login(self, data: strategies.DataObject, of: Account | None = None) -> Login:
+        """Any session, mostly one that nobody has ended; every other time of that person."""
+        going_on = [one for one in self.everything if not one.is_over]
+        own = [one for one in going_on if one.owner is of]
+        is_own: bool = data.draw(strategies.booleans())
+        some = own if own and is_own else going_on
+        return data.draw(mostly(some, self.everything))
 
     def check(self, owner: Account, number: int) -> None:
         """The newest access token of each session opens what the model says."""
