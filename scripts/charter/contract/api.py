@@ -23,6 +23,7 @@ from charter.runtime.shapes import Shape
 IF_MATCH = "if-match"
 IF_NONE_MATCH = "if-none-match"
 IDEMPOTENCY_KEY = "idempotency-key"
+LAST_EVENT_ID = "last-event-id"
 """Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
 SEARCHES = frozenset({"q", "query", "search", "search_text", "term", "text"})
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})

@@ -20,7 +20,7 @@ from schemathesis.engine import Status, events
 
 import charter.contract.checks  # noqa: F401 - registers the checks
 from charter.contract import xml
-from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH
+from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH, LAST_EVENT_ID
 from charter.contract.checks import GONE
 from charter.contract.subject import Subject, json_of, subject
 from charter.mock.memory import identifier_of
@@ -143,7 +143,9 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
     """Valid data is made such that it does not collide with what is there; conflicts are probed."""
     if isinstance(case.body, dict):
         make_passwords_fit(operation, case.body)
-    if not is_left_as_it_is(operation, phase):
+    is_left = is_left_as_it_is(operation, phase)
+    leave_out_unknown_event(case, operation, is_left=is_left)
+    if not is_left:
         if isinstance(case.body, dict):
             make_addresses_new(operation, case.body)
         if phase == "stateful":
@@ -184,6 +186,15 @@ def make_addresses_new(operation: Operation, body: dict[str, Any]) -> None:
     for name in api.unique_emails(operation):
         if isinstance(body.get(name), str):
             body[name] = under_test.unused_address(body[name])
+
+
+def leave_out_unknown_event(case: Any, operation: Operation, *, is_left: bool) -> None:
+    """An event is the service's own: what was made up is over. Schemathesis sends `0`, too."""
+    sent, header = named_header(case, LAST_EVENT_ID), api.header(operation, LAST_EVENT_ID)
+    if sent is None or header is None:
+        return
+    if not is_left or not header.validator.is_valid(case.headers[sent]):
+        del case.headers[sent]
 
 
 def leave_out_unknown_cursor(case: Any, operation: Operation) -> None:

@@ -1,6 +1,7 @@
 """Answers that may never end: a few of their items are read, and judged like any other answer."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -10,7 +11,7 @@ from charter.runtime.sequences import is_sequential, sequence
 
 MOST_ITEMS = 3
 LONGEST = 3.0
-"""Seconds for which an answer is read that streams, counted whenever something of it comes."""
+"""Seconds for which an answer is read that streams, and for which it may be silent."""
 
 
 def streams(operation: Operation) -> bool:
@@ -35,12 +36,17 @@ def first_items(answer: requests.Response, media_type: str) -> bytes:
     """Whole lines, with at least `MOST_ITEMS` items where so many come in time."""
     reader, content = sequence(media_type).reader(), b""
     begun, found = time.monotonic(), 0
-    for chunk in answer.iter_content(chunk_size=None):
-        content += chunk
-        try:
-            found += sum(1 for _ in reader.feed(chunk))
-        except ValueError:
-            return content  # which is a finding
-        if found >= MOST_ITEMS or time.monotonic() - begun > LONGEST:
-            return content[: content.rfind(b"\n") + 1]
-    return content
+    if answer.raw.connection is not None and answer.raw.connection.sock is not None:
+        answer.raw.connection.sock.settimeout(LONGEST)
+    with suppress(requests.ConnectionError):  # nothing has come for so long
+        for chunk in answer.iter_content(chunk_size=None):
+            content += chunk
+            try:
+                found += sum(1 for _ in reader.feed(chunk))
+            except ValueError:
+                return content  # which is a finding
+            if found >= MOST_ITEMS or time.monotonic() - begun > LONGEST:
+                break
+        else:
+            return content
+    return content[: content.rfind(b"\n") + 1]
