@@ -1,7 +1,8 @@
 """Tests the gate: plants one defect after the other in the service, and the gate must notice each.
 
 `python -m dev.mutants [NAME ...]` prints which run noticed what; exit code 1 if one passed.
-`--probes` tries the probes alone, `--quick` what `charter fuzz --quick` does.
+`--probes` tries the probes alone, `--quick` what `charter fuzz --quick` does; `--page` writes the
+result of all into docs/proof.md.
 """
 
 import argparse
@@ -28,6 +29,8 @@ from charter.contract.service_under_test import (
 from charter.errors import Misconfigured
 
 APP = "tests.contract.defects:create_app"
+PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
+TABLE = re.compile(r"^\d+ of \d+ are noticed.*?\n\n(?:\|[^\n]*\n)+", re.MULTILINE | re.DOTALL)
 DEFECTS = Path(__file__).parents[2] / "tests" / "contract" / "defects"
 EARLY = ("--max-failures", "1")
 
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="look no closer than --quick does")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="how many are tried at a time")
+    parser.add_argument("--page", action="store_true", help="write the result into docs/proof.md")
     chosen = parser.parse_args(arguments)
     wanted = [name for name in names() if name in chosen.names or not chosen.names]
     if unknown := set(chosen.names) - set(wanted):
@@ -68,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name:<58}{one.run or 'NO':<10}{one.seconds:>8.0f}  {one.finding}", flush=True)
             found.append(one)
     print(f"{sum(bool(one.run) for one in found)} of {len(found)} defects were noticed.")
+    if chosen.page:
+        PAGE.write_text(with_table(PAGE.read_text(), dict(zip(wanted, found, strict=True))))
     if any(one.run == UNPLANTED for one in found):
         return 2
     return 0 if all(one.run for one in found) else 1
@@ -143,6 +149,25 @@ def notice(attempt: Attempt, depth: Depth, runs: int) -> Noticed:
             break
     said = finding.removeprefix(f"{name}: ")
     return Noticed(name if finding else "", said, time.monotonic() - started)
+
+
+def with_table(page: str, found: Mapping[str, Noticed]) -> str:
+    """The page with how many defects were noticed, and by what, in the place of what it had."""
+    noticed = [one for one in found.values() if one.run not in ("", UNPLANTED)]
+    by_probes = sum(one.run == "probes" for one in noticed)
+    lines = [
+        f"{len(noticed)} of {len(found)} are noticed, {by_probes} of them by the probes alone,"
+        " which is what `charter fuzz --quick` begins with.",
+        "",
+        "| planted | noticed by | first finding |",
+        "|---|---|---|",
+        *(
+            f"| {name.replace('_', ' ')} | {one.run or 'nothing'} | {one.finding} |"
+            for name, one in found.items()
+        ),
+    ]
+    table = "\n".join(lines) + "\n"
+    return TABLE.sub(lambda match: table, page)
 
 
 def tries(attempt: Attempt, depth: Depth) -> Iterable[tuple[str, Callable[[], Iterable[str]]]]:
