@@ -33,10 +33,10 @@ def an_unknown_parameter_is_let_in() -> None:
 @defect
 def valid_data_is_refused() -> None:
     @instead_of(UserService, "create_user")
-    async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
+    async def create_user(original: Any, self: UserService, *, body: Any, **rest: Any) -> Any:
         if body.full_name is not None and not body.full_name.isascii():
             raise problems.UnfitPassword("/full_name", "is not ASCII")
-        return await original(self, body=body)
+        return await original(self, body=body, **rest)
 
 
 @defect

@@ -3,11 +3,13 @@
 import functools
 import os
 from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Any
 
 DEFECTS: dict[str, Callable[[], None]] = {}
 
 Replacement = Callable[..., Any]
+POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def defect(plant: Callable[[], None]) -> Callable[[], None]:
@@ -18,11 +20,17 @@ def defect(plant: Callable[[], None]) -> Callable[[], None]:
 def instead_of(owner: Any, name: str) -> Callable[[Replacement], Replacement]:
     """Call a function in the place of another one, which becomes its first argument.
 
-    Raises AttributeError where there is none: the defect would not be planted.
+    Raises AttributeError where there is none, and TypeError where it is called otherwise: the
+    defect would not be planted.
     """
     original = getattr(owner, name)
+    parameters = signature(original).parameters.values()
+    named = {one.name: None for one in parameters if one.kind is Parameter.KEYWORD_ONLY}
+    positional = [one for one in parameters if one.kind in POSITIONAL]
 
     def put(replacement: Replacement) -> Replacement:
+        signature(replacement).bind(original, *positional, **named)
+
         @functools.wraps(original)
         def replaced(*arguments: Any, **options: Any) -> Any:
             return replacement(original, *arguments, **options)

@@ -166,17 +166,19 @@ def a_default_is_another() -> None:
 @defect
 def a_name_is_cut_at_registration() -> None:
     @instead_of(UserService, "create_user")
-    async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
+    async def create_user(original: Any, self: UserService, *, body: Any, **rest: Any) -> Any:
         name = body.full_name
-        return await original(self, body=body.model_copy(update={"full_name": name and name[:50]}))
+        return await original(
+            self, body=body.model_copy(update={"full_name": name and name[:50]}), **rest
+        )
 
 
 @defect
 def blanks_in_a_name_are_one_at_registration() -> None:
     @instead_of(UserService, "create_user")
-    async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
+    async def create_user(original: Any, self: UserService, *, body: Any, **rest: Any) -> Any:
         name = body.full_name and " ".join(body.full_name.split())
-        return await original(self, body=body.model_copy(update={"full_name": name}))
+        return await original(self, body=body.model_copy(update={"full_name": name}), **rest)
 
 
 @defect
@@ -190,8 +192,8 @@ def a_change_of_a_profile_is_not_kept() -> None:
 @defect
 def a_registration_answers_what_it_does_not_keep() -> None:
     @instead_of(UserService, "create_user")
-    async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
-        made = await original(self, body=body.model_copy(update={"full_name": None}))
+    async def create_user(original: Any, self: UserService, *, body: Any, **rest: Any) -> Any:
+        made = await original(self, body=body.model_copy(update={"full_name": None}), **rest)
         said = made.body.model_copy(update={"full_name": body.full_name})
         return CreateUser201(said, location=made.location)
 
@@ -336,8 +338,8 @@ def a_location_is_of_something_else() -> None:
 @defect
 def a_location_is_of_another_collection() -> None:
     @instead_of(UserService, "create_user")
-    async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
-        made = await original(self, body=body)
+    async def create_user(original: Any, self: UserService, *, body: Any, **rest: Any) -> Any:
+        made = await original(self, body=body, **rest)
         return replace(made, location=made.location.replace("/users/", "/items/"))
 
 
@@ -478,10 +480,10 @@ def two_registrations_at_once_are_an_error() -> None:
     """Whether an address is taken is asked before it is taken."""
 
     @instead_of(UserService, "create_user")
-    async def create_user(original: Any, self: UserService, *, body: Any) -> Any:
+    async def create_user(original: Any, self: UserService, *, body: Any, **rest: Any) -> Any:
         is_taken = await self.users.by_email(body.email) is not None
         try:
-            return await original(self, body=body)
+            return await original(self, body=body, **rest)
         except problems.EmailTaken as error:
             if is_taken:
                 raise

@@ -62,8 +62,10 @@ def findings(client: Client, advance: Advance = lambda where: None) -> Iterator[
         yield from attempt(client, answers.is_answered(client, operation))
     answers.require_a_subject(client)
     stages = (meaning, refused, linked, grown)
+    # lists last: what else was done by then, they have to show as well
+    in_turn = sorted(client.chosen, key=lambda one: client.api.listing(one) is not None)
     for stage in stages:
-        for operation in client.chosen:
+        for operation in in_turn:
             for each in stage(client, operation):
                 yield from attempt(client, each)
             advance(label(operation))
