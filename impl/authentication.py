@@ -1,15 +1,17 @@
 """Who calls? Asked before anything of the request is read, and answered by the database."""
 
-from typing import Annotated, Never
+from typing import Annotated, Any, Never
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
+from sqlalchemy.exc import SQLAlchemyError
 
 from charter import runtime
 from charter.runtime import Contract
 from charter.runtime.credentials import Security
 from charter.runtime.streams import STILL_ALLOWED
 from charter.service.events import SecurityEvent, record
+from charter.service.outage import DatabaseUnreachable, is_outage
 from charter.service.sessions import Session
 from charter.service.telemetry import USER
 from generated.security import Principal, Scope
@@ -62,6 +64,15 @@ async def authenticate(
     if request.method not in SAFE_METHODS:
         await statements.release()  # the body may be long in coming
     return principal
+
+
+async def still_allowed(*shown: Any) -> None:
+    """Raises what says that a stream's caller has lost the right to it; an outage says nothing."""
+    try:
+        await caller(*shown)
+    except (SQLAlchemyError, DatabaseUnreachable) as error:
+        if not is_outage(error):
+            raise
 
 
 async def caller(

@@ -115,11 +115,16 @@ async def test_nobody_hears_of_the_items_of_others(
         assert (await anext(told))["item"] == mine
 
 
-async def test_changes_of_long_ago_are_not_known(ada: Person) -> None:
-    response = await ada.get("/items/changes", headers={"Last-Event-ID": "1600000000-1-1"})
+async def test_whoever_was_away_for_long_begins_anew(address: str, ada: Person) -> None:
+    forgotten = "1600000000-1-1"
+    async with watching(address, ada, forgotten) as told:
+        ready = await anext(told)
+        await create_item(ada)
+        created = await anext(told)
 
-    assert response.status_code == 404
-    assert "list your items again" in response.json()["detail"]
+    assert ready["event"] == "ready"
+    assert ready["id"] != forgotten
+    assert created["event"] == "created"
 
 
 async def test_a_made_up_event_is_refused(ada: Person) -> None:

@@ -109,7 +109,9 @@ class Load:
         listening = [asyncio.create_task(self.listen(reader)) for reader, _ in ends]
         await asyncio.sleep(2)
         client = httpx.AsyncClient(
-            base_url=self.where.geturl(), headers={"authorization": f"Bearer {self.token}"}
+            base_url=self.where.geturl(),
+            headers={"authorization": f"Bearer {self.token}"},
+            timeout=30,
         )
         async with client:
             working = [
@@ -137,7 +139,11 @@ def resident(pid: int) -> int:
 def log_in(running: Running) -> str:
     known = running.accounts
     form = {"grant_type": "password", "username": known.users[0], "password": known.password}
-    answer = httpx.post(f"{running.base_url}/auth/token", data=form, timeout=30)
+    with httpx.Client(timeout=30) as client:
+        while (
+            answer := client.post(f"{running.base_url}/auth/token", data=form)
+        ).status_code == 503:
+            time.sleep(1)
     token: str = answer.raise_for_status().json()["access_token"]
     return token
 
