@@ -14,6 +14,7 @@ from charter.runtime import streams
 from impl.app import create_app
 from impl.core.config import Settings
 from impl.db.session import Database
+from impl.services.purge import Purge
 from tests.items import create_item
 from tests.people import Person
 from tests.serving import serving
@@ -153,3 +154,16 @@ async def test_no_stream_holds_a_connection_of_the_database(
             await asyncio.sleep(0.2)
             pool: Any = app.state.database.engine.pool
             assert pool.checkedout() == 0
+
+
+async def test_changes_are_forgotten_after_a_day(
+    ada: Person, database: Database, settings: Settings
+) -> None:
+    await create_item(ada)
+    assert not await Purge(database, settings).run()
+    async with database.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE item_changes SET happened_at = happened_at - interval '25 hours'")
+        )
+
+    assert await Purge(database, settings).run() == {"item_changes": 1}
