@@ -3,6 +3,8 @@
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
@@ -16,16 +18,22 @@ from tests.charter.sdk.clients import python, python_client
 from tests.data import DOCUMENT
 from tests.serving import serving
 
+PATIENCE = 60
 
-def started(url: str, document: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
+
+@contextmanager
+def started(url: str, document: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process, and where it listens."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*PROGRAM, "proxy", url, str(document), "--port", "0", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    return process, read_until(process, r"(http://127\.0\.0\.1:\d+) passes")
+    ) as process:
+        try:
+            yield process, read_until(process, r"(http://127\.0\.0\.1:\d+) passes")
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(
@@ -40,12 +48,15 @@ def test_a_signal_ends_it_with_a_report(
     stop: signal.Signals, options: tuple[str, ...], code: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.json"
-    with serving(app, lifespan="off") as url:
-        process, address = started(url, SHELF, "--report", str(file), *options)
-        httpx.get(f"{address}/books", headers=KEY | {"Drift": "a member is missing"})
+    headers = KEY | {"Drift": "a member is missing"}
+    with (
+        serving(app, lifespan="off") as url,
+        started(url, SHELF, "--report", str(file), *options) as (process, address),
+    ):
+        httpx.get(f"{address}/books", headers=headers, timeout=PATIENCE)
         read_until(process, "(/0/title is required)")
         process.send_signal(stop)
-        said = process.communicate(timeout=60)[0]
+        said = process.communicate(timeout=PATIENCE)[0]
 
     assert process.returncode == code
     assert "1 exchange, 1 error." in said
@@ -56,11 +67,14 @@ def test_the_journey_of_a_client_on_our_own_service_finds_no_fault_of_it(tmp_pat
     folder = python_client(DOCUMENT, tmp_path, "service_journey.py", "cuts.py")
     file = tmp_path / "report.json"
     tokens = {"ACCESS_TOKEN_SECONDS": "2", "JWT_LEEWAY_SECONDS": "0"}
-    with prepared(tmp_path) as services, services.service(tmp_path, environment=tokens) as subject:
-        process, address = started(subject.base_url, DOCUMENT, "--report", str(file))
+    with (
+        prepared(tmp_path) as services,
+        services.service(tmp_path, environment=tokens) as subject,
+        started(subject.base_url, DOCUMENT, "--report", str(file)) as (process, address),
+    ):
         said = python("service_journey.py", address, "2", cwd=folder)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
 
     report = json.loads(file.read_text())
     assert said == "the journey ended well\n"
