@@ -478,7 +478,7 @@ def show(document: Chosen = None, overlay: Overlay = None) -> int:
 @app.command(rich_help_panel=DESIGN)
 @verb
 def bundle(document: Chosen = None, overlay: Overlay = None) -> int:
-    """Print the document as JSON, in one piece, with its overlays applied."""
+    """Print the document as JSON, in one piece, with its overlays."""
     from charter.document import commands
 
     return commands.bundle(*chosen(document, overlay))

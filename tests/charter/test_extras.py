@@ -19,6 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DISTRIBUTIONS = packages_distributions()
 WITH_ANOTHER = {
     "click": "typer", "pydantic-core": "pydantic", "rich": "typer", "starlette": "fastapi",
+    "typing-extensions": "pydantic",
 }  # fmt: skip
 """What is imported of a dependency's own dependency."""
 OF_THE_PROJECT = {"alembic", "charter", "generated", "impl", "tests"}
