@@ -392,8 +392,11 @@ def uncompilable(model: Model) -> Iterator[Remark]:
     """The first schema that can't be compiled, in a document without other errors."""
     try:
         contract = Contract(model.content)
-        for operation_id in contract.operations:
-            contract.reader(operation_id)
+        for operation in contract.operations.values():
+            contract.reader(operation.id)
+            for spec in (*operation.response_specs.values(), *operation.ranges.values()):
+                for content in spec.contents.values():
+                    _ = content.validator  # compiled, where the service waits until it is needed
         names = mapping(mapping(contract.judge.document.get("components")).get("schemas"))
         places = (quote(pointer("components", "schemas", name), safe="/~") for name in names)
         # all at once: what one refers to is compiled once

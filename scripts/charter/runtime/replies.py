@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
@@ -110,6 +110,7 @@ class ContentSpec:
 
     def __init__(self, judge: Judge, media_type: str, place: str) -> None:
         schema_place = f"{place}/schema"
+        self.judge = judge
         self.place = place
         self.media_type = media_type
         self.schema_place = schema_place if judge.has(schema_place) else None
@@ -119,11 +120,13 @@ class ContentSpec:
         self.root: Element | None = plan(judge, place) if is_xml(media_type) else None
         """How its values stand in XML; None where it is none, or may be any."""
         self.shape = Shape(judge, judge.at(schema_place) if self.schema_place else True)
-        self.validator: jsonschema_rs.Draft202012Validator = judge.validator(
-            self.schema_place, Direction.RESPONSE
-        )
         self.items = ItemSpec.declared(judge, media_type, place, Direction.RESPONSE)
         """What each item must look like, where the body is a sequence of items."""
+
+    @cached_property
+    def validator(self) -> jsonschema_rs.Draft202012Validator:
+        """Compiled when it is first asked for: of a large document a process judges a part."""
+        return self.judge.validator(self.schema_place, Direction.RESPONSE)
 
     @property
     def holds_values(self) -> bool:
