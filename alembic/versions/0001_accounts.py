@@ -44,7 +44,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("users_pkey")),
         sa.UniqueConstraint("email", name=op.f("users_email_key")),
     )
-    op.create_index(op.f("users_created_at_id_idx"), "users", ["created_at", "id"], unique=False)
     op.create_table(
         "idempotency_keys",
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -100,6 +99,5 @@ def downgrade() -> None:
     op.drop_table("sessions")
     op.drop_index(op.f("idempotency_keys_expires_at_idx"), table_name="idempotency_keys")
     op.drop_table("idempotency_keys")
-    op.drop_index(op.f("users_created_at_id_idx"), table_name="users")
     op.drop_table("users")
     op.drop_table("login_failures")

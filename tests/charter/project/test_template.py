@@ -21,8 +21,8 @@ ALIKE = (
 )  # fmt: skip
 WITHOUT_ITEMS = ("impl/dependencies.py", "impl/models/__init__.py")
 PROJECTS_ALONE = {
-    ".ci/run", ".gitattributes", "README.md", "pyproject.toml", "scripts/environment",
-    "scripts/serve", "scripts/test",
+    ".ci/run", ".gitattributes", "README.md", "alembic/versions/0003_order_of_users.py",
+    "pyproject.toml", "scripts/environment", "scripts/serve", "scripts/test",
 }  # fmt: skip
 
 OTHERS = Answers(
