@@ -293,7 +293,7 @@ class SessionCycle(RuleBasedStateMachine):
             self.end_sessions(owner, but=access.login)
         self.check(owner, number)
 
-    @rule(owner=WHO, is_let_in=strategies.booleans(), number=WORKERS)
+    @rule(owner=WHO, is_let_in=strategies.sampled_from([True, True, False]), number=WORKERS)
     def keep_out(self, owner: int, is_let_in: bool, number: int) -> None:
         """And perhaps let in again, which revives nothing."""
         account = self.accounts[owner]
@@ -310,7 +310,13 @@ class SessionCycle(RuleBasedStateMachine):
     # -- the model --------------------------------------------------------------------------------
 
     def drawn(self, data: strategies.DataObject, number: int) -> tuple[Access, Person]:
-        """Any access token that was ever issued, mostly one that opens, and who shows it."""
+        """Any access token that was ever issued, mostly one that opens, and who shows it.
+
+        Where none opens any more, everybody who may logs in.
+        """
+        if not any(self.opens(one) for one in self.accesses):
+            for owner in (0, 1):
+                self.log_in(owner, number)
         opening = [one for one in self.accesses if self.opens(one)]
         access = data.draw(mostly(opening, self.accesses))
         person = at(self.clients[number], access.login.owner.person)
