@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from impl.core.config import Settings
@@ -17,6 +18,9 @@ from tests.commands.conftest import Running, everything
 HEADER_SECONDS = 1.0
 BODY_SECONDS = 2.0
 KEEP_ALIVE_SECONDS = 1
+REQUEST_SECONDS = 2.0
+MORE_THAN_BUFFERS = 200
+"""Answers that the system's buffers can't hold."""
 SLACK = 1.0
 """Seconds that a busy machine may take to notice."""
 
@@ -30,6 +34,7 @@ def service(settings: Settings) -> Iterator[Running]:
         HEADER_TIMEOUT_SECONDS=str(HEADER_SECONDS),
         BODY_TIMEOUT_SECONDS=str(BODY_SECONDS),
         KEEP_ALIVE_SECONDS=str(KEEP_ALIVE_SECONDS),
+        REQUEST_TIMEOUT_SECONDS=str(REQUEST_SECONDS),
         REGISTRATIONS_PER_MINUTE="0",
         BCRYPT_ROUNDS="4",
         LOG_LEVEL="ERROR",
@@ -170,6 +175,26 @@ def test_http_5_slow_connections_stop_nobody_else(service: Running) -> None:
             assert [status for status, _, _ in answers(everything(connection))] == [408]
 
     assert seconds < SLACK
+
+
+def is_open(service: Running, connection: socket.socket) -> bool:
+    """Whether the service holds its end of the connection."""
+    ends = connection.getpeername(), connection.getsockname()
+    process = psutil.Process(service.process.pid)
+    return ends in [(held.laddr, held.raddr) for held in process.net_connections("tcp4")]
+
+
+def test_http_5_who_reads_no_answer_keeps_no_connection(service: Running) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", service.port))
+        connection.sendall(get(b"/openapi.json") * MORE_THAN_BUFFERS)
+        time.sleep(REQUEST_SECONDS)
+        assert is_open(service, connection)
+        deadline = time.monotonic() + BODY_SECONDS + 3 * SLACK
+        while is_open(service, connection):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 # -- HTTP-6 ---------------------------------------------------------------------------------------

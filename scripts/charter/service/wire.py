@@ -6,6 +6,7 @@ unclear host or coding, ignores trailers, and answers whatever it refuses with a
 
 import asyncio
 import re
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ from charter.service.telemetry import RequestLog
 TARGET_BYTES = 8 * 1024
 HEAD_BYTES = 64 * 1024
 """Of all header fields together; also of trailers and chunk extensions, which are ignored."""
+READ_BYTES = 64 * 1024
+"""Of the answers, which a client reads within the time that a body may take to arrive."""
 
 HEAD_TOO_LARGE = f"The header fields are longer than {HEAD_BYTES} bytes."
 HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]*)?")
@@ -29,7 +32,7 @@ Phase = Enum("Phase", ["NONE", "HEAD", "BODY"])  # of the request that arrives
 
 
 class WireSettings(Protocol):
-    """How long a header and a body may take to arrive, and what HSTS says in refusals."""
+    """How long a header and a body may take, and what HSTS says in refusals."""
 
     header_timeout_seconds: float
     body_timeout_seconds: float
@@ -44,14 +47,22 @@ class JoinedWrites:
     What is written is held until more is written, at most until the loop's next turn.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        on_close: Callable[[], None],
+    ) -> None:
         self.transport = transport
         self.loop = loop
+        self.on_close = on_close
         self.held: bytes = b""
         self.get_extra_info = transport.get_extra_info
         self.is_closing = transport.is_closing
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.abort = transport.abort
 
     def write(self, content: bytes) -> None:
         if self.held:
@@ -69,10 +80,14 @@ class JoinedWrites:
     def close(self) -> None:
         self.flush()
         self.transport.close()
+        self.on_close()
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One clock runs from the first byte of a header to its end, and anew for the body."""
+    """One clock runs from the first byte of a header to its end, and anew for the body.
+
+    Another one runs while the client has answers to read, and reads too little to write more.
+    """
 
     def __init__(self, *given: Any, settings: WireSettings, problem: Problem, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -84,18 +99,51 @@ class BoundedProtocol(HttpToolsProtocol):
         self.allowed: float | None = None
         """The seconds for which the clock runs from now on, where `is_rewound`."""
         self.is_rewound = False
+        self.reader_clock: asyncio.TimerHandle | None = None
         self.unparsed = 0
         """Bytes since the header began, or since the last byte of the body."""
         self.refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        joined: Any = JoinedWrites(transport, self.loop)
+        joined: Any = JoinedWrites(transport, self.loop, self.expect_reader)
         super().connection_made(joined)
         self.start_clock(self.settings.header_timeout_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_clock()
+        self.stop_reader_clock()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.expect_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.stop_reader_clock()
+        if self.transport.is_closing():
+            self.expect_reader()
+
+    def expect_reader(self) -> None:
+        """Let the connection go unless READ_BYTES of what is left, or all, are read in time.
+
+        A transport would keep both for ever, even one that is closed.
+        """
+        self.stop_reader_clock()
+        if left := self.transport.get_write_buffer_size():
+            seconds = self.settings.body_timeout_seconds
+            self.reader_clock = self.loop.call_later(seconds, self.on_reader_time, left)
+
+    def on_reader_time(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < min(before, READ_BYTES):
+            self.transport.abort()
+        else:
+            self.expect_reader()
+
+    def stop_reader_clock(self) -> None:
+        if self.reader_clock is not None:
+            self.reader_clock.cancel()
+            self.reader_clock = None
 
     def start_clock(self, seconds: float) -> None:
         self.stop_clock()
