@@ -163,20 +163,18 @@ class Session:
         return await self._fetch(self.statements.ready(asked))
 
     async def _fetch(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
-        if self._is_over:
-            return await self._fetch_late(ready)
         async with self._running:
-            return await self._send(ready)
+            # it may have ended while this statement waited for another one
+            return await (self._send_late(ready) if self._is_over else self._send(ready))
 
-    async def _fetch_late(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
+    async def _send_late(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
         if self.is_transaction:
             raise PendingRollbackError(OVER)
-        async with self._running:
-            wait_anew()
-            try:
-                return await self._send(ready)
-            finally:
-                await self._return()
+        wait_anew()
+        try:
+            return await self._send(ready)
+        finally:
+            await self._return()
 
     async def _send(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
         if self._has_begun and self._connection is None:

@@ -358,6 +358,22 @@ async def add_slowly(session: Session) -> None:
     await session.execute(insert(User).values(**values))
 
 
+@pytest.mark.parametrize("is_transaction", [True, False])
+async def test_a_statement_that_waits_when_its_session_is_cancelled_keeps_no_connection(
+    database: Database, *, is_transaction: bool
+) -> None:
+    session = database.transaction() if is_transaction else database.statements()
+    slow = asyncio.create_task(session.execute(select(func.pg_sleep(30))))
+    waiting = asyncio.create_task(session.scalar(select(literal(1))))
+    await asyncio.sleep(0.1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), session:
+            pass
+
+    await asyncio.gather(slow, waiting, return_exceptions=True)
+    assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined] # of a queue
+
+
 async def test_a_connection_with_a_transaction_of_its_own_is_not_used_again(
     settings: Settings,
 ) -> None:
