@@ -12,6 +12,7 @@ from charter.runtime.credentials import Security
 from charter.runtime.streams import STILL_ALLOWED
 from charter.service.events import SecurityEvent, record
 from charter.service.outage import DatabaseUnreachable, is_outage
+from charter.service.pool import wait_anew
 from charter.service.sessions import Session
 from charter.service.telemetry import USER
 from generated.security import Principal, Scope
@@ -56,6 +57,7 @@ async def authenticate(
     shown = (request, required, security, token, access_tokens)
 
     async def again() -> Principal:
+        wait_anew()
         async with database.statements() as session:
             return await caller(*shown, session)
 

@@ -16,7 +16,7 @@ from impl.core.config import Settings
 from impl.db.session import Database
 from impl.services.purge import Purge
 from tests.items import create_item
-from tests.people import Person
+from tests.people import Person, changed
 from tests.serving import serving
 
 Event = dict[str, Any]
@@ -142,6 +142,37 @@ async def test_a_stream_ends_with_the_session_that_asked_for_it(
         await anext(told)
         assert (await ada.delete("/auth/sessions")).status_code == 204
         assert [event async for event in told] == []
+
+
+async def test_a_stream_outlives_many_short_waits_for_a_connection(
+    ada: Person, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time that its caller is looked up again has the whole wait of a request."""
+    monkeypatch.setattr(streams, "RECHECK_SECONDS", 0.1)
+    item = await create_item(ada)
+    narrow = changed(settings, db_pool_size=1, db_max_overflow=0, db_pool_timeout_seconds=1)
+    with serving(create_app(narrow)) as address:
+        async with watching(address, ada) as told:
+            await anext(told)
+            for number in range(4):
+                async with database.engine.begin() as lock:
+                    await lock.execute(text("LOCK TABLE items"))
+                    change = asyncio.ensure_future(change_at(address, ada, item["id"], number))
+                    await asyncio.sleep(0.7)
+                await change
+                while (await anext(told)).get("item", {}).get("quantity") != number:
+                    pass
+
+
+async def change_at(address: str, person: Person, item_id: str, quantity: int) -> None:
+    headers = {
+        "authorization": person.headers["Authorization"],
+        "content-type": "application/merge-patch+json",
+        "if-match": "*",
+    }
+    async with httpx.AsyncClient(base_url=address, headers=headers) as client:
+        answer = await client.patch(f"/items/{item_id}", json={"quantity": quantity})
+        assert answer.status_code == 200
 
 
 async def test_no_stream_holds_a_connection_of_the_database(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -33,7 +34,8 @@ class Feed(Generic[Key]):
         news = asyncio.Event()
         self._listeners.setdefault(key, set()).add(news)
         if self._polling is None or self._polling.done():
-            self._polling = asyncio.create_task(self._run())
+            # it belongs to no request: not to the id and the waits of the one that listens first
+            self._polling = asyncio.create_task(self._run(), context=Context())
         try:
             yield news
         finally:
