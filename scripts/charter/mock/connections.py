@@ -23,6 +23,11 @@ class Connections:
                 if self.client is not None:
                     transports[self.client] = transport
 
+            def on_headers_complete(self) -> None:
+                super().on_headers_complete()
+                # what follows are trailers: the parser must not add them to the request's headers
+                self.scope["headers"] = list(self.scope["headers"])
+
             def connection_lost(self, exc: Exception | None) -> None:
                 transports.pop(self.client, None)
                 super().connection_lost(exc)

@@ -24,8 +24,12 @@ HOP_BY_HOP = frozenset(
         b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
     }
 )  # fmt: skip
+NEVER_NAMED = frozenset({b"content-length", b"host"})
+"""What Connection can't name: without it, a message has another length or receiver."""
 CONNECT_SECONDS = 10.0
 MOST_CONNECTIONS = 200
+STATUSES = range(200, 600)
+"""Of final responses (RFC 9110 section 15)."""
 
 log = logging.getLogger("charter.proxy")
 
@@ -71,6 +75,10 @@ class Gateway:
                 request=request_body,
                 response=response_body,
             )
+            if (coding := transfer_coding(exchange.request_headers)) not in ("", "chunked"):
+                detail = f"The transfer coding {coding} is not undone here: send chunked."
+                await problem(501, detail)(scope, receive, send)
+                return
             upload = Upload(Request(scope, receive), exchange)
             try:
                 await unless_left(upload, self.pass_on(exchange, upload, send))
@@ -88,11 +96,13 @@ class Gateway:
     async def pass_on(self, exchange: Exchange, upload: "Upload", send: Send) -> None:
         response = await self.transport.handle_async_request(self.forwarded(exchange, upload))
         try:
+            if response.status_code not in STATUSES:
+                raise httpx.RemoteProtocolError(f"{response.status_code} is no status")
             exchange.status = response.status_code
             exchange.response_headers = response.headers.raw
             headers = end_to_end(response.headers.raw)
             if exchange.status in NO_CONTENT:  # a length there is that of another response
-                headers = [one for one in headers if one[0].lower() != b"content-length"]
+                headers = without(b"content-length", headers)
             await send(
                 {"type": "http.response.start", "status": exchange.status, "headers": headers}
             )
@@ -107,8 +117,8 @@ class Gateway:
     def forwarded(self, exchange: Exchange, upload: "Upload") -> httpx.Request:
         """The request to the service; with `stream`, the client adds no header of its own."""
         headers = [
-            (name, self.url.netloc if name.lower() == b"host" else value)
-            for name, value in end_to_end(exchange.request_headers)
+            (b"host", self.url.netloc),
+            *without(b"host", end_to_end(exchange.request_headers)),
         ]
         if is_chunked(exchange.request_headers):
             headers.append((b"transfer-encoding", b"chunked"))
@@ -172,11 +182,26 @@ async def unless_left(upload: Upload, work: Coroutine[Any, Any, None]) -> None:
 
 
 def is_chunked(headers: Headers) -> bool:
-    return bool(values(headers, b"transfer-encoding"))
+    return bool(transfer_coding(headers))
+
+
+def transfer_coding(headers: Headers) -> str:
+    return ", ".join(values(headers, b"transfer-encoding")).strip().lower()
 
 
 def end_to_end(headers: Headers) -> list[tuple[bytes, bytes]]:
-    """The headers without those of one connection, and without those that Connection names."""
+    """The headers without those of one connection, and without those that Connection names.
+
+    The length is left out beside a transfer coding, which overrides it (RFC 9112 section 6.3): two
+    receivers that disagree about it would see two different messages.
+    """
     named = ",".join(values(headers, b"connection")).lower().split(",")
-    left_out = HOP_BY_HOP | {name.strip().encode("latin-1") for name in named}
+    left_out = {name.strip().encode("latin-1") for name in named} - NEVER_NAMED
+    if is_chunked(headers):
+        left_out.add(b"content-length")
+    left_out |= HOP_BY_HOP
     return [(name, value) for name, value in headers if name.lower() not in left_out]
+
+
+def without(left_out: bytes, headers: Headers) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers if name.lower() != left_out]

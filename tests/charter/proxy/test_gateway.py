@@ -121,6 +121,98 @@ def test_a_request_passes_without_the_headers_of_its_connection(address: str) ->
     assert others == [["x-two", "1"], ["x-two", "2"], ["content-length", "2"]]
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "POST / HTTP/1.1\nHost: proxy\nConnection: close, content-length\nContent-Length: 2\n\nab",
+        "POST / HTTP/1.1\nHost: proxy\nConnection: close, host\nContent-Length: 2\n\nab",
+        "POST / HTTP/1.1\nHost: a\nHost: b\nConnection: close\nContent-Length: 2\n\nab",
+        "POST / HTTP/1.0\nContent-Length: 2\n\nab",
+    ],
+)
+def test_every_request_has_its_length_and_one_host(request_: str, address: str) -> None:
+    said = json.loads(exchanged(address, request_).partition("\r\n\r\n")[2])
+
+    assert said["size"] == 2
+    assert [name for name, _ in said["headers"]] == ["host", "content-length"]
+
+
+def test_trailers_are_no_headers(address: str) -> None:
+    answer = exchanged(
+        address,
+        "POST / HTTP/1.1\nHost: proxy\nConnection: close\nTransfer-Encoding: chunked\n\n"
+        "2\nab\n0\nX-Admin: 1\n\n",
+    )
+
+    said = json.loads(answer.partition("\r\n\r\n")[2])
+    assert [name for name, _ in said["headers"]] == ["host", "transfer-encoding"]
+
+
+def test_a_transfer_coding_that_is_not_undone_is_refused(address: str) -> None:
+    answer = exchanged(
+        address,
+        "POST / HTTP/1.1\nHost: proxy\nConnection: close\nTransfer-Encoding: gzip, chunked\n\n"
+        "2\nab\n0\n\n",
+    )
+
+    assert answer.startswith("HTTP/1.1 501 ")
+    assert "The transfer coding gzip, chunked is not undone here" in answer
+
+
+@contextmanager
+def answering(reply: bytes) -> Iterator[str]:
+    """The address of a service that answers one request with these bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection = listener.accept()[0]
+            with connection:
+                connection.recv(2**16)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Content-Length: 3\nTransfer-Encoding: chunked\n\n5\nabcde\n0\n\n",
+        "Content-Length: 9\nTransfer-Encoding: chunked\n\n5\nabcde\n0\n\n",
+        "Connection: content-length\nContent-Length: 5\n\nabcde",
+    ],
+)
+async def test_a_response_has_one_length(reply: str) -> None:
+    with answering(f"HTTP/1.1 200 OK\n{reply}".replace("\n", "\r\n").encode()) as url:
+        answer = await through(Gateway(url, pass_over))
+
+    assert (answer.status_code, answer.text) == (200, "abcde")
+    assert answer.headers.get("content-length", "5") == "5"
+
+
+async def test_a_status_that_is_none_is_a_problem() -> None:
+    reply = b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"
+    with answering(reply) as url:
+        answer = await through(Gateway(url, pass_over))
+
+    assert answer.status_code == 502
+    assert "999 is no status" in answer.json()["detail"]
+
+
+async def pass_over(exchange: Exchange) -> None:
+    """Judge nothing."""
+
+
+async def through(gateway: Gateway) -> httpx.Response:
+    transport = httpx.ASGITransport(gateway)
+    async with httpx.AsyncClient(transport=transport, base_url="http://proxy") as client:
+        answer = await client.get("/")
+    await gateway.transport.aclose()
+    return answer
+
+
 def test_a_chunked_body_stays_chunked(address: str) -> None:
     answer = exchanged(
         address,
