@@ -9,6 +9,9 @@ LARGEST_BODY = 4 * 2**20
 """Bytes of a body that is judged, also after its content coding is undone."""
 MOST_KEPT = 64 * 2**20
 """Bytes of all bodies that are kept at the same time."""
+MOST_MEMBERS = 100
+"""Of one body in gzip; each costs a copy of what follows."""
+MISCODED = "is not coded as Content-Encoding says"
 NO_CONTENT = (204, 304)
 """Statuses of responses without content (RFC 9110 sections 15.3.5 and 15.4.5)."""
 
@@ -75,15 +78,23 @@ class Exchange:
 
     @property
     def line(self) -> str:
-        """The request line, as far as a terminal can show it."""
-        query = f"?{self.query.decode('latin-1')}" if self.query else ""
-        target = self.raw_path.decode("latin-1") + query
-        shown = "".join(one if one.isprintable() else "." for one in target)
-        return f"{self.method} {shown}"
+        """The request line, as far as a terminal can show it, without the values of the query.
+
+        API keys, tokens and passwords stand there, too, and reports are handed on.
+        """
+        pairs = filter(None, self.query.decode("latin-1").split("&"))
+        names = "&".join(pair.partition("=")[0] for pair in pairs)
+        target = self.raw_path.decode("latin-1") + (f"?{names}" if names else "")
+        return f"{self.method} {printable(target)}"
 
     @property
     def may_have_content(self) -> bool:
         return self.method != "HEAD" and self.status not in NO_CONTENT
+
+
+def printable(text: str) -> str:
+    """A text that changes nothing in the terminal that shows it."""
+    return "".join(one if one.isprintable() else "." for one in text)
 
 
 @contextmanager
@@ -130,12 +141,22 @@ def content(body: Body, headers: Headers) -> bytes | None:
 
 
 def inflated(coded: bytes, window: int) -> bytes | None:
-    """None beyond LARGEST_BODY. Raises ValueError."""
-    if not coded:
-        return b""
-    decoder = zlib.decompressobj(window)
-    try:
-        plain = decoder.decompress(coded, LARGEST_BODY + 1)
-    except zlib.error as error:
-        raise ValueError("is not coded as Content-Encoding says") from error
-    return plain if len(plain) <= LARGEST_BODY else None
+    """None beyond LARGEST_BODY or MOST_MEMBERS. Raises ValueError.
+
+    A body in gzip is a sequence of members (RFC 1952 section 2.2).
+    """
+    plain = bytearray()
+    for _ in range(MOST_MEMBERS):
+        if not coded:
+            return bytes(plain)
+        decoder = zlib.decompressobj(window)
+        try:
+            plain += decoder.decompress(coded, LARGEST_BODY + 1 - len(plain))
+        except zlib.error as error:
+            raise ValueError(MISCODED) from error
+        if len(plain) > LARGEST_BODY:
+            return None
+        if not decoder.eof:
+            raise ValueError(MISCODED)
+        coded = decoder.unused_data
+    return None

@@ -16,7 +16,7 @@ from charter.document import Document
 from charter.document.findings import Severity
 from charter.mock.router import Router
 from charter.proxy.drifts import Drift
-from charter.proxy.exchange import LARGEST_BODY, Exchange, content, values
+from charter.proxy.exchange import LARGEST_BODY, Exchange, content, printable, values
 from charter.runtime import (
     Contract,
     Fault,
@@ -80,7 +80,7 @@ class Judgement:
         requested = templates.requested({"path": exchange.path, "raw_path": exchange.raw_path})
         operation = self.router.find(requested, exchange.method)
         if operation is None:
-            label = f"{exchange.method} {exchange.path}"
+            label = f"{exchange.method} {printable(exchange.path)}"
             found = [*self.undeclared(exchange)]
         else:
             meant, refused = await self.meant(exchange, operation)

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from charter.proxy.exchange import Exchange
 from charter.proxy.gateway import Gateway
 from charter.proxy.judgement import Judgement
 
+PORTS = {"http": 80, "https": 443}
 GRACE_SECONDS = 2
 """For responses that have not ended when a signal comes."""
 
@@ -52,7 +54,7 @@ def run(
     check(document)
     with bound(host, port) as listener:
         base = base_of(listener)
-        if urlsplit(base).netloc == urlsplit(url).netloc:
+        if leads_to(url, listener):
             raise Misconfigured(f"{url} is where the proxy itself listens: name another --port.")
         print(f"\n{base} passes everything on to {url}, judged by {document.file}.")
         print("Ctrl-C ends it.\n", flush=True)
@@ -85,6 +87,21 @@ def service_url(url: str) -> str:
             f"{url} says more than where the service is: leave out user, query and fragment."
         )
     return url.rstrip("/")
+
+
+def leads_to(url: str, listener: socket.socket) -> bool:
+    """Whether it is the address of the listener, by whichever name: each request would come back
+    without end."""
+    parts = urlsplit(url)
+    host, port = listener.getsockname()[:2]
+    if (parts.port or PORTS[parts.scheme]) != port:
+        return False
+    with contextlib.suppress(OSError):
+        found = [ip_address(one[4][0]) for one in socket.getaddrinfo(parts.hostname, port)]
+        ours = ip_address(host)
+        is_near = ours.is_loopback or ours.is_unspecified
+        return ours in found or (is_near and any(one.is_loopback for one in found))
+    return False
 
 
 async def serve(url: str, document: Document, listener: socket.socket) -> Drifts:

@@ -1,6 +1,8 @@
 """`charter proxy` finds what departs from the document, and nothing else."""
 
+import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from charter.document import Document
 from charter.proxy import drifts as drifts_
 from charter.proxy import report
 from charter.proxy.drifts import Drift, Drifts
-from charter.proxy.exchange import Exchange
+from charter.proxy.exchange import LARGEST_BODY, MOST_MEMBERS, Body, Exchange, Room, content
 from charter.proxy.gateway import Gateway
 from charter.proxy.judgement import Judgement
 from tests.charter.proxy.drifting import BOOK, DRIFTS, app
@@ -134,7 +136,53 @@ async def test_a_drift_is_said_once_and_counted(watched: Watched) -> None:
 
     assert (first, again) == (["error body"], [])
     (seen,) = watched.drifts.listed
-    assert (seen.times, seen.first) == (2, "GET /books?limit=1")
+    assert (seen.times, seen.first) == (2, "GET /books?limit")
+
+
+async def test_no_credential_comes_into_a_report(watched: Watched) -> None:
+    secrets = ["hush-key", "hush-token", "hush-cookie", "hush-body"]
+    key, token, cookie, body = secrets
+    headers = {"X-Key": key, "Authorization": f"Bearer {token}", "Cookie": f"a={cookie}"}
+
+    await watched.send("POST", f"/books?access_token={token}", headers=headers, json={"id": body})
+    await watched.send("GET", f"/authors?key={key}&limit={token}", headers=headers)
+
+    text = report.rendered("json", watched.drifts, "http://service", "A shelf")
+    assert "POST /books?access_token" in text
+    assert not [one for one in secrets if one in text]
+
+
+async def test_nothing_changes_the_terminal(watched: Watched) -> None:
+    await watched.send("GET", "/%1b%5B31m%0A", headers=KEY | {"Drift": "a body is missing"})
+
+    (found,) = watched.new
+    assert found.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("coded", "plain"),
+    [
+        (gzip.compress(b"[1,") + gzip.compress(b"2]"), b"[1,2]"),
+        (gzip.compress(b"") * (MOST_MEMBERS + 1), None),
+        (gzip.compress(bytes(LARGEST_BODY + 1)), None),
+    ],
+)
+def test_all_members_of_gzip_are_judged_as_far_as_there_is_room(
+    coded: bytes, plain: bytes | None
+) -> None:
+    body = Body(Room())
+    body.add(coded)
+
+    assert content(body, [(b"content-encoding", b"gzip")]) == plain
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_coding_that_ends_too_soon_is_a_drift(coding: str) -> None:
+    body = Body(Room())
+    body.add((gzip if coding == "gzip" else zlib).compress(b"[1, 2, 3]")[:-3])
+
+    with pytest.raises(ValueError, match="is not coded as Content-Encoding says"):
+        content(body, [(b"content-encoding", coding.encode())])
 
 
 async def test_what_is_listed_has_a_bound(

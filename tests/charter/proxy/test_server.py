@@ -94,6 +94,7 @@ def test_the_journey_of_a_client_on_our_own_service_finds_no_fault_of_it(tmp_pat
         (("http://127.0.0.1:1", "--report", "r.txt"), "r.txt tells no format of the report"),
         (("http://127.0.0.1:1", "--report", "/no/r.json"), "There is no folder /no for the report"),
         (("http://127.0.0.1:4012", "--port", "4012"), "is where the proxy itself listens"),
+        (("http://localhost:4013", "--port", "4013"), "is where the proxy itself listens"),
     ],
 )
 def test_what_it_can_not_begin_with_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
