@@ -241,6 +241,22 @@ def test_white_space_and_comments_between_elements_mean_nothing() -> None:
     assert read(plan(PET), xml) == {"id": 1, "name": " Bo "}
 
 
+@pytest.mark.parametrize("xml", [{}, {"wrapped": True}])
+def test_members_of_any_name_may_be_arrays(xml: dict[str, Any]) -> None:
+    values = {"type": "array", "items": {"type": "integer"}} | ({"xml": xml} if xml else {})
+    root = plan({"type": "object", "xml": {"name": "d"}, "additionalProperties": values})
+    value = {"a": [1, 2], "b": [3]}
+
+    assert read(root, write(root, value).decode()) == value
+
+
+@pytest.mark.parametrize("text", ["a\r\nb", "\ra", "a\r\r", "]]>\r]]>", "\r"])
+def test_a_section_keeps_carriage_returns(text: str) -> None:
+    root = plan(holder(TEXT | {"xml": {"nodeType": "cdata"}}), "3.2.0")
+
+    assert read(root, write(root, {"animals": text}).decode()) == {"animals": text}
+
+
 def test_an_absent_array_that_is_required_is_empty() -> None:
     schema = animals()
 

@@ -144,6 +144,9 @@ class Reader:
         is_text = type(content) is not Items and (type(content) is not Members or content.text)
         if is_text and frame.section is not False:
             frame.text.append(text)
+        elif is_text and not text.strip(SPACE):
+            # a section can't hold a carriage return; one beside it is a reference, and meant
+            frame.text.append("\r" * text.count("\r"))
         elif text.strip(SPACE):
             self._fault("holds text where it can hold elements alone")
 

@@ -84,17 +84,17 @@ class Writer:
                 case None:
                     require(is_free(members, name), where, "has a name that XML can't hold here")
                     if members.others is not None:
-                        self.element(members.others.element, child, where, name)
+                        self.member(members.others, child, where, name)
                     else:
                         self.undescribed(name, child, where)
 
-    def member(self, member: Member, value: Any, path: Path) -> None:
+    def member(self, member: Member, value: Any, path: Path, tag: str = "") -> None:
         if not member.is_list or (value is None and member.may_be_null):
-            self.element(member.element, value, path)
+            self.element(member.element, value, path, tag)
             return
         require(isinstance(value, list), path, "is not an array")
         for index, child in enumerate(value):
-            self.element(member.element, child, (*path, index))
+            self.element(member.element, child, (*path, index), tag)
 
     def text(self, leaf: Leaf, value: Any, path: Path) -> None:
         text = spelled(leaf.scalar, value, path)
