@@ -44,8 +44,7 @@ class Announcement:
         if self.sunset is not None:
             headers.setdefault("sunset", self.sunset)
         if self.links is not None:
-            others = headers.get("link")
-            headers["link"] = f"{others}, {self.links}" if others else self.links
+            headers.append("link", self.links)
 
 
 def announcement(operation: Mapping[str, Any], today: datetime) -> Announcement | None:

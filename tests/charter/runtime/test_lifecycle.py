@@ -151,6 +151,16 @@ def test_no_address_of_the_docs_forges_a_header() -> None:
     assert made.links == f'<{encoded}>; rel="deprecation"'
 
 
+def test_every_link_of_a_response_stays() -> None:
+    made = announcement(OLD, NOW)
+    headers = MutableHeaders(raw=[(b"link", b"</1>; rel=prev"), (b"link", b"</3>; rel=next")])
+
+    assert made is not None
+    made.add_to(headers)
+
+    assert headers.getlist("link") == ["</1>; rel=prev", "</3>; rel=next", LINKS]
+
+
 def test_a_response_that_says_it_itself_is_left_alone() -> None:
     made = announcement(OLD, NOW)
     headers = MutableHeaders({"Deprecation": "@1", "Sunset": "Sat, 01 Jan 2028 00:00:00 GMT"})
