@@ -3,8 +3,6 @@
 It is served by `charter mock` and `charter dev` alone, never by a project's service.
 """
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -16,6 +14,7 @@ from charter.mock.memory import seeding
 from charter.mock.memory.seeding import NotSeeded
 from charter.runtime import Fault
 from charter.runtime.references import pointer
+from charter.runtime.scalars import parse_json_of_any_size
 
 ADDRESS = "/.charter/memory"
 METHODS = "GET, HEAD, PUT, DELETE, OPTIONS"
@@ -67,7 +66,7 @@ class Control:
         assert remembering is not None
         assert memory is not None
         try:
-            memory.begin(seeding.collections(json.loads(body), remembering))
+            memory.begin(seeding.collections(parse_json_of_any_size(bytes(body)), remembering))
         except NotSeeded as error:
             fault = Fault("body", pointer(*error.path), str(error))
             return problem(422, "The document refuses these rows.", [fault])

@@ -108,7 +108,7 @@ class LogIns:
     def granted(self, form: Mapping[str, Any], seconds: float) -> Token:
         """What a form asks for; a refresh token is good once."""
         asked = form.get("scope")
-        scopes = frozenset(str(asked).split()) if asked else None
+        scopes = frozenset(asked.split()) if isinstance(asked, str) and asked else None
         if form.get("grant_type") == "refresh_token":
             text = str(form.get("refresh_token"))
             known = self.memory.tokens.get(text)

@@ -195,6 +195,10 @@ async def test_a_suite_reads_resets_and_replaces_what_is_remembered(orders: Live
         (b'{"/orders": [{"id": 1, "title": "a", "status": "open"}, 7]}', 422, "/~1orders/1"),
         (b"{", 400, None),
         (b"[" * 100_000, 400, None),
+        (b'{"/orders": [{"title": "\\ud800", "status": "open"}]}', 400, None),
+        (b'{"\\ud800": []}', 400, None),
+        (b'{"/orders": [{"title": "a", "status": "open", "note": NaN}]}', 400, None),
+        (b'{"/orders": [], "/orders": []}', 400, None),
     ],
 )
 async def test_a_replacement_that_is_not_valid_changes_nothing(
