@@ -35,7 +35,6 @@ from charter.runtime.xml import unserved
 DOCUMENTATION_ONLY = frozenset(
     {
         "$comment",
-        "$id",  # references are into the document
         "$vocabulary",
         "allowReserved",  # how a client may write a value; every way is read
         "bearerFormat",

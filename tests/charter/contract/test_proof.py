@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from charter.document import Document
-from charter.mock.app import Mock
+from charter.mock.router import Router
 from charter.runtime import Contract
 from dev import compare_with_reference as oracle
 from dev import fuzz_documents as proof
-from dev.witness import Witness
 
 SPECS = proof.SPECS
 TICTACTOE = "oai31-tictactoe.yaml"
@@ -192,10 +191,10 @@ def test_a_difference_that_nobody_has_explained_is_a_finding(
 ) -> None:
     """A mock that took everything would differ where the oracle refuses."""
 
-    async def take(self: Mock, *arguments: object) -> dict[object, object]:
+    async def take(self: Router, *arguments: object) -> dict[object, object]:
         return {}
 
-    monkeypatch.setattr(Witness, "read", take)
+    monkeypatch.setattr(Router, "read", take)
 
     assert oracle.main(["oai-petstore.yaml", "--max-examples", "5"]) == 1
 

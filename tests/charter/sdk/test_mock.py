@@ -24,6 +24,12 @@ ID = UUID("3f1d6a0e-2f4b-4c58-9a53-b7c0a4a1d6f2")
 GRANT = {"grant_type": "password", "username": "ada@example.com", "password": "correct horse"}
 PASSWORDS = {"current_password": "correct horse", "new_password": "a ship in port"}
 Call = Callable[[Any, Any], Any]
+
+
+async def first(items: AsyncIterator[Any]) -> Any:
+    return await anext(aiter(items))
+
+
 CALLS: dict[str, Call] = {
     "createToken": lambda client, options: client.auth.create_token(body=GRANT, options=options),
     "revokeToken": lambda client, options: client.auth.revoke_token(token="x", options=options),
@@ -53,6 +59,7 @@ CALLS: dict[str, Call] = {
         ID, title="x", if_match="*", options=options
     ),
     "deleteItem": lambda client, options: client.items.delete(ID, if_match="*", options=options),
+    "watchItems": lambda client, options: first(client.items.watch(options=options)),
     "getLiveness": lambda client, options: client.health.get_liveness(options=options),
     "getReadiness": lambda client, options: client.health.get_readiness(options=options),
 }
