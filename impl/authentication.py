@@ -56,10 +56,10 @@ async def authenticate(
     """
     shown = (request, required, security, token, access_tokens)
 
-    async def again() -> Principal:
+    async def again() -> None:
         wait_anew()
         async with database.statements() as session:
-            return await caller(*shown, session)
+            await still_allowed(*shown, session)
 
     request.scope[STILL_ALLOWED] = again
     principal = await caller(*shown, statements)

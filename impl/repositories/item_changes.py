@@ -56,8 +56,14 @@ class ItemChangeRepository(Repository[ItemChange]):
     that a reader who went on behind a younger number would miss the older transaction.
     """
 
-    async def now(self) -> Position:
-        return Position(int(datetime.now(UTC).timestamp()), await self.horizon(), 0)
+    async def since(self, event_id: str | None) -> Position:
+        """That of an event; now, where there is none or what followed it is not known.
+
+        It may be too long ago, or not have happened yet to a database that was restored.
+        """
+        now = Position(int(datetime.now(UTC).timestamp()), await self.horizon(), 0)
+        last = Position.read(event_id) if event_id else now
+        return now if last.is_forgotten or last.transaction > now.transaction else last
 
     async def horizon(self) -> int:
         found = await self.session.scalar(select(HORIZON))

@@ -95,9 +95,7 @@ class ItemService(ItemsOperations):
     async def watch_items(
         self, principal: Principal, *, last_event_id: str | None
     ) -> AsyncIterator[schemas.ItemChange | Heartbeat]:
-        position = Position.read(last_event_id) if last_event_id else None
-        if position is None or position.is_forgotten:
-            position = await self.changes.now()
+        position = await self.changes.since(last_event_id)
         with self.feed.listening(principal.id) as news:
             yield ready(position)
             while True:
