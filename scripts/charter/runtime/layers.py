@@ -245,13 +245,22 @@ class Methods:
         if not declared or method in declared:
             await self.app(scope, receive, send)
         elif method == "HEAD" and "GET" in declared:
-            inner = {**scope, "method": "GET", HEADERS_ONLY: True}
-            try:
-                await self.app(inner, receive, without_body(send))
-            finally:
-                scope["route"] = inner.get("route")  # for the layers around this one
+            await self.answer_head(scope, receive, send)
         else:
             await self.refusal(method, declared)(scope, receive, send)
+
+    async def answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The layers around this one find in the scope what the GET has left there."""
+        inner = {**scope, "method": "GET", HEADERS_ONLY: True}
+
+        async def told(message: Message) -> None:
+            scope.update(inner, method="HEAD")
+            await send(message)
+
+        try:
+            await self.app(inner, receive, without_body(told))
+        finally:
+            scope.update(inner, method="HEAD")
 
     def refusal(self, method: str, declared: Sequence[str]) -> Response:
         head = ["HEAD"] if "GET" in declared else []

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from charter.mock.app import Mock
 from charter.runtime import Contract
 from charter.runtime.dispatch import Dispatch, OperationRoute
+from charter.runtime.layers import Methods
 from charter.runtime.lifecycle import announcement
 from charter.runtime.routing import SharedRoute, in_order
 
@@ -51,6 +52,7 @@ def service(content: dict[str, Any], kind: type[OperationRoute | SharedRoute]) -
     app = FastAPI(openapi_url=None)
     routes = in_order(contract, router)
     app.include_router(routes)
+    app.add_middleware(Methods, allowed_methods=contract.allowed_methods, problem=PlainTextResponse)
     app.add_middleware(Dispatch, routes=routes.routes, contract=contract)
 
     @app.exception_handler(KeyError)
@@ -60,20 +62,21 @@ def service(content: dict[str, Any], kind: type[OperationRoute | SharedRoute]) -
     return app
 
 
-async def get(app: Any, path: str) -> httpx.Response:
+async def get(app: Any, path: str, method: str = "GET") -> httpx.Response:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.get(path)
+        return await client.request(method, path)
 
 
 @pytest.mark.parametrize("kind", [OperationRoute, SharedRoute])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_every_answer_of_a_deprecated_operation_says_until_when(
-    kind: type[OperationRoute | SharedRoute],
+    kind: type[OperationRoute | SharedRoute], method: str
 ) -> None:
     app = service(document(old=OLD, new={}), kind)
 
     for path in ("/old", "/old?fail=1"):
-        answer = await get(app, path)
+        answer = await get(app, path, method)
         assert answer.headers["deprecation"] == "@1780272000"
         assert answer.headers["sunset"] == "Sun, 31 Jan 2027 00:00:00 GMT"
         assert answer.headers["link"].endswith(LINKS)
