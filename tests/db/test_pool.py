@@ -60,7 +60,7 @@ async def test_a_request_waits_for_connections_once_and_not_for_each(
     await database.dispose()
 
     assert all(WAIT_SECONDS <= seconds < 1.8 * WAIT_SECONDS for seconds in waited)
-    assert waited_elsewhere >= 2 * WAIT_SECONDS
+    assert 2 * WAIT_SECONDS <= waited_elsewhere < 3.5 * WAIT_SECONDS
 
 
 async def test_a_pool_that_is_made_anew_within_a_request_has_the_whole_wait(

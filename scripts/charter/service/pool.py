@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic, time
 from typing import Any
 
 from sqlalchemy import AsyncAdaptedQueuePool
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -70,14 +71,22 @@ class PatientPool(AsyncAdaptedQueuePool):
         A greenlet costs as much as a short statement does.
         """
         if self._is_used_up():
-            with suppress(TimeoutError), waiting():
-                async with asyncio.timeout(self._timeout):
-                    self._handed = await self._idle.get()
+            await self._wait_for_one()
         elif self.checkedin():
             self._handed = self._idle.get_nowait()
         if self._handed is not None and self._is_fresh(self._handed):
             return self.connect()
         return await greenlet_spawn(self.connect)
+
+    async def _wait_for_one(self) -> None:
+        """Raises PoolTimeout, unless one can be opened by then."""
+        try:
+            with waiting():
+                async with asyncio.timeout(self._timeout):
+                    self._handed = await self._idle.get()
+        except TimeoutError:
+            if self._is_used_up():  # else `connect` would wait once more, outside of a request
+                raise PoolTimeout("All connections are in use.", code="3o7r") from None
 
     @property
     def _idle(self) -> asyncio.Queue[ConnectionPoolEntry]:
