@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, cached_property
+from math import inf
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
@@ -155,7 +156,8 @@ class ContentSpec:
     def _faults_of_xml(self, root: Element, body: bytes) -> Iterator[Fault]:
         violations: list[Fault] = []
         try:
-            value = Reader(root, violations).read(body)
+            # a service may answer with more than a request may hold
+            value = Reader(root, violations, inf).read(body)
         except (ValueError, RecursionError):
             violations.append(Fault("body", "", "is not well-formed XML", "xml"))
         yield from violations or faults(self.validator, value, "body")

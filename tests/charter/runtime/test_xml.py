@@ -26,6 +26,7 @@ from charter.runtime.xml import Reader, unserved, write
 from charter.runtime.xml.compiling import Compiler, Unsayable
 from charter.runtime.xml.names import UNWRITABLE
 from charter.runtime.xml.plans import Element
+from charter.runtime.xml.reading import MOST_NODES
 from charter.runtime.xml.writing import DECLARATION, Unwritable
 from tests.charter.generate.requests import contract_of, request
 
@@ -521,6 +522,21 @@ def test_what_xml_cannot_say_is_named_by_its_place(case: str) -> None:
     assert reason in refused.value.message
 
 
+def test_alternatives_that_multiply_are_refused_before_they_fill_the_memory() -> None:
+    def to(number: int) -> dict[str, str]:
+        return {"$ref": f"#/components/schemas/S{number}"}
+
+    steps: dict[str, Any] = {
+        f"S{n}": {"type": "object", "properties": {"a": to(n + 1), "b": to(n + 1)}}
+        for n in range(1, 40)
+    }
+    again = {"properties": {"a": to(0), "b": to(0)}}
+    first = {"type": "object", "anyOf": [again, {"properties": {"a": to(1)}}]}
+
+    with pytest.raises(Unsayable, match="make more than 5000 elements"):
+        plan(to(0), S0=first, S40={"type": "object", "properties": {"c": TEXT}}, **steps)
+
+
 def with_content(content: Any) -> dict[str, Any]:
     operation = {"operationId": "o", "responses": {"200": {"description": "-", "content": content}}}
     return document({}) | {"paths": {"/a": {"get": operation}}}
@@ -574,6 +590,14 @@ def test_bytes_are_answered_as_they_are_and_judged() -> None:
     for broken in (b"<pet/>", b"<pet>", b'{"name": "Bo"}', b"<!DOCTYPE pet>" + body):
         with pytest.raises(ResponseViolation):
             answering().reply("act", broken)
+
+
+def test_an_answer_may_be_larger_than_what_a_request_may_hold() -> None:
+    photos = [str(number) for number in range(MOST_NODES)]
+
+    response = answering().reply("act", Animal(name="Bo", photoUrls=photos))
+
+    assert bytes(response.body).count(b"<photoUrl>") == MOST_NODES
 
 
 def test_what_xml_cannot_hold_is_a_violation_by_its_place() -> None:

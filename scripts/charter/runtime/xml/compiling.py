@@ -15,6 +15,10 @@ from ..shapes import COMBINING, CONDITIONAL, implied_types
 from .names import Bindings, Name, Unnameable, name_of
 from .plans import ENTRY, ROOT, Element, Items, Leaf, Member, Members, Scalar
 
+MOST_ELEMENTS = 5000
+"""Of one body. Each set of alternatives that meets in a property makes one, which may be two to the
+power of the number of schemas."""
+
 Places = tuple[str, ...]
 Elements = dict[tuple[Places, Name], Element]
 
@@ -230,6 +234,11 @@ class Compiler:
         try:
             element.content = self._content(schema, element, is_root=True)
             while self._empty:
+                if len(self.elements) - len(known) > MOST_ELEMENTS:
+                    raise Unsayable(
+                        place, f"its alternatives make more than {MOST_ELEMENTS} elements of"
+                        " different content in XML: describe each property in one of them."
+                    )  # fmt: skip
                 inner, its = self._empty.pop()
                 inner.content = self._content(its, inner)
         except Unsayable:
