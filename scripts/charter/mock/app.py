@@ -112,8 +112,10 @@ class Mock:
     async def respond(self, request: Request) -> Response:
         path = templates.requested(request.scope)
         operations = self.router.methods(path)
-        if operations is None and request.method == "POST" and path in self.log_ins.urls:
+        if operations is None and path in self.log_ins.urls:
             request.state.why = "the token endpoint of a flow"
+            if request.method != "POST":
+                return self.other_method(request, ["POST"])
             return self.log_ins.plain_answer(path, await form_of(request))
         if operations is None:
             request.state.why = "the document has no such path"

@@ -467,11 +467,18 @@ async def test_the_token_endpoint_of_a_flow_need_be_no_operation(short: LiveMock
         tokens = (await client.post("/oauth/token", data=form)).json()
         answer = await client.get("/a", headers=bearer(tokens))
         refused = await client.post("/oauth/token", data={"grant_type": "password"})
+        preflight = await client.options(
+            "/oauth/token", headers={"Access-Control-Request-Headers": "Authorization"}
+        )
+        other = await client.get("/oauth/token")
 
     assert tokens["token_type"] == "Bearer"
     assert "refresh_token" not in tokens
     assert answer.status_code == 204
     assert refused.json()["error"] == "unsupported_grant_type"
+    assert preflight.status_code == 204
+    assert preflight.headers["Access-Control-Allow-Headers"] == "Authorization"
+    assert (other.status_code, other.headers["Allow"]) == (405, "POST, OPTIONS")
 
 
 async def test_what_is_remembered_can_be_read_as_rows(orders: LiveMock, tmp_path: Path) -> None:
