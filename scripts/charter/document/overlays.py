@@ -279,6 +279,9 @@ class Target:
             self._merge(found, members["update"], action.target)
         elif "copy" in members:
             self._merge(found, self._single(members["copy"]), action.target)
+        else:
+            message = "The action changes nothing: give it `update`, `copy` or `remove: true`."
+            yield Caution(action.node.place, message)
 
     def _select(self, query: Node) -> list[tuple[Step, ...]]:
         """The paths of the selected nodes, each once, in the order of the document."""

@@ -1,7 +1,7 @@
 """Passes requests on to a service and its responses back, both as they are.
 
-What belongs to one connection alone is left out (RFC 9110 section 7.6.1). Bodies pass in pieces:
-neither side waits for the end of the other's.
+What belongs to one connection alone is left out (RFC 9110 section 7.6.1). Bodies pass in pieces,
+a response once its request has been sent whole.
 """
 
 import asyncio

@@ -256,6 +256,16 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(
     assert "nested deeper than 200 levels" in complaint(folder, deepening)
 
 
+@pytest.mark.parametrize("action", ["{target: $.info}", "{target: $.info, remove: false}"])
+def test_an_action_that_says_no_change_is_a_warning(action: str, folder: Path) -> None:
+    made = laid_over(folder, f"- {action}\n")
+
+    assert made.content == load(folder / "openapi.yaml").content
+    (caution,) = made.cautions
+    assert caution.message.startswith("The action changes nothing")
+    assert (caution.place.file.name, caution.place.line) == ("public.overlay.yaml", 4)
+
+
 def test_what_selects_nothing_is_a_warning(folder: Path) -> None:
     made = laid_over(folder, "- {target: $.paths.boks, remove: true}\n")
 
