@@ -88,3 +88,17 @@ def test_a_json_patch_that_does_not_fit_changes_nothing(patch: Any) -> None:
         json_patch(target, [step("add", "/b", value=1), patch])
 
     assert target == {"a": 1, "list": [1], "object": {"x": {}}}
+
+
+def test_copies_of_copies_are_refused_before_they_fill_the_memory() -> None:
+    doubling = [{"op": "copy", "from": "/a", "path": f"/a/{number}"} for number in range(40)]
+
+    with pytest.raises(Unpatchable, match="writes more than 200000 values"):
+        json_patch({"a": {}}, doubling)
+
+
+def test_what_would_be_too_deep_to_be_judged_is_refused() -> None:
+    deepening = [{"op": "add", "path": "/a" * depth, "value": {}} for depth in range(1, 400)]
+
+    with pytest.raises(Unpatchable, match="Step 200 "):
+        json_patch({}, deepening)

@@ -271,6 +271,7 @@ async def test_cursors_and_links_lead_over_all_pages(orders: LiveMock) -> None:
 async def test_an_offset_is_kept(orders: LiveMock) -> None:
     async with at(orders) as client:
         assert await titles(client, offset=1, limit=1) == ["Ale"]
+        assert await titles(client, offset=-1, limit=1) == ["Tea"]
 
 
 # -- actions --------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def page(
     sizes = [one for one in (asked(listing.limit), most) if isinstance(one, int) and one > 0]
     size = min(sizes, default=len(rows) or 1)
     number = max(asked(listing.page) or 1, 1)
-    start = (asked(listing.offset) or 0) + (number - 1) * size
+    start = max(asked(listing.offset) or 0, 0) + (number - 1) * size
     if cursor := asked(listing.cursor):
         start = after(rows, cursors.identity(str(cursor)), identifier)
     shown = rows[start : start + size]
