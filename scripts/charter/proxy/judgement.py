@@ -7,6 +7,7 @@ refuses: an error. A client departs from it with a request that the service refu
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from charter.mock.router import Router
 from charter.proxy.drifts import Drift
 from charter.proxy.exchange import LARGEST_BODY, Exchange, content, printable, values
 from charter.runtime import (
+    ContentTooLarge,
     Contract,
     Fault,
     MissingCredentials,
@@ -32,6 +34,8 @@ from charter.runtime.references import has, pointer, tokens
 from charter.runtime.replies import ContentSpec, ResponseSpec
 from charter.runtime.shapes import COMBINING
 
+MOST_FAULTS = 1000
+"""Of one body that is a sequence, whose items may all be wrong."""
 NOT_THERE = (404, 405, 501)
 """Statuses by which a service says that it has no such operation."""
 COMMON_HEADERS = frozenset(
@@ -135,6 +139,8 @@ class Judgement:
         request = request_of(exchange, body)
         try:
             await self.router.answer(request, operation, attempt)
+        except ContentTooLarge:  # which the document does not say
+            self.unjudged += 1
         except RequestRefused as refused:
             return self.contract.operations[refused.operation_id], refused
         return taken, None
@@ -153,7 +159,11 @@ class Judgement:
             return
         severity = Severity.ERROR if is_accepted else Severity.WARNING
         who = "the service accepts" if is_accepted else "the client sends"
-        for fault in refused.faults or [Fault("body", "", refused.detail.rstrip("."))]:
+        if not refused.faults:
+            said = f"{who} a request that the document refuses: {refused.detail.rstrip('.')}"
+            place = self.place_of_request(operation, Fault("body", "", ""))
+            yield Departure(severity, "request", said, place)
+        for fault in refused.faults:
             said = f"{who} a request whose {named(fault)}"
             yield Departure(
                 severity, "request", said, self.place_of_request(operation, fault), fault.pointer
@@ -214,13 +224,17 @@ class Judgement:
     ) -> Iterator[Departure]:
         try:
             body = content(exchange.response, exchange.response_headers)
-            if body is None:
-                self.unjudged += 1
-                return
-            faults = list(declared.faults(in_utf8(body, media_type)))
-        except (ValueError, RecursionError, LookupError) as error:
-            said = error if type(error) is ValueError else f"is not {essence(media_type)}"
-            detail = f"the response's body {said}"
+        except ValueError as error:
+            detail = f"the response's body {error}"
+            yield Departure(Severity.ERROR, "syntax", detail, declared.place)
+            return
+        if body is None:
+            self.unjudged += 1
+            return
+        try:
+            faults = list(islice(declared.faults(in_utf8(body, media_type)), MOST_FAULTS))
+        except (ValueError, RecursionError, LookupError):
+            detail = f"the response's body is not {essence(media_type)}"
             yield Departure(Severity.ERROR, "syntax", detail, declared.place)
             return
         for fault in faults:

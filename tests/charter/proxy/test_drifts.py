@@ -17,7 +17,7 @@ from charter.proxy import report
 from charter.proxy.drifts import Drift, Drifts
 from charter.proxy.exchange import LARGEST_BODY, MOST_MEMBERS, Body, Exchange, Room, content
 from charter.proxy.gateway import Gateway
-from charter.proxy.judgement import Judgement
+from charter.proxy.judgement import MOST_FAULTS, Judgement
 from tests.charter.proxy.drifting import BOOK, DRIFTS, app
 from tests.serving import serving
 
@@ -219,3 +219,61 @@ async def test_the_report_is_written_in_each_format(
             assert ElementTree.fromstring(text).get("failures") == "1"  # noqa: S314 - ours
         case ".html":
             assert "<b>" not in text
+
+
+ITEMS = """\
+openapi: 3.2.0
+info: {title: Numbers, version: '1'}
+paths:
+  /numbers:
+    post:
+      operationId: sendNumbers
+      requestBody: {content: {application/json: {schema: {type: array, items: {type: integer}}}}}
+      responses:
+        '200':
+          description: Numbers.
+          content:
+            application/jsonl: {itemSchema: {type: integer}}
+            application/json: {schema: {type: integer}}
+"""
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Judgement:
+    (tmp_path / "openapi.yaml").write_text(ITEMS)
+    return Judgement(Document(tmp_path / "openapi.yaml"))
+
+
+async def judged(
+    judgement: Judgement, sent: bytes, answered: bytes, media_type: bytes
+) -> list[str]:
+    """What is found about a POST of JSON and its answer."""
+    room = Room()
+    request, response = Body(room), Body(room)
+    request.add(sent)
+    response.add(answered)
+    json_, headers = [(b"content-type", b"application/json")], [(b"content-type", media_type)]
+    exchange = Exchange(
+        "POST", "/numbers", b"/numbers", b"", json_, request, response, 200, headers, True
+    )
+    return [one.detail for one in await judgement.drifts(exchange)]
+
+
+async def test_of_a_sequence_that_is_all_wrong_the_first_faults_are_found(
+    numbers: Judgement,
+) -> None:
+    found = await judged(numbers, b"[]", b"1.5\n" * (MOST_FAULTS * 2), b"application/jsonl")
+
+    assert len(found) == MOST_FAULTS
+
+
+async def test_a_request_that_only_charter_finds_too_large_is_no_drift(numbers: Judgement) -> None:
+    assert await judged(numbers, b"[" + b"1," * 30_000 + b"1]", b"1", b"application/json") == []
+    assert numbers.unjudged == 1
+
+
+async def test_what_is_said_is_about_the_document(numbers: Judgement) -> None:
+    assert await judged(numbers, b"[", b"1" * 5000, b"application/json") == [
+        "the service accepts a request that the document refuses: The body is not well-formed JSON",
+        "the response's body is not application/json",
+    ]
