@@ -6,7 +6,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from impl.db.base import Base
 
-KEPT = timedelta(days=1)
+TOLD = timedelta(days=1)
+"""For so long a change is told to whoever comes back."""
+KEPT = TOLD + timedelta(hours=1)
+"""Longer, because clocks differ, and what comes later in the order may have happened earlier."""
 
 
 class ItemChange(Base):

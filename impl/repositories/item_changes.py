@@ -12,7 +12,7 @@ from charter.service.statements import statement
 from impl.db.repository import Repository
 from impl.db.session import Database
 from impl.models import Item, ItemChange
-from impl.models.item_changes import KEPT
+from impl.models.item_changes import TOLD
 
 Change = tuple[ItemChange, Item | None]
 """What happened, and the item as it is now."""
@@ -43,7 +43,7 @@ class Position:
     @property
     def is_forgotten(self) -> bool:
         """Whether changes behind it may have been purged."""
-        return self.time < (datetime.now(UTC) - KEPT).timestamp()
+        return self.time < (datetime.now(UTC) - TOLD).timestamp()
 
     def __str__(self) -> str:
         return f"{self.time}-{self.transaction}-{self.position}"

@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from charter.runtime import streams
 from impl.app import create_app
 from impl.core.config import Settings
 from impl.db.session import Database
+from impl.models import ItemChange
+from impl.repositories.item_changes import Position
 from impl.services.purge import Purge
 from tests.items import create_item
 from tests.people import Person, changed
@@ -135,6 +137,23 @@ async def test_whoever_comes_back_with_an_event_that_nobody_knows_begins_anew(
     assert created["event"] == "created"
 
 
+async def test_a_change_is_forgotten_before_it_is_purged(
+    ada: Person, database: Database, settings: Settings
+) -> None:
+    """Else one that happened in the same second as the last that was told could be missing."""
+    await create_item(ada)
+    aged = text("UPDATE item_changes SET happened_at = now() - interval '24:01'")
+    async with database.transaction() as session:
+        await session.execute(aged)
+        await session.commit()
+
+    await Purge(database, settings).run()
+
+    async with database.statements() as session:
+        (kept,) = await session.scalars(select(ItemChange))
+    assert Position.of(kept).is_forgotten
+
+
 async def test_a_made_up_event_is_refused(ada: Person) -> None:
     response = await ada.get("/items/changes", headers={"Last-Event-ID": "7"})
 
@@ -193,14 +212,14 @@ async def test_no_stream_holds_a_connection_of_the_database(
             assert pool.checkedout() == 0
 
 
-async def test_changes_are_forgotten_after_a_day(
+async def test_changes_are_purged_after_little_more_than_a_day(
     ada: Person, database: Database, settings: Settings
 ) -> None:
     await create_item(ada)
     assert not await Purge(database, settings).run()
     async with database.engine.begin() as connection:
         await connection.execute(
-            text("UPDATE item_changes SET happened_at = happened_at - interval '25 hours'")
+            text("UPDATE item_changes SET happened_at = happened_at - interval '26 hours'")
         )
 
     assert await Purge(database, settings).run() == {"item_changes": 1}
