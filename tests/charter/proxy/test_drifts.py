@@ -166,6 +166,7 @@ async def test_nothing_changes_the_terminal(watched: Watched) -> None:
         (gzip.compress(b"") * (MOST_MEMBERS + 1), None),
         (gzip.compress(bytes(LARGEST_BODY + 1)), None),
     ],
+    ids=["two members", "too many members", "a bomb"],
 )
 def test_all_members_of_gzip_are_judged_as_far_as_there_is_room(
     coded: bytes, plain: bytes | None
