@@ -30,9 +30,11 @@ class Drift:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """The same for what differs only in the position in a list."""
-        general = (re.sub(r"/[0-9]+(?=[/ ]|$)", "/*", text) for text in (self.detail, self.pointer))
-        return self.operation, self.status, self.severity, self.rule, *general
+        """The same for what differs only in the position in a list, or in a number of a path that
+        the document doesn't have."""
+        texts = (self.operation, self.detail, self.pointer)
+        general = (re.sub(r"/[0-9]+(?=[/ ]|$)", "/*", text) for text in texts)
+        return self.status, self.severity, self.rule, *general
 
     def finding(self, message: str) -> Finding:
         return Finding.at(self.place, self.severity, self.rule, message)

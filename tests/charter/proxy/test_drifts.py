@@ -186,6 +186,13 @@ def test_a_coding_that_ends_too_soon_is_a_drift(coding: str) -> None:
         content(body, [(b"content-encoding", coding.encode())])
 
 
+async def test_an_operation_that_is_not_declared_is_one_finding(watched: Watched) -> None:
+    for number in range(3):
+        await watched.send("GET", f"/authors/{number}/books", headers=KEY)
+
+    assert [one.times for one in watched.drifts.listed] == [3]
+
+
 async def test_what_is_listed_has_a_bound(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
