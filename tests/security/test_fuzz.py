@@ -237,6 +237,9 @@ class Transport(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closed
 
+    def get_write_buffer_size(self) -> int:
+        return 0  # all is sent at once
+
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
