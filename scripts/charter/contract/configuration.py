@@ -43,6 +43,7 @@ OF_BODIES = ("positive_data_acceptance", "negative_data_rejection")
 STATEFUL_CHECKS = ("use_after_free", "ensure_resource_availability")
 COMMON: Mapping[str, Any] = {
     "continue-on-failure": True,
+    "max-stream-events": 1,  # a stream may have no end
     "workers": 1,  # one worker and one seed make one sequence of requests
     "cache": {"enabled": False},  # a run knows nothing of the one before
     "reports": {"json": {"enabled": True}, "ndjson": {"enabled": True}},
@@ -147,7 +148,6 @@ def particulars(
     if checks:
         yield "checks", checks
     if streams(operation):
-        yield "max-stream-events", 1
         yield "request-timeout", LONGEST
     if not api.can_succeed(operation):
         yield "warnings", warnings(set(WARNINGS) - OF_REFUSALS)
