@@ -113,8 +113,11 @@ async def test_a_worker_that_is_killed_leaves_nothing_half_done(
 
 
 async def two_workers(service: Service) -> list[psutil.Process]:
-    """Both, once the one that was killed last has been replaced."""
-    async with asyncio.timeout(20):
+    """Both, once the one that was killed last has been replaced.
+
+    One that is killed while it is asked whether it lives is missed after half a minute.
+    """
+    async with asyncio.timeout(60):
         while True:
             with suppress(psutil.NoSuchProcess):
                 if len(found := service.workers()) == 2:

@@ -115,9 +115,8 @@ def test_the_keyboard_reaches_the_operations_first(page: Page) -> None:
 def test_a_table_stays_one_where_it_is_drawn_as_cards(page: Page) -> None:
     page.call("Emulation.setDeviceMetricsOverride", width=400, height=900, deviceScaleFactor=1,
               mobile=True)  # fmt: skip
-    assert (
-        page.evaluate("getComputedStyle(document.querySelector('.operations')).display") == "block"
-    )
+    # the browser takes the new width in its own time
+    page.wait_for("getComputedStyle(document.querySelector('.operations')).display === 'block'")
     tree = page.call("Accessibility.getFullAXTree")["nodes"]
     roles = {node["role"]["value"] for node in tree}
     assert {"table", "row", "rowheader", "cell", "main", "navigation"} <= roles
