@@ -345,11 +345,9 @@ def reachable(judge: Judge, node: Json) -> Iterator[dict[str, Any]]:
 def answers_without_end(contract: Contract, operation: Operation) -> bool:
     """Whether one of its answers has to hold itself."""
     judge = contract.judge
-    response_specs = (*operation.response_specs.values(), *operation.ranges.values())
     return any(
         content.schema_place is not None and is_endless(judge, judge.at(content.schema_place))
-        for spec in response_specs
-        for content in spec.contents.values()
+        for content in operation.contents
     )
 
 
@@ -357,8 +355,7 @@ def answers_without_end(contract: Contract, operation: Operation) -> bool:
 def answers_with_nothing(contract: Contract, operation: Operation) -> bool:
     """Whether one of its answers is to be one of several alternatives that are the same."""
     judge = contract.judge
-    response_specs = (*operation.response_specs.values(), *operation.ranges.values())
-    places = [content.schema_place for spec in response_specs for content in spec.contents.values()]
+    places = [content.schema_place for content in operation.contents]
     schemas = [judge.resolve(judge.at(place)) for place in places if place is not None]
     alternatives = [schema.get("oneOf", ()) for schema in schemas if isinstance(schema, Mapping)]
     return any(are_the_same(map(judge.resolve, several)) for several in alternatives)

@@ -16,8 +16,7 @@ LONGEST = 3.0
 
 def streams(operation: Operation) -> bool:
     """Whether a success of the operation is a sequence of items."""
-    specs = [*operation.response_specs.values(), *operation.ranges.values()]
-    return any(content.items for spec in specs for content in spec.contents.values())
+    return any(content.items is not None for content in operation.contents)
 
 
 def ask(**arguments: Any) -> requests.Response:

@@ -393,9 +393,8 @@ def uncompilable(model: Model) -> Iterator[Remark]:
         contract = Contract(model.content)
         for operation in contract.operations.values():
             contract.reader(operation.id)
-            for spec in (*operation.response_specs.values(), *operation.ranges.values()):
-                for content in spec.contents.values():
-                    _ = content.validator  # compiled, where the service waits until it is needed
+            for content in operation.contents:
+                _ = content.validator  # compiled, where the service waits until it is needed
         names = mapping(mapping(contract.judge.document.get("components")).get("schemas"))
         places = (quote(pointer("components", "schemas", name), safe="/~") for name in names)
         # all at once: what one refers to is compiled once

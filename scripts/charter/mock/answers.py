@@ -264,8 +264,7 @@ def final(operation: Operation) -> ResponseSpec:
     """The declared success that ends the request; interim responses (1xx) don't."""
     if not is_interim(operation.success):
         return operation.success
-    specs = [*operation.response_specs.values(), *operation.ranges.values()]
-    return min(specs, key=lambda spec: (is_interim(spec), spec.status))
+    return min(operation.specs, key=lambda spec: (is_interim(spec), spec.status))
 
 
 def is_interim(spec: ResponseSpec) -> bool:

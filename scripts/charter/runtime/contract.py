@@ -33,7 +33,7 @@ from .normal import operations
 from .parameters import Parameter, ParameterReader, declare
 from .paths import address, keys, ordered, pattern, template_key
 from .references import pointer
-from .replies import Reply, ResponseSpec, encode, render, stated, with_xml
+from .replies import ContentSpec, Reply, ResponseSpec, encode, render, stated, with_xml
 from .streams import HEARTBEAT, StreamResponse, close
 from .xml import Unwritable, served
 
@@ -70,6 +70,16 @@ class Operation:
         ranges = (self.ranges.get(f"{status // 100}XX"), self.ranges.get("default"))
         return self.response_specs.get(status) or next(filter(None, ranges), None)
 
+    @property
+    def specs(self) -> tuple[ResponseSpec, ...]:
+        """Every declared response: of statuses, of ranges, and the `default`."""
+        return (*self.response_specs.values(), *self.ranges.values())
+
+    @property
+    def contents(self) -> Iterator[ContentSpec]:
+        """Every declared content of them."""
+        return (content for spec in self.specs for content in spec.contents.values())
+
     @cached_property
     def success(self) -> ResponseSpec:
         """The declared response for a plain result: the lowest success, else any."""
@@ -77,14 +87,12 @@ class Operation:
             spec for status, spec in sorted(self.response_specs.items()) if 200 <= status < 400
         )
         ranges = (self.ranges.get(name) for name in ("2XX", "3XX", "default"))
-        declared = (*self.response_specs.values(), *self.ranges.values())
-        return next(exact, None) or next(filter(None, ranges), None) or declared[0]
+        return next(exact, None) or next(filter(None, ranges), None) or self.specs[0]
 
     @cached_property
     def writes_xml(self) -> bool:
         """Whether a body of it may be one in XML that a schema describes."""
-        specs = (*self.response_specs.values(), *self.ranges.values())
-        return any(content.root is not None for spec in specs for content in spec.contents.values())
+        return any(content.root is not None for content in self.contents)
 
     @property
     def refusal_status(self) -> int:
