@@ -30,7 +30,7 @@ from charter.runtime.patterns import strict
 from charter.runtime.references import at, has, pointer, tokens, tokens_of
 from charter.runtime.sequences import is_sequential
 from charter.runtime.views import Direction
-from charter.runtime.xml import unserved
+from charter.runtime.xml import Unserved, has_xml, unserved
 
 DOCUMENTATION_ONLY = frozenset(
     {
@@ -408,16 +408,21 @@ def uncompilable(model: Model) -> Iterator[Remark]:
 # -- XML ------------------------------------------------------------------------------------------
 
 
+def not_in_xml(model: Model) -> Iterator[Unserved]:
+    """Bodies in XML that their schemas can't be said in."""
+    return unserved(normal(model.content)) if has_xml(model.content) else iter(())
+
+
 def unsayable(model: Model) -> Iterator[Remark]:
-    """Bodies in XML that their schemas can't be said in, and that have no other media type."""
-    for one in unserved(normal(model.content)):
+    """Those that have no other media type."""
+    for one in not_in_xml(model):
         if one.is_alone:
             yield Remark(tokens(one.reason.place), f"{one.media_type}: {one.reason.message}")
 
 
 def left_out(model: Model) -> Iterator[Remark]:
     """Those that have another one, in a document without errors: that alone is served."""
-    for one in unserved(normal(model.content)):
+    for one in not_in_xml(model):
         if not one.is_alone:
             message = (
                 f"{one.media_type} is left out here, and answered with 415 or 406:"

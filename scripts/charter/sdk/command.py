@@ -14,7 +14,7 @@ from charter.document.checks import check
 from charter.document.notes import notes
 from charter.document.overlays import warn
 from charter.errors import Refusal
-from charter.runtime.xml import is_xml, media_types, served
+from charter.runtime.xml import has_xml, served
 from charter.sdk import python, typescript
 from charter.sdk.client import Client
 from charter.sdk.packages import Package, package
@@ -77,7 +77,7 @@ def run(
             f"{target} can't be written ({error.strerror or error}), and is as it was:"
             " correct that, or choose another folder with --out."
         ) from error
-    if any(map(is_xml, media_types(document.content))):
+    if has_xml(document.content):
         print(f"charter: {NO_XML}", file=sys.stderr)
     operations = sum(len(resource.operations) for resource in client.resources)
     print(f"{target}: {operations} operations, {len(client.definitions)} types.")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from charter.document import Document, checks
 from charter.document.findings import Finding, Severity
 from charter.document.lint.configuration import Configuration
-from charter.document.lint.rules import RULES
+from charter.document.lint.rules import OF_SOUND_DOCUMENTS, RULES
 from charter.document.model import Model, Remark
 
 __all__ = ["DEFAULT", "Configuration", "lint"]
@@ -32,9 +32,12 @@ def lint(document: Document, configuration: Configuration = DEFAULT) -> list[Fin
 
 def remarks(model: Model, configuration: Configuration) -> Iterator[tuple[str, Severity, Remark]]:
     """Errors stay errors: what they name can't be served."""
-    for name, remark in checks.errors(model):
+    errors = checks.errors(model)
+    for name, remark in errors:
         yield name, Severity.ERROR, remark
     for rule in RULES:
+        if errors and rule.name in OF_SOUND_DOCUMENTS:
+            continue
         severity = configuration.severity(rule.name, rule.severity)
         if severity is not None:
             yield from ((rule.name, severity, remark) for remark in rule.find(model))

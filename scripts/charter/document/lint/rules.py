@@ -30,7 +30,7 @@ from charter.document.model import (
 from charter.document.structure import structure
 from charter.runtime.normal import Upgrade
 from charter.runtime.references import pointer, tokens_of
-from charter.runtime.xml import is_xml, media_types
+from charter.runtime.xml import is_xml
 
 BASE = "urn:charter:linted"
 
@@ -177,12 +177,6 @@ def example(model: Model) -> Iterator[Remark]:
             yield from disobeying(judge(node.path), model, (*node.path, "examples", index))
         if "example" in node.value:
             yield from disobeying(judge(node.path), model, (*node.path, "example"))
-
-
-def xml(model: Model) -> Iterator[Remark]:
-    """XML that is left out beside another media type, because the schema can't be said in it."""
-    has_xml = any(map(is_xml, media_types(model.content)))
-    return checks.left_out(model) if has_xml and not checks.errors(model) else iter(())
 
 
 def default(model: Model) -> Iterator[Remark]:
@@ -380,6 +374,9 @@ class Rule:
     find: Callable[[Model], Iterator[Remark]]
 
 
+OF_SOUND_DOCUMENTS = frozenset({"xml"})
+"""Rules that ask for a document without errors."""
+
 RULES = tuple(
     Rule(name, severity, find)
     for severity, rules in (
@@ -404,7 +401,7 @@ RULES = tuple(
             "server": contradictions.server,
             "repeated-tag": contradictions.repeated_tag,
             "mode": contradictions.mode,
-            "xml": xml,
+            "xml": checks.left_out,
             "sunset": deprecations.sunset,
             "overlay": overlay,
             "past-sunset": deprecations.past_sunset,

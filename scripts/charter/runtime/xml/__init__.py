@@ -97,7 +97,7 @@ def any_xml(document: Mapping[str, Any]) -> Iterator[Any]:
 
 def contents(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """What the bodies of requests and responses may be, by its place."""
-    if not any(is_xml(name) for name in media_types(document)):
+    if not has_xml(document):
         return {}
     found: dict[str, Mapping[str, Any]] = {}
     for path, method, node in operations(document):
@@ -108,6 +108,11 @@ def contents(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
             located = locate(document, holder)
             found[f"{located}/content"] = at(document, tokens(located)).get("content", {})
     return found
+
+
+def has_xml(document: Mapping[str, Any]) -> bool:
+    """Whether any body of a document, in its normal form or not, may be XML."""
+    return any(map(is_xml, media_types(document)))
 
 
 def media_types(node: Any) -> Iterator[str]:
