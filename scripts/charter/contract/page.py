@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from charter.contract.api import label
 from charter.contract.gate import Gate, Runs, rows
 from charter.contract.report import Failure, Screen
 from charter.runtime import Operation
+from charter.templates import templates
 
 PAGE = "report.html"
 SLOWEST = 10
@@ -48,28 +47,25 @@ class Pace:
 def write(
     directory: Path, gate: Gate, runs: Runs, found: Sequence[str], screen: Screen, seconds: float
 ) -> None:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     operations = list(operation_rows(gate, runs))
     tried = sum((run.tried_by_keyword() for run in runs.all), Counter[str]())
-    said = environment.get_template("page.html.jinja2").render(
-        title=gate.api.judge.document["info"]["title"],
-        when=datetime.now(UTC),
-        seconds=seconds,
-        found=found,
-        failures=[replayable(one) for one in screen.failures],
-        replay=with_base(screen.replay or ""),
-        runs=runs.all,
-        probed=runs.probed,
-        operations=operations,
-        checks=sorted({name for row in operations for name in row.checks}),
-        keywords=tried.most_common(),
-        paces=paces(runs),
+    said = (
+        templates(Path(__file__).parent, html=True)
+        .get_template("page.html.jinja2")
+        .render(
+            title=gate.api.judge.document["info"]["title"],
+            when=datetime.now(UTC),
+            seconds=seconds,
+            found=found,
+            failures=[replayable(one) for one in screen.failures],
+            replay=with_base(screen.replay or ""),
+            runs=runs.all,
+            probed=runs.probed,
+            operations=operations,
+            checks=sorted({name for row in operations for name in row.checks}),
+            keywords=tried.most_common(),
+            paces=paces(runs),
+        )
     )
     (directory / PAGE).write_text(said)
 

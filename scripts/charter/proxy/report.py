@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from charter.document.commands import counted
 from charter.document.findings import Format, Severity, render
 from charter.errors import Misconfigured, Refusal
 from charter.proxy.drifts import Drifts
+from charter.templates import templates
 
 FORMATS = {".json": "json", ".html": "html", ".xml": Format.JUNIT, ".sarif": Format.SARIF}
 
@@ -45,14 +44,7 @@ def rendered(form: str, drifts: Drifts, url: str, title: str) -> str:
         }
         return json.dumps(said, indent=1) + "\n"
     if form == "html":
-        environment = Environment(
-            loader=FileSystemLoader(Path(__file__).parent),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        page = environment.get_template("report.html.jinja2")
+        page = templates(Path(__file__).parent, html=True).get_template("report.html.jinja2")
         return page.render(title=title, url=url, drifts=drifts, summary=summary(drifts))
     return render([one.finding() for one in listed], Format(form), "charter proxy") + "\n"
 

@@ -5,13 +5,12 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 import charter
 from charter.sdk.client import Client, Operation
 from charter.sdk.packages import Package
 from charter.sdk.reading import first_sentence
 from charter.sdk.types import Model, Named, Type, simple
+from charter.templates import templates
 
 Files = dict[str, str]
 """The text of each file, by its path in the package."""
@@ -29,17 +28,10 @@ CREDENTIALS = {
 class Writer:
     """Renders the templates of one language."""
 
-    def __init__(self, client: Client, package: Package, templates: Path) -> None:
+    def __init__(self, client: Client, package: Package, folder: Path) -> None:
         self.client = client
         self.package = package
-        self.templates = Environment(
-            loader=FileSystemLoader(templates),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,  # noqa: S701 - it writes code
-        )
+        self.templates = templates(folder, keep_trailing_newline=True)
         self.templates.filters |= {
             "cell": lambda text: " ".join(text.split()).replace("|", "\\|"),
             "indented": lambda text, spaces: indent(text, " " * spaces).lstrip(),

@@ -66,15 +66,9 @@ SERVICE_IMPORTS = (
 @cache
 def templates() -> "Environment":
     """Imported late: who only reads services need not have Jinja."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from charter.templates import templates as of_folder
 
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - it writes Python
-    )
+    return of_folder(Path(__file__).with_name("templates"))
 
 
 @dataclass(frozen=True)
