@@ -121,12 +121,10 @@ class UserService(UsersOperations):
         await self.users.release()
         with self.passwords.logins.place():
             await self.budgets.spend("password-change", user.id)
-            is_last = await self.guard.admit(password_change(user.id))
-            verdict = await self.passwords.verify(body.current_password, user.password_hash)
-            if not verdict.correct:
-                record_failure(SecurityEvent.PASSWORD_CHANGE_REFUSED, user.id, is_last=is_last)
+            refused = SecurityEvent.PASSWORD_CHANGE_REFUSED
+            account = password_change(user.id)
+            if not await self._is_known_by(user, body.current_password, account, refused):
                 raise WrongPassword
-            await self.guard.forget(password_change(user.id))
             password_hash = await self.passwords.hash(body.new_password)
         if not await self.users.replace_password(user.id, user.password_hash, password_hash):
             record(SecurityEvent.PASSWORD_CHANGE_REFUSED, user.id)
@@ -155,6 +153,18 @@ class UserService(UsersOperations):
         if not await self._delete(user_id, by=principal):
             raise no_such_user()
 
+    async def _is_known_by(
+        self, user: User, password: str, account: str, refused: SecurityEvent
+    ) -> bool:
+        """Whether the password is the user's; one that is not counts as a guess at the account."""
+        is_last = await self.guard.admit(account)
+        verdict = await self.passwords.verify(password, user.password_hash)
+        if verdict.correct:
+            await self.guard.forget(account)
+        else:
+            record_failure(refused, user.id, is_last=is_last)
+        return verdict.correct
+
     async def _registered_before(
         self, idempotency_key: str | None, body: schemas.UserCreate
     ) -> CreateUser201:
@@ -173,12 +183,9 @@ class UserService(UsersOperations):
         if answer is None:
             raise EmailTaken
         with self.passwords.registrations.place():
-            is_last = await self.guard.admit(login(user.email))
-            verdict = await self.passwords.verify(body.password, user.password_hash)
-        if not verdict.correct:
-            record_failure(SecurityEvent.LOGIN_FAILED, user.id, is_last=is_last)
-            raise EmailTaken
-        await self.guard.forget(login(user.email))
+            refused = SecurityEvent.LOGIN_FAILED
+            if not await self._is_known_by(user, body.password, login(user.email), refused):
+                raise EmailTaken
         return registered(schemas.User.model_validate(answer))
 
     async def _caller(self, principal: Principal) -> User:
