@@ -198,6 +198,15 @@ async def test_log_2_no_input_forges_an_event_or_stands_in_one(ada: Person, even
     assert "forged" not in json.dumps(written)
 
 
+@pytest.fixture
+def level_of_before() -> Iterator[None]:
+    """An application sets the level of all logs, for the tests behind it, too."""
+    before = logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(before)
+
+
+@pytest.mark.usefixtures("level_of_before")
 async def test_log_2_the_level_of_the_log_drops_no_event(ada: Person, settings: Settings) -> None:
     async with worker(changed(settings, log_level="CRITICAL")) as client:
         with lines_of("charter.security") as events:
