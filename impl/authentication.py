@@ -54,15 +54,16 @@ async def authenticate(
 
     Raises Unauthenticated without credentials, InvalidToken with bad ones, InsufficientScope.
     """
-    shown = (request, required, security, token, access_tokens)
+    shown = (required, security, token, access_tokens)
 
-    async def again() -> None:
+    # if it knew the request, whose scope knows it, only the garbage collector would free both
+    async def again(request: Request) -> None:
         wait_anew()
         async with database.statements() as session:
-            await still_allowed(*shown, session)
+            await still_allowed(request, *shown, session)
 
     request.scope[STILL_ALLOWED] = again
-    principal = await caller(*shown, statements)
+    principal = await caller(request, *shown, statements)
     if request.method not in SAFE_METHODS:
         await statements.release()  # the body may be long in coming
     return principal

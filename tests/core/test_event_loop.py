@@ -2,17 +2,24 @@
 
 import ast
 import asyncio
+import gc
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import httpx2 as httpx
 import pytest
+from fastapi import FastAPI
 
+from charter.service.server import Configuration
 from impl.app import create_app
+from impl.core import problems
 from impl.core.config import Settings
 from impl.core.passwords import Passwords
 from impl.core.problems import ServiceUnavailable
-from tests.people import changed, client_of
+from tests.charter.runtime.hostile import send
+from tests.items import create_item
+from tests.people import Person, changed, client_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,6 +139,54 @@ async def test_a_login_waits_for_one_registration_at_most(settings: Settings) ->
     passwords.close()
 
     assert before_the_login <= 1
+
+
+# -- garbage --------------------------------------------------------------------------------------
+
+REQUESTS = {
+    "read": ("GET", "/items/{id}", b"", 200),
+    "page": ("GET", "/items", b"", 200),
+    "create": ("POST", "/items", b'{"title": "A telescope"}', 201),
+    "change": ("PATCH", "/items/{id}", b'{"title": "A telescope"}', 200),
+    "unknown": ("GET", f"/items/{UUID(int=0)}", b"", 404),
+    "refused": ("POST", "/items", b'{"title": 1}', 422),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), REQUESTS.values(), ids=REQUESTS)
+async def test_a_request_leaves_nothing_that_only_a_collection_frees(
+    app: FastAPI, ada: Person, method: str, path: str, body: bytes, status: int
+) -> None:
+    """A collection looks at much more than what it frees, and all requests wait for it."""
+    item = await create_item(ada)
+    kind = "merge-patch+json" if method == "PATCH" else "json"
+    named = {**ada.headers, "content-type": f"application/{kind}", "if-match": "*"}
+    headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
+
+    async def ask() -> None:
+        answered, _ = await send(app, method, path.format(**item), body=body, headers=headers)
+        assert answered == status
+
+    await ask()  # which fills what is kept
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            await ask()
+        freed = gc.collect()
+    finally:
+        gc.enable()
+
+    assert freed < 20
+
+
+def test_what_a_server_has_loaded_is_not_looked_through_again(settings: Settings) -> None:
+    before = gc.get_freeze_count()
+    try:
+        Configuration("fastapi:FastAPI", settings, problems.response).load()
+        assert gc.get_freeze_count() > before + 10_000
+    finally:
+        gc.unfreeze()
 
 
 # -- everything else ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -40,8 +40,8 @@ Streaming: TypeAlias = Stream[T] | Awaitable[Stream[T]]
 ENDING = "charter.ending"
 """The member of a scope that holds the server's Ending."""
 STILL_ALLOWED = "charter.still_allowed"
-"""The member of a scope that holds a function which raises once the caller has lost the right to
-what the request asks for."""
+"""The member of a scope that holds a function of the request, which raises once the caller has lost
+the right to what it asks for."""
 UPLOAD = "charter.upload"
 """The member of a scope that holds the event of the body's end, where a service reads it itself."""
 
@@ -160,7 +160,9 @@ class Watch:
         self._sequence = sequence
         self._clock: Clock | None = scope.get(CLOCK)
         self._ending: Ending | None = scope.get(ENDING)
-        self._still_allowed: Callable[[], Awaitable[object]] | None = scope.get(STILL_ALLOWED)
+        self._still_allowed: Callable[[Request], Awaitable[object]] | None
+        self._still_allowed = scope.get(STILL_ALLOWED)
+        self._request = Request(scope)
         self._upload: asyncio.Event | None = scope.get(UPLOAD)
         self._loop = asyncio.get_running_loop()
         self._beat = min(HEARTBEAT_SECONDS, self._clock.seconds / 2 if self._clock else math.inf)
@@ -229,7 +231,7 @@ class Watch:
         now = self._loop.time()
         if self._still_allowed is not None and now - self._checked >= RECHECK_SECONDS:
             self._checked = now
-            await self._still_allowed()
+            await self._still_allowed(self._request)
         if self._sequence.heartbeat and now - self._sent >= self._beat:
             self._sent = now
             await self._send(body(self._sequence.heartbeat))

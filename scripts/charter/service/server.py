@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import gc
 import json
 import math
 import multiprocessing
@@ -166,6 +167,9 @@ class Configuration(uvicorn.Config):
             threading.Thread(target=follow, args=[parent], daemon=True).start()
         super().load()
         self.loaded_app = Draining(self.loaded_app, self.drain_seconds)
+        # all that is loaded stays: collections that looked through it stopped requests for 80 ms
+        gc.collect()
+        gc.freeze()
 
 
 def serve(configuration: Configuration, listener: socket.socket) -> int:

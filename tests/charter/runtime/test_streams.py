@@ -115,7 +115,7 @@ class Served:
             scope[ENDING], scope[streams.STILL_ALLOWED] = self.world.ending, self.check
         await self.app(scope, receive, send)
 
-    async def check(self) -> None:
+    async def check(self, request: Request) -> None:
         if not self.world.is_allowed:
             raise PermissionError
 
