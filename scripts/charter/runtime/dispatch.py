@@ -10,7 +10,14 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, ismethod, signature
+from inspect import (
+    Parameter,
+    isasyncgenfunction,
+    iscoroutinefunction,
+    isfunction,
+    ismethod,
+    signature,
+)
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fastapi.params import Depends, Security
@@ -42,12 +49,12 @@ class Call:
     """One dependency, or the stub itself, and where its arguments stand among the values."""
 
     function: Callable[..., Any]
-    arguments: Mapping[str, int]
+    arguments: Sequence[int]
     is_context: bool = False
     """Whether it is a generator, whose second half runs once the response is built."""
 
     def make(self, values: Sequence[Any]) -> Any:
-        return self.function(**{name: values[index] for name, index in self.arguments.items()})
+        return self.function(*[values[index] for index in self.arguments])
 
 
 class Plan:
@@ -78,11 +85,13 @@ class Plan:
         return response
 
     def _call(self, function: Callable[..., Any], scopes: tuple[str, ...]) -> Call:
-        hints = hints_of(function)
-        arguments = {
-            name: self._place(hints.get(name), parameter.default, scopes)
-            for name, parameter in signature(function).parameters.items()
-        }
+        hints, parameters = hints_of(function), signature(function).parameters
+        if any(one.kind is Parameter.KEYWORD_ONLY for one in parameters.values()):
+            raise NotCompilable
+        arguments = [
+            self._place(hints.get(name), parameter.default, scopes)
+            for name, parameter in parameters.items()
+        ]
         return Call(function, arguments)
 
     def _place(self, hint: Any, default: Any, scopes: tuple[str, ...]) -> int:
@@ -90,7 +99,7 @@ class Plan:
         if hint in (Request, HTTPConnection):
             return 0
         if hint is SecurityScopes:
-            return self._append(Call(constant(SecurityScopes(list(scopes))), {}))
+            return self._append(Call(constant(SecurityScopes(list(scopes))), []))
         asked = dependency_of(hint, default)
         if asked is None or asked.dependency is None:
             raise NotCompilable
