@@ -1,9 +1,7 @@
 """One request, one transaction, one place."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Coroutine
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
@@ -80,21 +78,9 @@ async def session(
             yield writing
         except Problem as problem:
             if problem.keeps_changes:
-                await uncut(writing.commit())
+                await writing.commit()
             raise
-        await uncut(writing.commit())
-
-
-async def uncut(commit: Coroutine[Any, Any, None]) -> None:
-    """Let a COMMIT end, though the request's time is over: cut in two, nobody knew what was kept.
-
-    The driver bounds how long it takes.
-    """
-    task = asyncio.create_task(commit)
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
-    task.result()
+        await writing.commit()
 
 
 Session = Annotated[sessions.Session, Depends(session, scope="function")]

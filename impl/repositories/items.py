@@ -54,7 +54,8 @@ class ItemRepository(Repository[Item]):
         return order.page(rows, limit)
 
     async def create(self, owner_id: UUID, values: Mapping[str, Any]) -> Item:
-        (item,) = await self.session.scalars(creation(owner_id, dict(values)))
+        item = await self.session.single(creation(owner_id, dict(values)))
+        assert item is not None
         return item
 
     async def change(
@@ -65,11 +66,11 @@ class ItemRepository(Repository[Item]):
         values: Mapping[str, Any],
     ) -> Item | None:
         """Change the item if it is still at one of these versions; None means at any."""
-        return await self.session.scalar(change(item_id, owner_id, versions, dict(values)))
+        return await self.session.single(change(item_id, owner_id, versions, dict(values)))
 
     async def delete(self, item_id: UUID, owner_id: UUID, versions: Collection[int] | None) -> bool:
         """Delete the item if it is still at one of these versions. Whether it was."""
-        return await self.session.scalar(deletion(item_id, owner_id, versions)) is not None
+        return await self.session.single(deletion(item_id, owner_id, versions)) is not None
 
 
 @statement()

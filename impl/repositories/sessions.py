@@ -71,7 +71,7 @@ class SessionRepository(Repository[Session]):
 
     async def rotate(self, session_id: UUID, presented: int, idle: timedelta) -> Session | None:
         """Spend a generation: one statement, so that of many at once exactly one succeeds."""
-        return await self.session.scalar(rotation(session_id, presented, idle))
+        return await self.session.single(rotation(session_id, presented, idle))
 
     async def just_rotated(
         self, session_id: UUID, presented: int, grace: timedelta

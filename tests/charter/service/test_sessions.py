@@ -22,9 +22,15 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, PendingRollbackError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InvalidRequestError,
+    PendingRollbackError,
+)
 from sqlalchemy.orm import aliased, selectinload
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from charter.service.outage import constraint, is_outage, sqlstate
 from charter.service.rows import Unsupported
@@ -40,6 +46,12 @@ from tests.people import changed
 async def session(database: Database) -> AsyncIterator[Session]:
     async with database.transaction() as session:
         yield session
+
+
+@pytest.fixture
+async def user(database: Database) -> User:
+    async with database.statements() as session:
+        return await add_user(session)
 
 
 async def add_user(session: Session, email: str = "ada@example.com") -> User:
@@ -295,6 +307,60 @@ async def test_a_commit_of_what_has_failed_is_no_success(database: Database) -> 
             await session.commit()
 
         assert await session.scalars(select(User)) == []
+
+
+def named(name: str, *conditions: Any) -> ReturningUpdate[UUID]:
+    return update(User).where(*conditions).values(full_name=name).returning(User.id)
+
+
+async def full_names(database: Database) -> list[str | None]:
+    async with database.statements() as session:
+        return await session.scalars(select(User.full_name))
+
+
+async def test_a_single_change_needs_no_commit(database: Database, user: User) -> None:
+    async with database.transaction() as session:
+        assert await session.single(named("Ada")) == user.id
+
+    assert await full_names(database) == ["Ada"]
+
+
+async def test_within_a_transaction_a_single_change_is_lost_with_the_rest(
+    database: Database, user: User
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(named("Grace"))
+        await session.single(named("Ada"))
+        await session.scalar(select(User))
+
+    assert await full_names(database) == [None]
+
+
+async def test_nothing_follows_a_single_change(database: Database, user: User) -> None:
+    async with database.transaction() as session:
+        await session.single(named("Ada"))
+        with pytest.raises(InvalidRequestError, match="was the transaction"):
+            await session.execute(named("Grace"))
+
+
+async def test_after_a_single_change_that_found_nothing_a_transaction_begins(
+    database: Database, user: User
+) -> None:
+    async with database.transaction() as session:
+        assert await session.single(named("Ada", User.email == "nobody")) is None
+        await session.execute(named("Grace"))
+
+    assert await full_names(database) == [None]
+
+
+async def test_a_single_change_ends_though_the_time_is_over(database: Database, user: User) -> None:
+    async with database.transaction() as session, asyncio.timeout(0.1) as timeout:
+        # the bound expires within the statement, whose end is waited for all the same
+        found = await session.single(named("Ada", func.pg_sleep(0.3).is_not(None)))
+
+    assert timeout.expired()
+    assert found == user.id
+    assert await full_names(database) == ["Ada"]
 
 
 async def test_a_transaction_that_lost_its_connection_goes_on_on_no_other(
