@@ -1,6 +1,7 @@
 """How long a request waits for connections, of which it may take several."""
 
 import asyncio
+import contextlib
 import logging
 from contextlib import AbstractAsyncContextManager
 from time import monotonic
@@ -114,6 +115,31 @@ async def test_who_waits_no_longer_takes_no_connection_away(settings: Settings) 
 
     assert await backend(database)
     await database.dispose()
+
+
+async def slow(database: Database) -> float:
+    """Seconds after which a slow statement was answered, or refused for want of a connection."""
+    began = monotonic()
+    with contextlib.suppress(PoolTimeout):
+        async with database.statements() as session:
+            await session.execute(select(func.pg_sleep(0.2)))
+        return -1
+    return monotonic() - began
+
+
+async def test_whose_turn_would_come_too_late_is_refused_at_once(settings: Settings) -> None:
+    database = Database(changed(settings, db_pool_size=2, db_pool_timeout_seconds=1))
+    for _ in range(30):  # of how long a statement takes the pool has to learn
+        await asyncio.gather(slow(database), slow(database))
+
+    waited = await asyncio.gather(*(slow(database) for _ in range(40)))
+    refused = [seconds for seconds in waited if seconds >= 0]
+    afterwards = await slow(database)
+    await database.dispose()
+
+    assert 24 <= len(refused) <= 34  # two connections serve ten in a second
+    assert len([seconds for seconds in refused if seconds > 0.2]) <= 3  # whose turn was nearest
+    assert afterwards < 0
 
 
 async def test_a_connection_that_was_ended_while_it_lay_in_the_pool_is_replaced(

@@ -16,6 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _waited: ContextVar[float | None] = ContextVar("waited", default=None)
 """The seconds that this request has waited for connections; None outside of requests."""
 
+TAKEN = "charter.taken"
+"""The member of a connection's `info` that holds since when it is taken."""
+LATEST_SHARE = 1 / 16
+"""How much the latest connection counts in an average."""
+
 
 class OneWait:
     """A layer that gives each request one time to wait, however many connections it takes."""
@@ -49,9 +54,15 @@ def wait_anew() -> None:
 
 
 class PatientPool(AsyncAdaptedQueuePool):
-    """Raises sqlalchemy.exc.TimeoutError once a request has waited for `timeout` seconds in all."""
+    """Raises sqlalchemy.exc.TimeoutError once a request has waited for `timeout` seconds in all.
+
+    It raises it at once where those who wait already won't all be served by then.
+    """
 
     longest: float
+    held: float = 0.0
+    """For how many seconds a connection is taken, on average of late."""
+    waiting: int = 0
     _sqla_logger_namespace = "sqlalchemy.pool.PatientPool"
     """Its log is as quiet as that of SQLAlchemy's own pools."""
     _handed: ConnectionPoolEntry | None = None
@@ -80,6 +91,9 @@ class PatientPool(AsyncAdaptedQueuePool):
 
     async def _wait_for_one(self) -> None:
         """Raises PoolTimeout, unless one can be opened by then."""
+        if self._turn_comes_after() > self._timeout:
+            raise PoolTimeout("Too many wait for a connection already.", code="3o7r")
+        self.waiting += 1
         try:
             with waiting():
                 async with asyncio.timeout(self._timeout):
@@ -87,6 +101,12 @@ class PatientPool(AsyncAdaptedQueuePool):
         except TimeoutError:
             if self._is_used_up():  # else `connect` would wait once more, outside of a request
                 raise PoolTimeout("All connections are in use.", code="3o7r") from None
+        finally:
+            self.waiting -= 1
+
+    def _turn_comes_after(self) -> float:
+        """The seconds that whoever comes now can expect to wait."""
+        return self.held * (self.waiting + 1) / (self.size() + max(0, self._max_overflow))
 
     @property
     def _idle(self) -> asyncio.Queue[ConnectionPoolEntry]:
@@ -110,7 +130,13 @@ class PatientPool(AsyncAdaptedQueuePool):
                 entry = super()._do_get()  # which calls itself where another one was faster
         if is_closed(entry):
             entry.invalidate()
+        entry.info[TAKEN] = monotonic()
         return entry
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        if (taken := record.info.pop(TAKEN, None)) is not None:
+            self.held += (monotonic() - taken - self.held) * LATEST_SHARE
+        super()._do_return_conn(record)
 
     def recreate(self) -> "PatientPool":
         made = super().recreate()
