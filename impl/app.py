@@ -17,7 +17,7 @@ from charter.service import outage, telemetry
 from charter.service.pool import OneWait
 from charter.service.telemetry import OperationName, RequestLog
 from generated import DOCUMENT
-from impl import dependencies
+from impl import authentication, dependencies
 from impl.core import config, problems
 from impl.core.config import Environment, Settings
 from impl.core.passwords import Passwords
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await app.state.passwords.warm_up()
+        await authentication.warm_up(app.state.database)
         purging = asyncio.create_task(Purge(app.state.database, settings).run_regularly())
         yield
         purging.cancel()

@@ -1,6 +1,8 @@
 """Who calls? Asked before anything of the request is read, and answered by the database."""
 
+from contextlib import suppress
 from typing import Annotated, Any, Never
+from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
@@ -22,6 +24,7 @@ from impl.core.tokens import AccessTokens
 from impl.db.session import SAFE_METHODS, Database, Statementwise, database
 from impl.repositories.sessions import find_bearer
 
+NOBODY = UUID(int=0)
 SCOPES = {scope.value: scope for scope in Scope}
 
 bearer = OAuth2PasswordBearer(tokenUrl=f"{PREFIX}/auth/token", auto_error=False)
@@ -67,6 +70,13 @@ async def authenticate(
     if request.method not in SAFE_METHODS:
         await statements.release()  # the body may be long in coming
     return principal
+
+
+async def warm_up(database: Database) -> None:
+    """Ask for nobody once, so that no request waits for the first connection and statement."""
+    with suppress(SQLAlchemyError, DatabaseUnreachable):  # the first request will say it better
+        async with database.statements() as session:
+            await find_bearer(session, NOBODY, NOBODY)
 
 
 async def still_allowed(*shown: Any) -> None:
