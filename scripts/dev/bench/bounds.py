@@ -19,6 +19,7 @@ REQUESTS = 100_000
 """After how many requests of all kinds the memory is read."""
 LOGINS = 50
 """Password logins that arrive at once."""
+OVERLOAD = 4
 HASHED = {"BCRYPT_ROUNDS": "12", "LOGINS_PER_MINUTE": "1000000"}
 
 
@@ -29,6 +30,8 @@ def report(works: Mapping[str, Work], environ: Mapping[str, str], log: Path) -> 
     yield f"the first request: {first * 1e3:.1f} ms, the median {median * 1e3:.1f} ms"
     idle, flooded = flood(works[PAGE], environ, log)
     yield f"p99 of {PAGE}: {idle:.0f} ms idle, {flooded:.0f} ms beside {LOGINS} logins"
+    share = goodput(works[PAGE], environ, log)
+    yield f"goodput at {OVERLOAD} times the load: {share:.0%} of the capacity"
     before, after = memory(works, environ, log)
     yield f"memory: {before:.0f} MiB, {after:.0f} MiB after {REQUESTS:,} requests"
 
@@ -69,6 +72,18 @@ async def beside_logins(port: int, work: Work) -> list[float]:
     latencies = await load(port, work, 4, 4)
     await asyncio.gather(*logins)
     return latencies
+
+
+def goodput(work: Work, environ: Mapping[str, str], log: Path) -> float:
+    """Successes under a load that is too much, against those under one that keeps it busy."""
+    with serving(CHARTER, log, environ) as (port, _):
+
+        def successes(connections: int) -> int:
+            return len(asyncio.run(load(port, work, connections, 4, is_overload=True)))
+
+        successes(CONNECTIONS)
+        capacity = successes(CONNECTIONS)
+        return successes(OVERLOAD * CONNECTIONS) / capacity
 
 
 async def log_in(port: int) -> None:

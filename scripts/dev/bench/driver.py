@@ -180,7 +180,7 @@ def works(callers: list[Caller]) -> Mapping[str, Work]:
         method: str, path: Callable[[Caller], str], body: bytes = b"", kind: str = ""
     ) -> Work:
         def request(number: int) -> bytes:
-            caller = callers[number]
+            caller = callers[number % len(callers)]
             headers = f"Authorization: Bearer {caller.access_token}\r\n"
             if body:
                 headers += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
