@@ -35,7 +35,8 @@ from tests.people import PASSWORD, Person, at, changed, client_of, promote, regi
 
 GRACE = timedelta(minutes=1)
 IDLE, ABSOLUTE = timedelta(days=14), timedelta(days=30)
-STEPS = [timedelta(minutes=2), timedelta(minutes=20), timedelta(days=8), timedelta(days=16)]
+LESS_THAN_IDLE = timedelta(days=8)
+STEPS = [timedelta(minutes=2), timedelta(minutes=20), LESS_THAN_IDLE, timedelta(days=16)]
 """By which the clock moves: no sum of them is near a bound, so that the test's own time is none."""
 LONGEST_ACCESS = timedelta(seconds=910)
 """Of an access token, with the leeway."""
@@ -150,16 +151,24 @@ class SessionCycle(RuleBasedStateMachine):
 
     @rule(data=strategies.data(), step=strategies.sampled_from(STEPS), number=WORKERS)
     def let_time_pass(self, data: strategies.DataObject, step: timedelta, number: int) -> None:
-        """And have somebody come back, perhaps again and again until the session must have ended.
-
-        The database's clock stands, and all that it has noted is so much older.
-        """
+        """And have somebody come back."""
         login = self.drawn_login(data)
-        for _ in range(data.draw(strategies.sampled_from([1, 1, 5]))):
-            self.now += step
-            columns = (Session.rotated_at, Session.idle_expires_at, Session.expires_at)
-            self.run(self.execute(update(Session).values({one: one - step for one in columns})))
+        self.move_the_clock(step)
+        self.present(login, login.tokens[-1], number)
+
+    @rule(data=strategies.data(), number=WORKERS)
+    def grow_old(self, data: strategies.DataObject, number: int) -> None:
+        """Have somebody come back in time, again and again, until the session must have ended."""
+        login = self.drawn_login(data)
+        while self.now < login.opened_at + ABSOLUTE:
+            self.move_the_clock(LESS_THAN_IDLE)
             self.present(login, login.tokens[-1], number)
+
+    def move_the_clock(self, step: timedelta) -> None:
+        """The database's clock stands, and all that it has noted is so much older."""
+        self.now += step
+        columns = (Session.rotated_at, Session.idle_expires_at, Session.expires_at)
+        self.run(self.execute(update(Session).values({one: one - step for one in columns})))
 
     async def execute(self, statement: Any) -> None:
         async with self.database.writing() as session, session.begin():
