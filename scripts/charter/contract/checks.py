@@ -38,7 +38,7 @@ def authorization_of(response: Any) -> dict[str, str]:
 def read(path: str, response: Any) -> requests.Response:
     """What is at a path, for whoever sent the request."""
     url = subject().plan.base_url + path
-    return requests.get(url, headers=authorization_of(response), timeout=TIMEOUT)
+    return subject().session.get(url, headers=authorization_of(response), timeout=TIMEOUT)
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:

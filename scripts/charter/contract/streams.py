@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -19,9 +20,18 @@ def streams(operation: Operation) -> bool:
     return any(content.items is not None for content in operation.contents)
 
 
-def ask(**arguments: Any) -> requests.Response:
-    """As `requests.request`; of a sequence of items it reads the first ones."""
-    answer = requests.request(**arguments, stream=True)  # noqa: S113 - it has one
+def open_session() -> requests.Session:
+    """Keeps connections open, and adds nothing to a request: no cookie that a service has set,
+    no proxy of the environment, no password of `.netrc`."""
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return session
+
+
+def ask(session: requests.Session, **arguments: Any) -> requests.Response:
+    """As `session.request`; of a sequence of items it reads the first ones."""
+    answer = session.request(**arguments, stream=True)
     media_type = answer.headers.get("content-type", "")
     if is_sequential(media_type):
         answer._content = first_items(answer, media_type)

@@ -17,7 +17,7 @@ import schemathesis
 from charter.contract.accounts import Accounts
 from charter.contract.api import Api
 from charter.contract.settings import NAME, PASSWORD, FuzzSettings
-from charter.contract.streams import ask
+from charter.contract.streams import ask, open_session
 from charter.errors import Misconfigured
 from charter.mock.samples import Impossible, Values
 from charter.project import Project
@@ -74,6 +74,7 @@ class Subject:
     def __init__(self, plan: Plan, settings: FuzzSettings) -> None:
         self.plan = plan
         self.settings = settings
+        self.session = open_session()
         self.document = json.loads(Path(plan.document).read_bytes())
         self.api = Api.of(self.document)
         self.schema = schemathesis.openapi.from_dict(self.document)
@@ -118,7 +119,7 @@ class Subject:
         is_json = any(JSON.fullmatch(essence(media_type)) for media_type in contents)
         body: dict[str, Any] = {"json": form} if is_json else {"data": form}
         url = self.plan.base_url + self.login.path
-        return self.token_of(requests.request(self.login.method, url, timeout=TIMEOUT, **body))
+        return self.token_of(self.session.request(self.login.method, url, timeout=TIMEOUT, **body))
 
     def token_of(self, answer: requests.Response) -> Token | None:
         """What a login or a renewal answered; None where it holds no token."""
@@ -136,7 +137,7 @@ class Subject:
 
     def send(self, operation: Operation, token: str | None, **parts: Any) -> requests.Response:
         """A valid request, made of the `parts` that `arguments` takes. Raises Impossible."""
-        return ask(**self.arguments(operation, token, **parts))
+        return ask(self.session, **self.arguments(operation, token, **parts))
 
     def arguments(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -10,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from charter.contract import streams
-from charter.contract.streams import ask
+from charter.contract.streams import ask, open_session
 from tests.serving import serving
 
 BEGINNINGS = {
@@ -35,7 +36,16 @@ async def whole(request: Request) -> Response:
     return JSONResponse(["x" * 100_000])
 
 
-SERVICE = Starlette(routes=[Route("/endless", endless), Route("/whole", whole)])
+async def echo(request: Request) -> Response:
+    """What of the request its caller did not ask for; and a cookie."""
+    answer = JSONResponse([request.headers.get(name) for name in ("cookie", "authorization")])
+    answer.set_cookie("session", "1")
+    return answer
+
+
+SERVICE = Starlette(
+    routes=[Route("/endless", endless), Route("/whole", whole), Route("/echo", echo)]
+)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +58,7 @@ def test_of_a_stream_whole_lines_are_read(
     monkeypatch.setattr(streams, "LONGEST", 0.5)
     with serving(SERVICE, lifespan="off") as base_url:
         url = f"{base_url}/endless"
-        answer = ask(method="GET", url=url, params={"kind": kind}, timeout=30)
+        answer = ask(open_session(), method="GET", url=url, params={"kind": kind}, timeout=30)
 
     assert answer.content == begin
 
@@ -59,13 +69,27 @@ def test_a_silent_stream_has_said_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     with serving(SERVICE, lifespan="off") as base_url:
         url = f"{base_url}/endless"
         query = {"kind": "text/event-stream"}
-        answer = ask(method="GET", url=url, params=query, timeout=30)
+        answer = ask(open_session(), method="GET", url=url, params=query, timeout=30)
 
     assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_an_answer_that_ends_is_read_whole() -> None:
     with serving(SERVICE, lifespan="off") as base_url:
-        answer = ask(method="GET", url=f"{base_url}/whole", timeout=30)
+        answer = ask(open_session(), method="GET", url=f"{base_url}/whole", timeout=30)
 
     assert len(answer.json()[0]) == 100_000
+
+
+def test_a_request_has_nothing_of_the_machine_or_of_earlier_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login ada password secret")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    session = open_session()
+
+    with serving(SERVICE, lifespan="off") as base_url:
+        answers = [ask(session, method="GET", url=f"{base_url}/echo", timeout=30) for _ in range(2)]
+
+    assert [answer.json() for answer in answers] == [[None, None], [None, None]]

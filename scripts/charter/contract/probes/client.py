@@ -88,7 +88,7 @@ class Client:
 
         def send(arguments: dict[str, Any]) -> requests.Response:
             start.wait()
-            return ask(**arguments)
+            return ask(self.subject.session, **arguments)
 
         with ThreadPoolExecutor(len(prepared)) as senders:
             return [self.heard(operation, one) for one in senders.map(send, prepared)]

@@ -187,7 +187,7 @@ class Seen:
         if following is None or link is None:
             return
         by_cursor = self.ask({**query, self.listing.cursor.name: following})
-        by_link = requests.get(
+        by_link = self.client.subject.session.get(
             urljoin(str(first.url), link),
             headers={"Authorization": f"Bearer {self.client.caller}"},
             timeout=TIMEOUT,

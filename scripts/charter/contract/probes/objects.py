@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import requests
-
 from charter.contract.api import default_of_shape, label
 from charter.contract.checks import GONE, instant
 from charter.contract.extremes import extremes
@@ -58,7 +56,7 @@ def is_where_it_says(made: Made) -> Iterator[str]:
         return
     url = made.client.subject.plan.base_url + location
     headers = {"Authorization": f"Bearer {made.token}"} if made.token else {}
-    found = requests.get(url, headers=headers, timeout=TIMEOUT)
+    found = made.client.subject.session.get(url, headers=headers, timeout=TIMEOUT)
     if found.status_code == 200 and json_of(found) != json_of(made.answer):
         yield f"POST {made.resource.collection} names another object in Location"
     if found.status_code in GONE:
