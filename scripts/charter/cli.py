@@ -7,6 +7,7 @@ called. Exit codes: 0 done, 1 a finding or a failure, 2 a mistake in the argumen
 """
 
 import functools
+import gc
 import os
 import subprocess
 import sys
@@ -45,6 +46,7 @@ app = typer.Typer(
 
 def main() -> None:
     """What the program `charter` runs."""
+    gc.set_threshold(100_000, 20, 20)  # else a quarter of what a large document takes is its work
     try:
         try:
             app()
