@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.mutants import PAGE, Noticed, with_table
+from dev.mutants import PAGE, Noticed, why_not_planted, with_table
 from dev.mutation import SESSION, concerned, conclude
 
 
@@ -22,6 +22,18 @@ def test_the_page_gets_the_result_in_the_place_of_the_one_before() -> None:
     assert "| a session lives on | nothing |  |\n" in page
     assert page.count("| planted | noticed by |") == 1
     assert with_table(page, found) == page
+
+
+def test_a_defect_that_asks_for_what_is_no_longer_there_is_not_planted(tmp_path: Path) -> None:
+    log = tmp_path / "main" / "service.log"
+    log.parent.mkdir()
+    error = "AttributeError: 'ItemRepository' object has no attribute 'find'"
+    log.write_text('{"exception": "File \\"impl/services/items.py\\"\\n' + error + '"}\n')
+    assert why_not_planted(tmp_path) == ""
+
+    log.write_text('{"exception": "File \\"tests/contract/defects/a.py\\"\\n' + error + '"}\n')
+
+    assert why_not_planted(tmp_path) == error
 
 
 def test_the_tests_that_name_a_module_most_often_come_first(tmp_path: Path) -> None:

@@ -23,10 +23,21 @@ def a_body_is_not_judged() -> None:
 
 @defect
 def an_unknown_parameter_is_let_in() -> None:
+    pass_over("is not an allowed parameter")
+
+
+@defect
+def a_parameter_of_another_type_is_let_in() -> None:
+    pass_over("not of type")
+
+
+def pass_over(words: str) -> None:
+    """Of what is wrong with the parameters."""
+
     @instead_of(ParameterReader, "read")
     def read(original: Any, self: ParameterReader, request: Any, found: list[Any]) -> list[Any]:
         values = original(self, request, found)
-        found[:] = [fault for fault in found if "not of type" not in fault.detail]
+        found[:] = [fault for fault in found if words not in fault.detail]
         return values
 
 
