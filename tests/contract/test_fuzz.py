@@ -57,6 +57,29 @@ def test_a_planted_defect_is_noticed_by_the_checks(attempt: Attempt) -> None:
     assert "what_was_written_is_read" in "".join(run.failures())
 
 
+@pytest.mark.parametrize(
+    ("operation", "defect", "finding"),
+    [
+        (
+            "getMe",
+            "a_name_of_ones_own_can_not_be_removed",
+            "PATCH /users/me kept full_name, which was set to null",
+        ),
+        (
+            "createToken",
+            "a_token_says_that_it_is_good_for_longer",
+            "POST /auth/token answered another expires_in than its token has",
+        ),
+    ],
+)
+def test_a_defect_of_the_callers_own_account_is_noticed(
+    attempt: Attempt, operation: str, defect: str, finding: str
+) -> None:
+    attempt.choose(Choice(operations=[operation]))
+
+    assert finding in broken(attempt, defect).probe().findings
+
+
 @pytest.mark.parametrize("defect", ["a_page_is_cut_from_all_rows", "items_have_no_index"])
 def test_a_list_that_reads_more_as_it_grows_is_noticed(attempt: Attempt, defect: str) -> None:
     attempt.choose(Choice(operations=["listItems"]))

@@ -5,17 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from charter.contract.accounts import Accounts
 from charter.contract.api import fuzzed
 from charter.contract.probes import Client, Probed, UnfitSubject, probe
+from charter.contract.probes.client import violations
 from charter.contract.service_under_test import NotStarted
 from charter.contract.service_under_test import served as serve
 from charter.contract.settings import FuzzSettings
 from charter.contract.subject import Plan, Subject
-from tests.charter.contract.library import ADMINISTRATORS, SECRET, Library, library
+from tests.charter.contract.library import ADMINISTRATORS, SECRET, Library, library, operation
 from tests.serving import serving
 
 ACCOUNTS = Accounts(SECRET, ADMINISTRATORS, ["ada", "bob"], [])
@@ -99,7 +101,28 @@ FLAWS = {
     "writers overwrite each other": "writers change the same version",
     "whoever asks may stay": "DELETE /session did not end the session that asked",
     "books are never gone": "DELETE /books/{bookId} left the object where it was",
+    "discarded books are listed": "DELETE /books/{bookId} left the object in the list",
+    "any scope is given": "POST /login gave a token more scopes than were asked for",
+    "searches forget the filters": "GET /books shows other rows with",
+    "searches know the case of ASCII alone": "minds the case of letters beyond ASCII in",
+    "long titles are refused": "POST /books refused a body that its schema admits",
+    "keys forget the note": "POST /books took an idempotency key again for another body",
+    "strangers learn the version": "told somebody else which version the object has",
+    "empty texts are ignored": "PATCH /books/{bookId} did not keep note",
 }
+
+
+def test_a_problem_document_names_the_status_of_its_answer() -> None:
+    answer = requests.Response()
+    answer.status_code = 404
+    answer.headers["Content-Type"] = "application/problem+json; charset=utf-8"
+    answer._content = b'{"status": 404}'
+    assert violations(operation("show"), answer) == []
+
+    answer._content = b'{"status": 400}'
+
+    said = "GET /books/{bookId} answered 404 with a problem document whose status is 400"
+    assert violations(operation("show"), answer) == [said]
 
 
 @pytest.mark.parametrize(("flaw", "finding"), FLAWS.items(), ids=list(FLAWS))

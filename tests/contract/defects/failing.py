@@ -50,6 +50,15 @@ def a_problem_is_plain_text() -> None:
 
 
 @defect
+def a_problem_names_another_status() -> None:
+    @instead_of(problems, "response")
+    def response(original: Any, status: int, detail: str, **rest: Any) -> Response:
+        answer: Response = original(400 if status == 422 else status, detail, **rest)
+        answer.status_code = status
+        return answer
+
+
+@defect
 def a_challenge_is_missing() -> None:
     problems.InvalidToken.headers = property(lambda self: {})
     problems.Unauthenticated.headers = property(lambda self: {})

@@ -8,13 +8,17 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+
 from generated import schemas
 from generated.responses import ListItems200
 from generated.security import Principal
 from impl.core import config
 from impl.core.links import next_page
 from impl.db.session import Database
+from impl.models import Session
 from impl.repositories.items import ItemRepository, order_of
+from impl.repositories.sessions import NEWEST_FIRST, SessionRepository
 from impl.services.auth import AuthService
 from impl.services.items import ItemService
 from impl.services.users import UserService
@@ -116,6 +120,18 @@ def a_second_page_forgets_the_filter() -> None:
         return await original(self, principal, **(asked | {"status": status}))
 
 
+@defect
+def a_second_page_forgets_the_search() -> None:
+    @instead_of(ItemRepository, "page")
+    async def page(original: Any, self: ItemRepository, *owner: Any, **asked: Any) -> Any:
+        if asked["text"] is None or asked["cursor"] is None:
+            return await original(self, *owner, **asked)
+        order = order_of(asked["sort"])
+        position = order.of(*owner, asked["text"], asked["status"]).position(asked["cursor"])
+        cursor = order.of(*owner, None, asked["status"]).cursor(position)
+        return await original(self, *owner, **(asked | {"text": None, "cursor": cursor}))
+
+
 # -- which rows, in which order -------------------------------------------------------------------
 
 
@@ -201,6 +217,78 @@ def search(finds: Any) -> None:
             return found
         rows = [row for row in found.body.data if finds(row, asked["q"])]
         return listed(rows, found.body.next_cursor)
+
+
+@defect
+def a_search_minds_the_case_of_other_letters_than_ours() -> None:
+    def lower(text: str) -> str:
+        return re.sub("[A-Z]", lambda letter: letter[0].lower(), text)
+
+    search(lambda row, text: lower(text) in lower(f"{row.title}\n{row.description or ''}"))
+
+
+@defect
+def a_search_forgets_the_filter() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        status = asked["status"] if asked["q"] is None else None
+        return await original(self, principal, **(asked | {"status": status}))
+
+
+@defect
+def an_order_forgets_the_filter() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        status = asked["status"] if "created_at" in asked["sort"] else None
+        return await original(self, principal, **(asked | {"status": status}))
+
+
+@defect
+def one_filter_of_two_is_looked_at() -> None:
+    @instead_of(UserService, "list_users")
+    async def list_users(original: Any, self: UserService, principal: Any, **asked: Any) -> Any:
+        administrator = asked["administrator"] if asked["active"] is None else None
+        return await original(self, principal, **(asked | {"administrator": administrator}))
+
+
+@defect
+def a_list_shows_another_time_than_a_read() -> None:
+    @instead_of(ItemService, "list_items")
+    async def list_items(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        rows = [row.model_copy(update={"created_at": row.updated_at}) for row in found.body.data]
+        return replace(found, body=found.body.model_copy(update={"data": rows}))
+
+
+@defect
+def a_deleted_user_is_listed() -> None:
+    deleted: dict[UUID, schemas.User] = {}
+
+    @instead_of(UserService, "delete_user")
+    async def delete_user(original: Any, self: UserService, principal: Any, **asked: Any) -> None:
+        user = await self.get_user(principal, **asked)
+        await original(self, principal, **asked)
+        deleted[user.id] = user
+
+    @instead_of(UserService, "list_users")
+    async def list_users(original: Any, self: UserService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        if asked["cursor"] is not None or asked["q"] is not None:
+            return found
+        rows = [*deleted.values(), *found.body.data][: asked["limit"]]
+        return replace(found, body=found.body.model_copy(update={"data": rows}))
+
+
+@defect
+def an_ended_session_is_listed() -> None:
+    @instead_of(SessionRepository, "live")
+    async def live(
+        original: Any, self: SessionRepository, user_id: UUID, *, limit: int, cursor: str | None
+    ) -> Any:
+        query = select(Session).where(Session.user_id == user_id)
+        order = NEWEST_FIRST.of(user_id)
+        rows = await self.session.scalars(order.slice(query, cursor, limit))
+        return order.page(rows, limit)
 
 
 @defect

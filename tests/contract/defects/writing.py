@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from charter.service.events import SecurityEvent
 from generated import schemas
 from generated.responses import CreateItem201, CreateUser201, GetItem200, UpdateItem200
 from generated.security import Principal
@@ -139,7 +140,7 @@ def tags_are_added_up() -> None:
         if asked["body"].tags:
             item = await self.items.get(asked["item_id"], principal.id)
             more = [tag for tag in item.tags if tag not in asked["body"].tags] if item else []
-            tags = [*more, *asked["body"].tags][-20:]
+            tags = [*more, *asked["body"].tags][-10:]
             asked["body"] = asked["body"].model_copy(update={"tags": tags})
         return await original(self, principal, **asked)
 
@@ -223,6 +224,30 @@ def a_null_in_a_patch_is_ignored() -> None:
 
 
 @defect
+def an_empty_list_in_a_patch_is_ignored() -> None:
+    """`if value:`, where `if value is not None` is meant."""
+
+    @instead_of(rules, "values_of")
+    def values_of(original: Any, body: Any, *, patch: bool = False) -> Values:
+        values: Values = original(body, patch=patch)
+        return {name: one for name, one in values.items() if one != []} if patch else values
+
+
+@defect
+def nought_is_no_number() -> None:
+    spoil_member("quantity", lambda number: number or 1)
+
+
+@defect
+def a_name_of_ones_own_can_not_be_removed() -> None:
+    @instead_of(UserService, "update_me")
+    async def update_me(original: Any, self: UserService, principal: Any, *, body: Any) -> Any:
+        if body.full_name is None:
+            return await self.get_me(principal)
+        return await original(self, principal, body=body)
+
+
+@defect
 def a_change_leaves_the_time_of_change() -> None:
     @instead_of(rules, "present")
     def present(original: Any, item: Any) -> schemas.Item:
@@ -238,6 +263,30 @@ def a_new_item_is_an_hour_old() -> None:
         past = timedelta(hours=1)
         times = {"created_at": found.created_at - past, "updated_at": found.updated_at - past}
         return found.model_copy(update=times)
+
+
+@defect
+def a_read_is_of_another_time_zone() -> None:
+    """It shows when an item was created in the time of the server, as if that were UTC."""
+
+    @instead_of(ItemService, "get_item")
+    async def get_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await original(self, principal, **asked)
+        if not isinstance(found, GetItem200):
+            return found
+        created_at = found.body.created_at + timedelta(hours=2)
+        return replace(found, body=found.body.model_copy(update={"created_at": created_at}))
+
+
+@defect
+def a_change_answers_the_time_of_before() -> None:
+    @instead_of(ItemService, "update_item")
+    async def update_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        item = await self.items.get(asked["item_id"], principal.id)
+        before = item.updated_at if item is not None else None
+        changed = await original(self, principal, **asked)
+        body = changed.body.model_copy(update={"updated_at": before})
+        return replace(changed, body=body)
 
 
 @defect
@@ -411,6 +460,17 @@ def two_writers_overwrite_each_other() -> None:
         return await original(self, principal, **(asked | {"if_match": match}))
 
 
+@defect
+def two_replacements_overwrite_each_other() -> None:
+    @instead_of(ItemService, "replace_item")
+    async def replace_item(original: Any, self: ItemService, principal: Any, **asked: Any) -> Any:
+        found = await self.get_item(principal, item_id=asked["item_id"], if_none_match=None)
+        await asyncio.sleep(0.5)
+        is_current = asked["if_match"] == found.etag
+        match = "*" if is_current else asked["if_match"]
+        return await original(self, principal, **(asked | {"if_match": match}))
+
+
 # -- keys -----------------------------------------------------------------------------------------
 
 
@@ -441,6 +501,35 @@ def a_repeated_answer_is_of_today() -> None:
         if item is None:
             raise problems.NotFound("You have no such item.")
         return rules.created(rules.present(item), rules.entity_tag(item))
+
+
+@defect
+def a_repeated_answer_has_the_tag_of_today() -> None:
+    @instead_of(ItemService, "_repeat")
+    async def repeat(original: Any, self: ItemService, *request: Any) -> CreateItem201:
+        first = await original(self, *request)
+        item = await self.items.get(first.body.id, request[0])
+        return first if item is None else replace(first, etag=rules.entity_tag(item))
+
+
+@defect
+def a_key_is_good_for_any_password() -> None:
+    """Whoever knows the address and the key gets the first answer to a registration."""
+
+    @instead_of(UserService, "_is_known_by")
+    async def is_known_by(
+        original: Any, self: UserService, user: Any, password: str, account: str, refused: Any
+    ) -> bool:
+        is_repeated = refused is SecurityEvent.LOGIN_FAILED
+        return is_repeated or await original(self, user, password, account, refused)
+
+
+@defect
+def a_key_forgets_a_member_of_the_body() -> None:
+    @instead_of(rules, "fingerprint")
+    def fingerprint(original: Any, body: Any) -> bytes:
+        found: bytes = original(body, "tags")
+        return found
 
 
 @defect

@@ -19,6 +19,7 @@ from charter.contract.probes import (
     lists,
     objects,
     refusals,
+    tokens,
     versions,
 )
 from charter.contract.probes.client import Client, Probed, UnfitSubject
@@ -98,19 +99,30 @@ def meaning(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
         yield objects.are_kept(client, resource)
         yield objects.are_changed(client, resource)
         yield objects.are_their_owners(client, resource)
+    if operation.method == "GET" and not client.api.has_path_parameter(operation):
+        yield objects.are_changed_in_place(client, operation)
     listing = client.api.listing(operation)
     if listing is not None:
         yield lists.show_what_is_there(client, listing)
         yield lists.find_what_is_looked_for(client, listing)
         if operation.id in client.settings.own:
             yield lists.are_ones_own(client, listing)
+    yield from admitted(client, operation)
+
+
+def admitted(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
+    """The probes of whom an operation lets in, and for how long."""
     if operation.id in client.settings.ends:
         yield endings.end_sessions(client, operation)
     if operation.id in client.settings.bars:
         yield endings.end_accounts(client, operation)
     if operation.id in client.settings.demotes:
         yield endings.demote(client, operation)
-    yield refusals.refuses_forged_tokens(client, operation)
+    if operation == client.subject.login:
+        yield tokens.last_as_long_as_they_say(client, operation)
+        yield tokens.have_the_scopes_asked_for(client, operation)
+    if operation == client.readable():
+        yield tokens.refuses_forged_tokens(client, operation)
 
 
 def attempt(client: Client, found: Iterator[str]) -> Iterator[str]:

@@ -14,14 +14,16 @@ from starlette.responses import Response
 from charter.contract.api import label
 from charter.contract.configuration import PLACEHOLDER
 from charter.contract.streams import ask
-from charter.contract.subject import Subject, Token
+from charter.contract.subject import Subject, Token, json_of
 from charter.errors import Misconfigured
 from charter.postgres import Address
 from charter.runtime import Operation
+from charter.runtime.parts import essence
 
 OF_THE_LIBRARY = {"accept", "accept-encoding", "connection", "content-length", "user-agent"}
 WRITERS = 8
 """Who ask for the same at once."""
+PROBLEM = "application/problem+json"
 REMEMBERED = 3
 """Requests that are shown with a finding."""
 
@@ -202,10 +204,19 @@ def violations(operation: Operation, answer: requests.Response) -> list[str]:
     where = f"{label(operation)} answered {answer.status_code}"
     if spec is None:
         return [f"{where}, which it doesn't declare"]
+    if said := other_status(answer):
+        return [f"{where} with a problem document whose status is {said}"]
+    response = Response(answer.content, answer.status_code, dict(answer.headers))
     if answer.status_code >= 400 and not spec.contents:
         return []  # a refusal may say why all the same
-    response = Response(answer.content, answer.status_code, dict(answer.headers))
     return [
         f"{where}: the {fault.place} {fault.pointer} {fault.detail}".replace("  ", " ")
         for fault in spec.faults(response)
     ]
+
+
+def other_status(answer: requests.Response) -> int | None:
+    """The status that a problem document names, if it is another (RFC 9457 section 3.1.2)."""
+    body = json_of(answer) if essence(answer.headers.get("content-type", "")) == PROBLEM else None
+    said = body.get("status") if isinstance(body, dict) else None
+    return said if isinstance(said, int) and said != answer.status_code else None

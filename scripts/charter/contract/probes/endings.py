@@ -34,6 +34,7 @@ def end_sessions(client: Client, operation: Operation) -> Iterator[str]:
     yield from spares_strangers(client, operation, witness, other, {"path": path, **known})
     if client.send(operation, token.text, path=path, **known).ok:
         yield from are_ended(client, operation, witness, (token, other))
+        yield from leaves_the_list(client, operation, name, path)
         if client.send(witness, client.caller).status_code == 401:
             yield f"{label(operation)} ended the session of somebody else"
         yield from replaces_the_password(client, operation, name)
@@ -99,6 +100,20 @@ def own_target(client: Client, operation: Operation, token: str) -> dict[str, An
     name = operation.path.rpartition("{")[2].removesuffix("}")
     identities = [identity_of(row, name, listing) for row in rows if isinstance(row, dict)]
     return {name: identities[0]} if identities and identities[0] is not None else {}
+
+
+def leaves_the_list(
+    client: Client, operation: Operation, name: str, path: Mapping[str, Any]
+) -> Iterator[str]:
+    """What was ended is listed no more."""
+    found = client.api.collection(operation) if operation.method == "DELETE" and path else None
+    token = client.subject.log_in(name) if found is not None else None
+    if found is None or token is None:
+        return
+    rows = found.rows(json_of(client.send(found.operation, token.text)) or {})
+    (parameter, identity), *_ = path.items()
+    if any(identity_of(row, parameter, found) == identity for row in rows if isinstance(row, dict)):
+        yield f"{label(operation)} left what it ended in the list"
 
 
 # -- accounts of others ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 from urllib.parse import urljoin
 
@@ -11,10 +12,13 @@ import requests
 from charter.contract.api import default_of, label, search_members
 from charter.contract.checks import complaints, is_same, least_of, limit_of, spelt
 from charter.contract.probes.client import Client
+from charter.contract.probes.made import unlike
+from charter.contract.probes.versions import change_meanwhile
 from charter.contract.subject import TIMEOUT, json_of
 from charter.document.listings import Listing, values_of
-from charter.mock.memory import identifier_of
+from charter.mock.memory import Resource, identifier_of
 from charter.mock.memory.envelopes import Envelope
+from charter.runtime import Operation
 
 OBJECTS = 7
 """How many objects a probe makes to list them."""
@@ -76,6 +80,7 @@ def show_what_is_there(client: Client, listing: Listing) -> Iterator[str]:
     seen = Seen(client, listing)
     seen.rows({})  # an answer that is kept would lack what is made next
     made += fill(client, listing, client.caller, 1)
+    yield from seen.as_they_are()
     rows = seen.rows({})
     if rows is not None:
         yield from seen.complete(rows, made)
@@ -83,6 +88,7 @@ def show_what_is_there(client: Client, listing: Listing) -> Iterator[str]:
         yield from seen.in_order(rows)
         for name in listing.filters:
             yield from seen.filtered(name)
+        yield from seen.combined(made)
 
 
 @dataclass
@@ -131,9 +137,31 @@ class Seen:
                 if not is_respelled and not is_same(shape, row[member], one.sent[member]):
                     yield f"{self.place} shows another {member} than was sent"
 
+    def as_they_are(self) -> Iterator[str]:
+        """A row shows of an object what a read of it shows, after a change as well."""
+        resource, made = self.resource, fill(self.client, self.listing, self.client.caller, 2)
+        name = self.identifier(made)
+        read = self.client.api.at("GET", resource.member) if resource is not None else None
+        if resource is None or read is None or name is None:
+            return
+        change_meanwhile(self.client, resource, made[0].shown)
+        rows = self.rows({}) or ()
+        known = {row.get(name): row for row in rows if isinstance(row, dict)}
+        for identity in (one.shown[name] for one in made if one.shown[name] in known):
+            path = {resource.parameter.name: identity}
+            answer = self.client.send(read, self.client.caller, path=path)
+            found = resource.envelope.inside(json_of(answer)) if answer.ok else None
+            if isinstance(found, dict):
+                for member in unlike(self.listing.row, known[identity], found, {}):
+                    yield f"{self.place} shows another {member} than is read"
+
+    @property
+    def resource(self) -> Resource | None:
+        return self.client.api.resources.get(self.listing.operation.path)
+
     def identifier(self, made: list[Created]) -> str | None:
         """The member that tells the rows apart and that creations answer."""
-        resource = self.client.api.resources.get(self.listing.operation.path)
+        resource = self.resource
         if resource is None or not made:
             return None
         name = resource.identifier
@@ -244,6 +272,35 @@ class Seen:
             if default_of(parameter) is None and not fits >= set(map(canonical, every)):
                 yield f"{self.place} leaves out rows where nothing filters them"
 
+    def combined(self, made: list[Created]) -> Iterator[str]:
+        """Two queries at once show what both of them show; an order leaves nothing out."""
+        found = {}
+        for name, value in self.queries(made):
+            rows = self.all_rows({name: value})
+            if rows is not None:
+                found[name, value] = set(map(canonical, rows))
+        for (one, first), (other, second) in combinations(found, 2):
+            if one == other:
+                continue
+            rows = self.all_rows({one: first, other: second})
+            both = found[one, first] & found[other, second]
+            if rows is not None and set(map(canonical, rows)) != both:
+                yield f"{self.place} shows other rows with {one} and {other} than with both of them"
+
+    def queries(self, made: list[Created]) -> Iterator[tuple[str, str]]:
+        """Each value of each filter, the texts of an object in searches, and each order."""
+        named = {one.name: one for one in self.listing.operation.parameters}
+        for name in self.listing.filters:
+            values = values_of(named[name].style.shape) or [True, False]
+            yield from ((name, spelt(value)) for value in values)
+        for parameter, members in searches(self.client, self.listing):
+            texts = (one.shown.get(name) for one in made[-1:] for name in members)
+            fitting = (text for text in texts if named[parameter].validator.is_valid(text))
+            yield from ((parameter, text) for text in fitting if isinstance(text, str))
+        if self.listing.sort is not None:
+            name = self.listing.sort.name
+            yield from ((name, str(one)) for one in values_of(self.listing.sort.style.shape))
+
     def all_rows(self, query: Query) -> list[dict[str, Any]] | None:
         """Those of all pages; None where the list is refused, or has too many."""
         listing, largest = self.listing, self.largest()
@@ -265,13 +322,21 @@ def find_what_is_looked_for(client: Client, listing: Listing) -> Iterator[str]:
     for parameter, said, members in search_members(client.api, listing, create):
         for member in members:
             text = f"Probe{client.subject.random.getrandbits(40):010x}"
-            values = ({member: one} for one in (text, f"{text}@example.com"))
-            bodies = (client.subject.body_with(create, one) for one in values)
-            body = next((one for one in bodies if one is not None), None)
+            values = ((one, {member: f"{one}{end}"}) for one, end in spellings(text))
+            bodies = ((one, client.subject.body_with(create, each)) for one, each in values)
+            text, body = next((pair for pair in bodies if pair[1] is not None), (text, None))
             made = made_of(client, listing, client.caller, body) if body is not None else []
             if made:
                 search = Search(Seen(client, listing), parameter, made[0], member, text)
                 yield from search.complaints(said)
+                yield from search.in_pieces(create)
+
+
+def spellings(text: str) -> Iterator[tuple[str, str]]:
+    """A text to look for, and what may have to follow it."""
+    yield f"{text}é", ""
+    yield text, ""
+    yield text, "@example.com"
 
 
 @dataclass
@@ -300,14 +365,31 @@ class Search:
             return
         if self.finds(f"{self.text}0"):
             yield f"{searches} finds what doesn't contain the text"
-        if any(one in said for one in CASELESS) and not self.finds(self.text.swapcase()):
-            yield f"{searches} minds the case of {self.member}"
+        if any(one in said for one in CASELESS):
+            if not self.finds(self.text.replace("é", "").swapcase()):
+                yield f"{searches} minds the case of {self.member}"
+            elif not self.finds(self.text.swapcase()):
+                yield f"{searches} minds the case of letters beyond ASCII in {self.member}"
         if "contain" in said:
-            if not self.finds(self.text[2:-2]):
-                yield f"{searches} finds whole words of {self.member} alone"
-            for wildcard in "%_*.":
-                if self.finds(self.text[:5] + wildcard + self.text[6:]):
-                    yield f"{searches} takes {wildcard} for any text"
+            yield from self.parts(searches)
+
+    def parts(self, searches: str) -> Iterator[str]:
+        """Any part of the text is found, and nothing else means a part of it."""
+        if not self.finds(self.text[2:-2]):
+            yield f"{searches} finds whole words of {self.member} alone"
+        for wildcard in "%_*.":
+            if self.finds(self.text[:5] + wildcard + self.text[6:]):
+                yield f"{searches} takes {wildcard} for any text"
+
+    def in_pieces(self, create: Operation) -> Iterator[str]:
+        """What is found fills several pages as well."""
+        client, listing = self.seen.client, self.seen.listing
+        for _ in range(2):
+            made_of(client, listing, client.caller, client.subject.fresh(create, self.made.sent))
+        query = {self.parameter: self.text}
+        rows = self.seen.rows(query)
+        if rows is not None:
+            yield from self.seen.in_pieces(query, rows, (0,))
 
 
 # -- owners ---------------------------------------------------------------------------------------
@@ -334,10 +416,16 @@ def narrowed(client: Client, listing: Listing, rows: list[Any]) -> Iterator[dict
     yield {}
     row = next((one for one in rows if isinstance(one, dict)), {})
     yield from ({name: spelt(row[name])} for name in listing.filters if row.get(name) is not None)
-    create = client.api.at("POST", listing.operation.path)
-    for parameter, _, members in search_members(client.api, listing, create) if create else ():
+    for parameter, members in searches(client, listing):
         texts = (row.get(name) for name in members)
         yield from ({parameter: text} for text in texts if isinstance(text, str) and text)
+
+
+def searches(client: Client, listing: Listing) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The parameters that look for a text, and the members in which they do."""
+    create = client.api.at("POST", listing.operation.path)
+    for parameter, _, members in search_members(client.api, listing, create) if create else ():
+        yield parameter, members
 
 
 def are_untouchable(client: Client, listing: Listing) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """An object that a probe has made, to ask for and to change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,23 @@ from charter.contract.probes.client import Client
 from charter.contract.subject import ABSENT, json_of
 from charter.document.listings import has_format
 from charter.mock.memory import Resource
+from charter.mock.memory.envelopes import Envelope, plain
 from charter.runtime import Operation
 from charter.runtime.shapes import Shape
+
+CREATED = frozenset({"created", "createdat", "createdon", "datecreated"})
+CHANGED = frozenset({"changedat", "modifiedat", "updated", "updatedat", "lastmodified"})
+"""Members that tell when, in letters alone."""
 
 
 @dataclass
 class Made:
     client: Client
-    resource: Resource
+    place: str
+    """The path of the operations that are about it."""
+    path: Mapping[str, Any]
+    """The parameters in that path."""
+    envelope: Envelope
     token: str | None
     answer: requests.Response
     """That of the last request that changed it."""
@@ -43,14 +52,26 @@ class Made:
         said = resource.envelope.inside(shown) if isinstance(shown, dict) else None
         if not isinstance(said, dict) or said.get(resource.identifier) is None:
             return None
-        return cls(client, resource, token, answer, said, sent, client.api.body_shape(create))
+        path = {resource.parameter.name: said[resource.identifier]}
+        envelope, shape = resource.envelope, client.api.body_shape(create)
+        return cls(client, resource.member, path, envelope, token, answer, said, sent, shape)
+
+    @classmethod
+    def there(cls, client: Client, shown: Operation, token: str | None) -> "Made | None":
+        """What is there without being made: the caller's own account, say. None where it isn't."""
+        answer = client.send(shown, token)
+        said = json_of(answer) if answer.status_code == 200 else None
+        if not isinstance(said, dict):
+            return None
+        envelope = Envelope(None, client.api.success_shape(shown))
+        return cls(client, shown.path, {}, envelope, token, answer, said, {}, None)
 
     @property
     def identity(self) -> Any:
-        return self.said[self.resource.identifier]
+        return next(iter(self.path.values()), None)
 
     def operation(self, *methods: str) -> Operation | None:
-        found = (self.client.api.at(method, self.resource.member) for method in methods)
+        found = (self.client.api.at(method, self.place) for method in methods)
         return next((one for one in found if one is not None), None)
 
     def request(
@@ -74,7 +95,7 @@ class Made:
         self, operation: Operation, match: str | None, name: str = IF_MATCH, body: Any = ABSENT
     ) -> dict[str, Any]:
         """What a request about this object is made of."""
-        parts: dict[str, Any] = {"path": {self.resource.parameter.name: self.identity}}
+        parts: dict[str, Any] = {"path": self.path}
         header = self.client.api.header(operation, name)
         if match is not None and header is not None:
             parts["headers"] = {header.name: match}
@@ -92,25 +113,40 @@ class Made:
     def read(self) -> dict[str, Any] | None:
         """Its members; None where it can't be read."""
         answer = self.get()
-        body = json_of(answer) if answer.status_code == 200 else None
-        found = self.resource.envelope.inside(body) if isinstance(body, dict) else None
+        return self.shown(answer) if answer.status_code == 200 else None
+
+    def shown(self, answer: requests.Response) -> dict[str, Any] | None:
+        """The members that an answer shows of it."""
+        body = json_of(answer)
+        found = self.envelope.inside(body) if isinstance(body, dict) else None
         return found if isinstance(found, dict) else None
 
     def is_kept(self, place: str, read: requests.Response) -> Iterator[str]:
         """Every member that was sent last is read afterwards, and what was answered as well."""
-        body = json_of(read) if read.status_code == 200 else None
-        found = self.resource.envelope.inside(body) if isinstance(body, dict) else None
-        if not isinstance(found, dict) or not isinstance(self.sent, dict):
+        found = self.shown(read) if read.status_code == 200 else None
+        if found is None or not isinstance(self.sent, dict):
             return
-        shape = self.resource.envelope.shape
+        shape = self.envelope.shape
         for name in sorted(self.sent.keys() & found.keys()):
             is_respelled = name in self.client.settings.respelled
             if not is_respelled and not is_same(shape.member(name), found[name], self.sent[name]):
                 yield f"{place} did not keep {name}"
-        answered = json_of(self.answer)
-        said = self.resource.envelope.inside(answered) if isinstance(answered, dict) else None
-        said = said if isinstance(said, dict) else {}
-        for name in sorted(said.keys() & found.keys()):
-            is_time = has_format(shape.member(name), "date-time") and name not in self.sent
-            if not is_time and said[name] != found[name]:
-                yield f"{place} answered another {name} than is read"
+        said = self.shown(self.answer) or {}
+        for name in unlike(shape, said, found, self.sent):
+            yield f"{place} answered another {name} than is read"
+
+
+def unlike(
+    shape: Shape, said: Mapping[str, Any], found: Mapping[str, Any], sent: Mapping[str, Any]
+) -> Iterator[str]:
+    """The members that two answers show otherwise, though nothing was changed in between.
+
+    Times that nobody sent may go on, but not those of the creation and of the last change.
+    """
+    for name in sorted(said.keys() & found.keys()):
+        member = shape.member(name)
+        is_time = has_format(member, "date-time")
+        goes_on = is_time and name not in sent and plain(name) not in CREATED | CHANGED
+        is_like = is_same(member, found[name], said[name]) if is_time else said[name] == found[name]
+        if not goes_on and not is_like:
+            yield name

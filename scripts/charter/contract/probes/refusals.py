@@ -1,10 +1,6 @@
-"""What a service has to refuse: callers, what is undeclared, malformed or taken, forged tokens."""
+"""What a service has to refuse: callers, what is undeclared, malformed or taken."""
 
-import time
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import jwt
+from collections.abc import Iterator
 
 from charter.contract.api import label
 from charter.contract.probes.client import WRITERS, Client
@@ -115,38 +111,6 @@ def refuses_other_passwords(client: Client, operation: Operation) -> Iterator[st
         if wrong != right and client.send(operation, token, body=wrong).ok:
             yield f"{label(operation)} accepted a wrong password"
             return
-
-
-def refuses_forged_tokens(client: Client, operation: Operation) -> Iterator[str]:
-    """Not signed with the service's key, not signed at all, expired, of another type."""
-    if operation != client.readable():
-        return
-    token = client.passing()[1]
-    if token is None or client.send(operation, token).status_code != 200:
-        return
-    try:
-        header = jwt.get_unverified_header(token)
-        claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
-        return  # it is opaque: nobody can forge one
-    for kind, forged in forgeries(header, claims, client.subject.plan.secret).items():
-        if client.send(operation, forged).status_code < 400:
-            yield f"{label(operation)} accepted a token {kind}"
-
-
-def forgeries(header: Mapping[str, Any], claims: Mapping[str, Any], secret: str) -> dict[str, str]:
-    """Tokens that the service must refuse, by what is wrong with them (RFC 8725)."""
-    members = {name: header[name] for name in ("kid", "typ") if name in header}
-    algorithm = str(header.get("alg", "HS256"))
-    forged = {"signed by another key": jwt.encode(dict(claims), "x" * 64, "HS256", members)}
-    forged["without a signature"] = jwt.encode(dict(claims), None, "none", members)
-    if algorithm.startswith("HS"):
-        past = dict(claims) | {"iat": int(time.time()) - 2000, "exp": int(time.time()) - 1100}
-        forged["that has expired"] = jwt.encode(past, secret, algorithm, members)
-        if str(members.get("typ")).lower() == "at+jwt":  # RFC 9068 section 4
-            other = members | {"typ": "JWT"}
-            forged["of another type"] = jwt.encode(dict(claims), secret, algorithm, other)
-    return forged
 
 
 REFUSALS = (

@@ -6,11 +6,15 @@ from typing import Any
 from requests import Response
 
 from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, label
+from charter.contract.extremes import lists
 from charter.contract.probes.client import WRITERS, Client
 from charter.contract.probes.made import Made
 from charter.contract.subject import json_of
 from charter.mock.memory import Resource
 from charter.runtime import Operation
+
+REPEATED = ("Location", "ETag")
+"""Headers that a repeated answer has as well."""
 
 
 def guard_changes(client: Client, resource: Resource) -> Iterator[str]:
@@ -29,7 +33,9 @@ def guard_changes(client: Client, resource: Resource) -> Iterator[str]:
     if current is None or current == tag:
         return
     yield from is_revalidated(made, current, tag)
-    yield from let_one_win(made, change, current)
+    for operation in filter(None, map(made.operation, ("PATCH", "PUT"))):
+        if client.api.is_conditional(operation):
+            yield from let_one_win(made, operation)
     for operation in filter(None, map(made.operation, ("PATCH", "PUT", "DELETE"))):
         if client.api.is_conditional(operation):
             yield from refuses_stale(made, operation, tag)
@@ -99,8 +105,11 @@ def admits(made: Made, operation: Operation, name: str, value: str) -> bool:
     return any("pattern" in part or "format" in part for part in header.style.shape.parts)
 
 
-def let_one_win(made: Made, change: Operation, tag: str) -> Iterator[str]:
+def let_one_win(made: Made, change: Operation) -> Iterator[str]:
     """Of several writers at once who mean one version, one changes it."""
+    tag = made.get().headers.get("etag")
+    if tag is None:
+        return
     requested = [made.parts(change, tag) for _ in range(WRITERS)]
     answers = made.client.send_at_once(change, made.token, requested)
     won = sum(answer.ok for answer in answers)
@@ -121,29 +130,41 @@ def repeat_answers(client: Client, operation: Operation) -> Iterator[str]:
     header = client.api.header(operation, IDEMPOTENCY_KEY)
     if header is None:
         return
-    place, body = label(operation), client.subject.another_body(operation)
+    body = client.subject.another_body(operation)
     key, other_key = ({header.name: unused_key(client)} for _ in range(2))
     first = client.send(operation, client.caller, headers=key, body=body)
     if first.status_code not in (200, 201):
         return
-    again = client.send(operation, client.caller, headers=key, body=body)
-    if (again.status_code, again.content) != (first.status_code, first.content):
-        yield f"{place} gave another answer to the same idempotency key and body"
-    if again.headers.get("location") != first.headers.get("location"):
-        yield f"{place} gave another Location to the same idempotency key and body"
-    change_meanwhile(client, operation, json_of(first))
-    later = client.send(operation, client.caller, headers=key, body=body)
-    if later.content != first.content:
-        yield f"{place} gave another answer to the same idempotency key after a change"
-    other = client.subject.another_body(operation, body)
-    if other != body and is_taken_for_it(client, operation, key, other, first):
-        yield f"{place} took an idempotency key again for another body"
+    yield from is_repeated(client, operation, key, body, first)
+    for other in other_bodies(client, operation, body):
+        if is_taken_for_it(client, operation, key, other, first):
+            yield f"{label(operation)} took an idempotency key again for another body"
+            break
     second = client.send(operation, client.caller, headers=other_key, body=body)
     if second.ok and second.content == first.content:
-        yield f"{place} gave the same answer to another idempotency key"
+        yield f"{label(operation)} gave the same answer to another idempotency key"
     if client.api.is_secured(operation):
         yield from is_of_one_caller(client, operation, key, body, first)
         yield from is_done_once(client, operation, {header.name: unused_key(client)}, body)
+
+
+def is_repeated(
+    client: Client, operation: Operation, key: dict[str, str], body: Any, first: Response
+) -> Iterator[str]:
+    """The first answer, at once and after a change."""
+    place = label(operation)
+    again = client.send(operation, client.caller, headers=key, body=body)
+    if (again.status_code, again.content) != (first.status_code, first.content):
+        yield f"{place} gave another answer to the same idempotency key and body"
+    resource = client.api.resources.get(operation.path)
+    if resource is not None:
+        change_meanwhile(client, resource, resource.envelope.inside(json_of(first)))
+    later = client.send(operation, client.caller, headers=key, body=body)
+    if later.content != first.content:
+        yield f"{place} gave another answer to the same idempotency key after a change"
+    for name in REPEATED:
+        if any(one.headers.get(name) != first.headers.get(name) for one in (again, later)):
+            yield f"{place} gave another {name} to the same idempotency key and body"
 
 
 def is_of_one_caller(
@@ -165,6 +186,19 @@ def is_done_once(
         yield f"{label(operation)} gave {len(made)} answers to one idempotency key at once"
 
 
+def other_bodies(client: Client, operation: Operation, body: Any) -> Iterator[Any]:
+    """Another body, and for each member one that differs in that member alone."""
+    other = client.subject.another_body(operation, body)
+    if other != body:
+        yield other
+    for name in sorted(client.api.writable(operation)) if isinstance(body, dict) else ():
+        several = next(lists(client.subject, operation, name), None)
+        for value in (client.subject.value_of(operation, name), several):
+            changed = body | client.subject.fresh(operation, {name: value})
+            if changed != body and client.subject.is_valid(operation, changed):
+                yield changed
+
+
 def is_taken_for_it(
     client: Client, operation: Operation, key: dict[str, str], other: Any, first: Response
 ) -> bool:
@@ -177,11 +211,9 @@ def unused_key(client: Client) -> str:
     return f"{client.subject.random.getrandbits(64):016x}"
 
 
-def change_meanwhile(client: Client, operation: Operation, shown: Any) -> None:
+def change_meanwhile(client: Client, resource: Resource, said: Any) -> None:
     """Change what a POST has made, where it can be changed."""
-    resource = client.api.resources.get(operation.path)
-    said = resource.envelope.inside(shown) if resource is not None else None
-    if resource is None or operation.path != resource.collection or not isinstance(said, dict):
+    if not isinstance(said, dict):
         return
     for method in ("PATCH", "PUT"):
         change = client.api.at(method, resource.member)
