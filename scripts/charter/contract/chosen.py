@@ -25,18 +25,22 @@ def chosen(
     tags: Collection[str] = (),
     since: str | None = None,
 ) -> list[Operation]:
-    """Those that fit every choice. Raises Misconfigured for a name that is not there."""
-    tagged = {tag for one in api.operations for tag in one.tags}
-    known = {"operation": api.contract.operations.keys(), "tag": tagged}
-    for kind, names in (("operation", operations), ("tag", tags)):
-        for name in names:
-            if name not in known[kind]:
-                raise Misconfigured(
-                    f"--{kind} {name}: the document has no such {kind}; `charter show` lists its"
-                    " operations."
-                )
+    """Those that fit every choice; a tag may be named as its module, too.
+
+    Raises Misconfigured for a name that is not there.
+    """
+    for name in operations:
+        if name not in api.contract.operations:
+            raise Misconfigured(f"--operation {name}: the document has no such operation;"
+                                " `charter show` lists them.")  # fmt: skip
+    modules = Names.of(api.contract.judge.document).modules
+    named = {tag for tag, module in modules.items() if {tag, module} & set(tags)}
+    for name in tags:
+        if name not in named | {modules[tag] for tag in named}:
+            raise Misconfigured(f"--tag {name}: the document has no such tag; it has"
+                                f" {', '.join(modules)}.")  # fmt: skip
     found = [one for one in api.operations if not operations or one.id in operations]
-    found = [one for one in found if not tags or set(tags) & set(one.tags)]
+    found = [one for one in found if not tags or named & set(one.tags)]
     if since is not None:
         changed = set(changed_operations(api, project, since))
         found = [one for one in found if one.id in changed]

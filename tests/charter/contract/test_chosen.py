@@ -61,6 +61,14 @@ def test_operations_are_chosen_by_name_and_by_tag(project: Project) -> None:
     assert ids(project, operations=["show", "enter"], tags=["books"]) == {"show"}
 
 
+def test_a_tag_is_named_as_in_the_document_or_as_its_module(project: Project) -> None:
+    content = document()
+    content["paths"]["/books"]["get"]["tags"] = ["Rare Books"]
+
+    for name in ("Rare Books", "rare_books"):
+        assert ids(project, content, tags=[name]) == {"browse"}, name
+
+
 @pytest.mark.parametrize("choice", [{"operations": ["burn"]}, {"tags": ["fires"]}])
 def test_a_name_that_is_not_there_is_refused(project: Project, choice: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured, match=r"--\w+ (burn|fires): the document has no such"):
