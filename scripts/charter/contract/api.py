@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from charter.document.listings import INSTANTS, Listing, has_format, listing_of, values_of
+from charter.document.statuses import refusals
 from charter.mock.memory import resources
 from charter.mock.memory.envelopes import words
 from charter.runtime import Contract, Operation
@@ -19,6 +20,7 @@ from charter.runtime.parameters import JSON, Parameter
 from charter.runtime.parts import essence
 from charter.runtime.replies import ContentSpec
 from charter.runtime.shapes import Shape
+from charter.runtime.xml import is_xml
 
 IF_MATCH = "if-match"
 IF_NONE_MATCH = "if-none-match"
@@ -173,15 +175,22 @@ class Api:
         return found if isinstance(found, Mapping) else None
 
     def takes_json_alone(self, operation: Operation) -> bool:
-        contents = (self.body(operation) or {}).get("content", {})
-        return all(JSON.fullmatch(essence(media_type)) for media_type in contents)
+        return all(JSON.fullmatch(media_type) for media_type in self.takes(operation))
 
     @once
     def takes_lists_in_forms(self, operation: Operation) -> bool:
-        contents = (self.body(operation) or {}).get("content", {})
+        return self.takes_lists(operation) and any(one in FORMS for one in self.takes(operation))
+
+    def takes_lists_in_xml(self, operation: Operation) -> bool:
+        return self.takes_lists(operation) and any(map(is_xml, self.takes(operation)))
+
+    def takes_lists(self, operation: Operation) -> bool:
         shape = self.body_shape(operation)
-        has_lists = any(shape.member(name).is_array for name in shape.names)
-        return has_lists and any(essence(media_type) in FORMS for media_type in contents)
+        return any(shape.member(name).is_array for name in shape.names)
+
+    def takes(self, operation: Operation) -> list[str]:
+        """The media types of the body."""
+        return [essence(one) for one in (self.body(operation) or {}).get("content", {})]
 
     @once
     def body_shape(self, operation: Operation) -> Shape:
@@ -363,13 +372,3 @@ def fuzzed(contract: Contract) -> dict[str, Any]:
             if isinstance(node, dict):
                 node.pop("servers", None)
     return document
-
-
-def refusals(contract: Contract, operation: Operation) -> Iterator[int]:
-    """The statuses that the runtime itself answers an operation's requests with."""
-    yield operation.refusal_status
-    if operation.security:
-        yield 401
-        yield 403
-    if "requestBody" in contract.judge.at(operation.place):
-        yield from (400, 413, 415)

@@ -182,7 +182,7 @@ def too_many(listing: Listing, query: Mapping[str, Any], rows: list[Any]) -> lis
     if listing.limit is None:
         return []
     limit = query.get(listing.limit.name, default_of(listing.limit))
-    is_over = limit is not None and len(rows) > int(limit)
+    is_over = limit is not None and len(rows) > max(0, int(limit))
     return ["the page is longer than its limit"] if is_over else []
 
 

@@ -145,6 +145,8 @@ def particulars(
         # a form spells a text and a list of one alike, and an empty list like none; what else a
         # mock is sent is bytes
         checks |= {name: {"enabled": False} for name in OF_BODIES}
+    elif api.takes_lists_in_xml(operation):  # an empty element is an empty text, list or object
+        checks["negative_data_rejection"] = {"enabled": False}
     if checks:
         yield "checks", checks
     if streams(operation):

@@ -1,5 +1,6 @@
 """Lists: their pages, filters and orders, recognised by the names that documents use for them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,6 +15,10 @@ LIMITS = frozenset({"limit", "page_size", "pagesize", "per_page", "perpage", "si
 OFFSETS = frozenset({"offset", "skip"})
 PAGES = frozenset({"page", "page_number", "pagenumber"})
 SORTS = frozenset({"sort", "sort_by", "sortby", "order_by", "orderby"})
+COUNTS = re.compile(
+    r"count|total(_?(items|count|results|elements|records))?|(items|num)_?count", re.IGNORECASE
+)
+"""Members of a list's answer that say how many rows there are in all."""
 DEFINITE = frozenset({"boolean", "integer", "number"})
 """Types whose order and whose equality need no rules of a language."""
 INSTANTS = frozenset({"date", "date-time"})
@@ -39,6 +44,8 @@ class Listing:
     """The member of the answer that holds the cursor of the next page."""
     filters: tuple[str, ...]
     """Query parameters that select the rows whose member of that name has that very value."""
+    is_counted: bool
+    """Whether the answer says how many rows there are in all, which takes reading them."""
     sort: Parameter | None
     orders: Mapping[str, tuple[str, bool]]
     """Values of the sort parameter: the member that they order by, and whether descending."""
@@ -79,6 +86,7 @@ def listing_of_rows(
         cursor=cursor,
         next_cursor=following(shape, cursor.name if cursor else None),
         filters=tuple(name for name, one in query.items() if selects(one, row)),
+        is_counted=any(map(counts, shape.names)) and not shape.is_array,
         sort=sort,
         orders=orders(sort, row),
     )
@@ -108,6 +116,11 @@ def following(shape: Shape, cursor: str | None) -> str | None:
         if plain.startswith("next") and plain.endswith(wanted):
             return name
     return None
+
+
+def counts(name: str) -> bool:
+    """Whether a member beside the rows is called as their number in all."""
+    return COUNTS.fullmatch(name) is not None
 
 
 def selects(parameter: Parameter, row: Shape) -> bool:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from charter.contract.api import Api, fuzzed, refusals
+from charter.contract.api import Api, fuzzed
 from charter.contract.checks import complaints, instant, is_same, limit_of
 from charter.document import Document
+from charter.document.statuses import refusals
 from charter.runtime import Contract
 from charter.runtime.shapes import Shape
 from tests.charter.contract.library import LIBRARY, library, operation
@@ -140,6 +141,8 @@ OLD, NEW = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
     [
         ({"page_size": 1}, [{}, {}], "longer than its limit"),
         ({}, [{}] * 11, "longer than its limit"),
+        ({"page_size": -1}, [{}], "longer than its limit"),
+        ({"page_size": -1}, [], None),
         ({"lent": "true"}, [{"lent": True}, {"lent": False}], "lent was ignored"),
         ({"genre": "prose"}, [{"genre": "verse"}], "genre was ignored"),
         ({"sort": "-added"}, [{"added": OLD}, {"added": NEW}], "not in the order of -added"),

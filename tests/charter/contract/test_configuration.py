@@ -112,7 +112,12 @@ def pets() -> Api:
     named = {"type": "object", "properties": {"name": {"type": "string"}}}
     with_photos = {"type": "object", "properties": {"photos": {"type": "array", "items": {}}}}
     form, xml = "application/x-www-form-urlencoded", "application/xml"
-    bodies = {"addPet": {form: named}, "addPhotos": {form: with_photos}, "addStock": {xml: named}}
+    bodies = {
+        "addPet": {form: named},
+        "addPhotos": {form: with_photos},
+        "addStock": {xml: named},
+        "addShelf": {xml: with_photos},
+    }
     paths = {
         f"/{name}": {
             "post": {
@@ -156,6 +161,12 @@ def test_what_a_form_can_not_spell_is_no_failure(
     off = {"enabled": False}
     assert (checks.get("negative_data_rejection") != off) is is_judged
     assert (checks.get("positive_data_acceptance") != off) is is_judged
+
+
+def test_what_xml_can_not_spell_need_not_be_refused() -> None:
+    checks = of(main(api=pets()), "POST /addShelf")["checks"]
+
+    assert checks == {"negative_data_rejection": {"enabled": False}}
 
 
 def test_a_mock_may_take_a_key_that_it_can_not_judge() -> None:

@@ -141,6 +141,16 @@ def test_a_list_of_ones_own_shows_nobody_elses_rows(tmp_path: Path) -> None:
     assert "GET /books shows the rows of somebody else" in found.findings
 
 
+def test_what_belongs_to_nobody_may_be_changed_by_everybody(tmp_path: Path) -> None:
+    """Its list is one for all, and its first page need not show what was made last."""
+    acts = {f"strangers may {act}" for act in ("read", "change", "discard")}
+    app = Library(frozenset({"all books are listed", *acts})).app
+
+    found = probed(tmp_path, app)
+
+    assert [one for one in found.findings if "somebody else" in one] == []
+
+
 def test_a_finding_is_reported_when_it_happens_and_once(tmp_path: Path) -> None:
     reported: list[str] = []
 

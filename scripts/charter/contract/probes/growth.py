@@ -26,7 +26,7 @@ SECONDS = 1.5
 
 def stays_cheap(client: Client, listing: Listing) -> Iterator[str]:
     """For whom the rows are, and for a caller who has few of them or none."""
-    if client.database is None or listing.limit is None:
+    if client.database is None or listing.limit is None or listing.is_counted:
         return
     made = fill(client, listing, client.caller, 1)
     name = Seen(client, listing).identifier(made)

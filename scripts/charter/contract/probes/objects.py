@@ -13,7 +13,7 @@ from charter.contract.probes.client import Client
 from charter.contract.probes.lists import Seen
 from charter.contract.probes.made import CHANGED, CREATED, Made
 from charter.contract.subject import TIMEOUT, json_of
-from charter.document.listings import has_format
+from charter.document.listings import Listing, has_format
 from charter.mock.memory import Resource
 from charter.mock.memory.envelopes import plain
 from charter.runtime import Operation
@@ -267,14 +267,26 @@ def is_told_the_version(
 
 
 def is_private(client: Client, resource: Resource, identity: Any) -> bool:
-    """Whether a stranger's list leaves out an object."""
+    """Whether a stranger's list leaves out an object, and is another one than the caller's.
+
+    Pages that both see alike, and that don't reach as far as the object, say nothing of owners.
+    """
     found = client.api.at("GET", resource.collection)
     listing = client.api.listing(found) if found is not None else None
     if listing is None:
         return False
     if listing.operation.id in client.settings.own:
         return True
-    answer = client.send(listing.operation, client.stranger)
-    rows = listing.rows(json_of(answer) or {}) if answer.status_code == 200 else []
-    shown = {row.get(resource.identifier) for row in rows if isinstance(row, dict)}
-    return answer.status_code in (200, 403) and identity not in shown
+    mine = client.send(listing.operation, client.caller)
+    theirs = client.send(listing.operation, client.stranger)
+    if theirs.status_code not in (200, 403):
+        return False
+    shown, known = (
+        [row.get(resource.identifier) for row in rows_of(listing, one)] for one in (theirs, mine)
+    )
+    return identity not in shown and shown != known
+
+
+def rows_of(listing: Listing, answer: requests.Response) -> list[Members]:
+    found = listing.rows(json_of(answer) or {}) if answer.status_code == 200 else []
+    return [row for row in found if isinstance(row, dict)]
