@@ -14,8 +14,9 @@ import pytest
 from fastapi import FastAPI
 
 from charter.contract.api import Api
-from charter.contract.gate import UNPROVOKED, provokes
+from charter.contract.gate import provokes
 from charter.contract.settings import FuzzSettings
+from charter.document.statuses import UNPROVOKED
 from charter.project import Project
 from charter.runtime import Operation
 from impl.app import create_app

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, islice
 from json import JSONDecodeError
 from pathlib import Path
 from time import monotonic, time
@@ -134,6 +134,12 @@ def conclude(
     screen.say(report.summary(runs))
     for finding in found:
         screen.say(f"gate: {finding}")
+    for operation, status in islice(gate.unseen_statuses(runs.all), 1 if runs.main else 0):
+        screen.say(
+            "A declared status that the service doesn't answer: write the code that does, take it"
+            " out of the document, or say in pyproject.toml why no request can provoke it, under"
+            f' [tool.charter.fuzz.unprovoked], as "{operation.id} {status}" = "the reason".'
+        )
     report.write_junit(directory, attempt.api, runs, found)
     report.write_verdict(directory, runs, found)
     page.write(directory, gate, runs, found, attempt.screen, seconds)

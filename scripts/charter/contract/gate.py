@@ -14,10 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from charter.contract.api import IF_NONE_MATCH, Api, label, refusals
+from charter.contract.api import IF_NONE_MATCH, Api, label
 from charter.contract.configuration import WARNINGS
 from charter.contract.probes import Probed
 from charter.contract.settings import FuzzSettings
+from charter.document.statuses import UNPROVOKED, refusals
 from charter.runtime import Operation
 
 ACCEPTED_OVER_ALL = 0.7
@@ -28,9 +29,6 @@ SLOW = 5
 SLOWER = 20
 """How many times longer than the others a slow one takes: a slow machine makes all of them slow."""
 MOST = 0.5
-
-UNPROVOKED = frozenset({408, 413, 429, *range(500, 600)})
-"""What no fuzzer provokes on purpose: too much, too often, and outages."""
 
 PEERS = "peers"
 """The run of two ordinary users, to whom much is refused: warnings of that say nothing."""
@@ -224,7 +222,10 @@ class Gate:
         found += [finding for run in runs for finding in run.findings()]
         if main is not None:
             found += self.refused(main)
-            found += self.unseen_statuses(runs)
+            found += [
+                f"{label(operation)} never answered {status}"
+                for operation, status in self.unseen_statuses(runs)
+            ]
             found += slow(main)
         if stateful is not None:
             found += self.unfollowed_links(stateful)
@@ -237,13 +238,13 @@ class Gate:
             if share < ACCEPTED_EACH:
                 yield f"{where} accepted only {share:.0%} of valid requests"
 
-    def unseen_statuses(self, runs: Sequence[Run]) -> Iterator[str]:
+    def unseen_statuses(self, runs: Sequence[Run]) -> Iterator[tuple[Operation, int]]:
         """Declared statuses that no request was answered with, although one could have been."""
         seen = set(self.probed.statuses).union(*(run.statuses for run in runs))
         for operation in self.chosen:
             for status in operation.response_specs:
                 if (label(operation), status) not in seen and self.can_see(operation, status):
-                    yield f"{label(operation)} never answered {status}"
+                    yield operation, status
 
     def can_see(self, operation: Operation, status: int) -> bool:
         """Whether a client can provoke a status."""
