@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from charter.runtime import Contract, ResponseViolation, docs, layers
+from charter.runtime import Contract, Fault, InvalidRequest, ResponseViolation, docs, layers
 from charter.runtime.dispatch import Dispatch
 from charter.service import outage, telemetry
 from charter.service.pool import OneWait
@@ -144,13 +144,21 @@ async def on_database_error(request: Request, error: Exception) -> Response:
     """What the client did can be told from what happened to it; else it is a fault of ours."""
     if outage.is_unfit(error):
         log.warning("value refused by the database", extra={"reason": outage.sqlstate(error)})
-        return await problems.on_problem(request, problems.UnfitValue())
+        return await problems.on_refusal(request, unfit_value(request))
     if is_orphaned(error):  # the caller's account was deleted beside this request
         return await problems.on_problem(request, problems.InvalidToken())
     if not outage.is_outage(error):
         raise error
     log.warning("database unavailable", extra={"reason": type(error).__name__})
     return await problems.on_problem(request, problems.ServiceUnavailable())
+
+
+def unfit_value(request: Request) -> InvalidRequest:
+    """The document admits a value that the database can't hold, and doesn't say where it was."""
+    contract: Contract = request.app.state.contract
+    operation = contract.operations[request.scope["route"].operation_id]
+    fault = Fault("body", "", "holds a value that can't be stored")
+    return InvalidRequest(operation.id, operation.refusal_status, [fault])
 
 
 def is_orphaned(error: Exception) -> bool:

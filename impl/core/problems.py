@@ -71,13 +71,6 @@ class UnfitPassword(InvalidRequest):
         super().__init__([Fault("body", pointer, reason)])
 
 
-class UnfitValue(InvalidRequest):
-    """The document admits a value that the database can't hold, and doesn't say where it was."""
-
-    def __init__(self) -> None:
-        super().__init__([Fault("body", "", "holds a value that can't be stored")])
-
-
 class OAuthProblem(Problem):
     """An error of RFC 6749 section 5.2 as a problem document."""
 
