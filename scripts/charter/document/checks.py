@@ -4,7 +4,6 @@
 What is for readers only, and asks nothing of the service, is listed in `DOCUMENTATION_ONLY`.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -16,7 +15,7 @@ from jsonschema_rs import Draft202012Validator
 
 from charter.document import Document, DocumentError
 from charter.document.bundling import kind_of
-from charter.document.model import Model, Operation, Path, Remark, mapping, sequence
+from charter.document.model import Model, Operation, Path, Remark, mapping, remedy, sequence
 from charter.document.structure import (
     JSON_SCHEMA,
     invalid_schema,
@@ -34,30 +33,14 @@ from charter.runtime.xml import Unserved, has_xml, unserved
 
 DOCUMENTATION_ONLY = frozenset(
     {
-        "$comment",
-        "$vocabulary",
+        *("$comment", "$vocabulary", "bearerFormat", "deprecated", "description", "summary"),
+        *("example", "examples", "externalDocs", "info", "links", "openIdConnectUrl", "title"),
+        *("contentEncoding", "contentMediaType", "contentSchema", "webhooks"),
+        *("double", "float", "password"),  # formats, like those that are in no registry
         "allowReserved",  # how a client may write a value; every way is read
-        "bearerFormat",
         "callbacks",  # requests that the service would send; a service writes them by hand
-        "contentEncoding",
-        "contentMediaType",
-        "contentSchema",
-        "deprecated",
-        "description",
-        "double",  # formats, like those that are in no registry
-        "example",
-        "examples",
-        "externalDocs",
-        "float",
         "flows",  # where a client gets a token; its scopes stand in the requirements
-        "info",
-        "links",
-        "openIdConnectUrl",
-        "password",
         "servers",  # where the document's readers find the service; paths carry no prefix
-        "summary",
-        "title",
-        "webhooks",
     }
 )
 DIALECTS = "https://spec.openapis.org/oas/3."
@@ -129,14 +112,13 @@ def leads_somewhere(model: Model, target: str) -> bool:
 def dangling(model: Model, target: str, path: Path) -> Remark:
     """Says which name is wrong, if another one is close to it."""
     node: Any = model.content
-    remedy = "add what it names, or correct it."
+    correction = "add what it names, or correct it."
     for token in tokens_of(target):
         if not has(node, [token]):
-            close = difflib.get_close_matches(token, mapping(node), n=1)
-            remedy = f"did you mean `{close[0]}`?" if close else remedy
+            correction = remedy(token, mapping(node), correction)
             break
         node = at(node, [token])
-    return Remark(path, f"The reference {target} leads nowhere: {remedy}")
+    return Remark(path, f"The reference {target} leads nowhere: {correction}")
 
 
 def is_circular(model: Model, target: str, ending: set[str]) -> bool:
@@ -283,7 +265,7 @@ def item_schema(model: Model) -> Iterator[Remark]:
 
 
 def security(model: Model) -> Iterator[Remark]:
-    schemes = mapping(mapping(model.content.get("components")).get("securitySchemes"))
+    schemes = model.components("securitySchemes")
     for path, alternatives in dict(map(model.security, model.operations)).items():
         for index, alternative in enumerate(sequence(alternatives)):
             for name in mapping(alternative):
@@ -325,8 +307,8 @@ def fault_of_pattern(text: str) -> str:
     """Nothing if there is none."""
     for letter in re.findall(r"\\(.)", text, re.DOTALL):
         if letter.isascii() and letter.isalpha() and letter not in ESCAPES:
-            remedy = REMEDIES.get(letter, letter)
-            return f"ECMA-262 has no `\\{letter}` in patterns: write `{remedy}`."
+            ours = REMEDIES.get(letter, letter)
+            return f"ECMA-262 has no `\\{letter}` in patterns: write `{ours}`."
     try:
         Draft202012Validator({"pattern": strict(text)}, pattern_options=PATTERNS)
     except ValueError:  # such as ValidationError
@@ -344,7 +326,7 @@ REMEDIES = {"A": "^", "h": r"[ \t]", "R": r"\r?\n", "z": "$", "Z": "$"}
 
 
 def own_part(model: Model) -> Iterator[Remark]:
-    declared = mapping(mapping(model.content.get("components")).get("schemas"))
+    declared = model.components("schemas")
     direct = circling({name: set(parts(schema)) for name, schema in declared.items()})
     for name in direct:
         seen: set[str] = set()

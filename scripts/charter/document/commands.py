@@ -14,7 +14,7 @@ from pathlib import Path
 from charter.document import Document
 from charter.document.changes import Change, changes, report, versions
 from charter.document.changes.accepted import agreements, apart
-from charter.document.findings import Finding, Format, Severity, is_as_severe, render
+from charter.document.findings import Finding, Severity, is_as_severe, render
 from charter.document.lint import DEFAULT, Configuration
 from charter.document.lint import lint as rules_of
 from charter.document.model import Model, Operation, mapping, sequence
@@ -24,7 +24,7 @@ from charter.document.revisions import base_document, relative
 
 def lint(
     file: Path,
-    form: str = Format.TEXT,
+    form: str = "text",
     configuration: Configuration = DEFAULT,
     fails_from: str | None = None,
     overlays: Sequence[Path] = (),
@@ -32,7 +32,7 @@ def lint(
     """Check structure, references, examples and habits; the exit code is 1 if there is a finding
     of the severity that fails, by default the configuration's."""
     found = rules_of(Document(relative(file), overlays=overlays), configuration)
-    if shown := render(found, Format(form), "charter lint"):
+    if shown := render(found, form, "charter lint"):
         print(shown)
     print(lint_summary(found), file=sys.stderr)
     least = fails_from or configuration.fail_on
@@ -98,7 +98,7 @@ def with_warnings(file: Path, overlays: Sequence[Path]) -> Document:
 def diff(
     base: str | Path,
     revision: Path,
-    form: str = report.Format.TEXT,
+    form: str = "text",
     *,
     accepted: Path | None = None,
     notice: int = 0,
@@ -122,8 +122,7 @@ def diff(
     agreed = agreements(relative(file)) if file else []
     left, unused = apart(found, agreed)
     entries = report.entries(older, newer, left)
-    shown = report.render(entries, report.Format(form))
-    if shown:
+    if shown := report.render(entries, form):
         print(shown)
     for one in unused:
         print(f"{one.place}: `{one.rule}` covers no change any more: remove it.", file=sys.stderr)

@@ -14,26 +14,20 @@ from charter.document.excerpts import excerpt_of, lines_of
 from charter.document.source import one_line
 
 
-class Format(StrEnum):
-    TEXT = "text"
-    GITHUB = "github"
-    JSON = "json"
-    SARIF = "sarif"
-    JUNIT = "junit"
-
-
 class Severity(StrEnum):
+    """How bad a finding is, the worst first."""
+
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
 
 
-SEVERITIES = (Severity.INFO, Severity.WARNING, Severity.ERROR)
+SEVERITIES = tuple(Severity)
 
 
 def is_as_severe(severity: Severity, least: str) -> bool:
     """Whether a severity reaches the least one that counts; none reaches `never`."""
-    return least != "never" and SEVERITIES.index(severity) >= SEVERITIES.index(Severity(least))
+    return least != "never" and SEVERITIES.index(severity) <= SEVERITIES.index(Severity(least))
 
 
 @dataclass(frozen=True, order=True)
@@ -52,9 +46,12 @@ class Finding:
         said = one_line(place.telling(message))
         return cls(place.line, place.column, str(place.file), severity, rule, said)
 
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
     def as_text(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}"
-        return f"{place}: {self.severity}: {self.rule}: {self.message}"
+        return f"{self.place}: {self.severity}: {self.rule}: {self.message}"
 
     def as_github(self) -> str:
         """A workflow command, which becomes a note beside the line."""
@@ -79,19 +76,18 @@ def escaped(text: str) -> str:
     return text
 
 
-def render(findings: Sequence[Finding], form: Format, tool: str) -> str:
-    """What is printed; `tool` is the verb that found it."""
+def render(findings: Sequence[Finding], form: str, tool: str) -> str:
+    """What is printed: `github`, `json`, `sarif`, `junit` or text. `tool` is the verb."""
     match form:
-        case Format.TEXT:
-            return "\n".join(with_excerpts(findings))
-        case Format.GITHUB:
+        case "github":
             return "\n".join(finding.as_github() for finding in findings)
-        case Format.JSON:
+        case "json":
             return json.dumps([finding.as_json() for finding in findings], indent=1)
-        case Format.SARIF:
+        case "sarif":
             return json.dumps(as_sarif(findings, tool), indent=1)
-        case Format.JUNIT:
+        case "junit":
             return as_junit(findings, tool)
+    return "\n".join(with_excerpts(findings))
 
 
 def with_excerpts(findings: Iterable[Finding]) -> Iterator[str]:
@@ -141,8 +137,8 @@ def as_junit(findings: Sequence[Finding], tool: str) -> str:
         "testsuite", name=tool, tests=str(max(1, len(findings))), failures=str(len(findings))
     )
     for finding in findings:
-        place = f"{finding.file}:{finding.line}:{finding.column}"
-        case = ElementTree.SubElement(suite, "testcase", classname=finding.rule, name=place)
+        names = {"classname": finding.rule, "name": finding.place}
+        case = ElementTree.SubElement(suite, "testcase", names)
         failure = ElementTree.SubElement(case, "failure", type=finding.severity.value)
         failure.text = finding.message
     if not findings:

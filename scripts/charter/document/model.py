@@ -1,9 +1,10 @@
 """A document as the objects of OpenAPI 3.0 to 3.2, with the fields that each of them may have."""
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 from charter.document import Document, Place
 from charter.runtime.normal import DATA, METHODS, NAMED
@@ -124,16 +125,10 @@ FIELDS: dict[str, dict[str, str]] = {
         **plain("deprecated", "oauth2MetadataUrl"),
         "flows": "flows",
     },
-    "flows": dict.fromkeys(
-        (
-            "implicit",
-            "password",
-            "clientCredentials",
-            "authorizationCode",
-            "deviceAuthorization",
-        ),
-        "flow",
-    ),
+    "flows": {
+        **dict.fromkeys(("implicit", "password", "clientCredentials"), "flow"),
+        **dict.fromkeys(("authorizationCode", "deviceAuthorization"), "flow"),
+    },
     "flow": plain("authorizationUrl", "deviceAuthorizationUrl", "tokenUrl", "refreshUrl", "scopes"),
     "schema": {
         **plain("$id", "$schema", "$ref", "$anchor", "$dynamicRef", "$dynamicAnchor"),
@@ -158,10 +153,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "xml": plain("name", "namespace", "prefix", "attribute", "wrapped", "nodeType"),
 }
 
-REFERABLE = frozenset(held.strip("{}") for held in FIELDS["components"].values()) - {
-    "path item",
-    "schema",
-}
+REFERABLE = {held.strip("{}") for held in FIELDS["components"].values()} - {"path item", "schema"}
 """What a Reference Object may stand for; these two have a `$ref` of their own."""
 
 
@@ -175,6 +167,12 @@ class Remark:
     """Whether the path is that of a member which should not be there."""
     place: Place | None = None
     """Where it stands, if that is no node of the document."""
+
+
+def remedy(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The end of a message about a name that is not known: what was meant, most likely."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean `{close[0]}`?" if close else otherwise
 
 
 @dataclass(frozen=True)
@@ -200,6 +198,10 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 def sequence(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,9 @@ class Model:
     @cached_property
     def kinds(self) -> Mapping[Path, str]:
         return {node.path: node.kind for node in self.nodes}
+
+    def components(self, section: str) -> Mapping[str, Any]:
+        return mapping(mapping(self.content.get("components")).get(section))
 
     def of(self, *kinds: str) -> Iterator[Node]:
         return (node for node in self.nodes if node.kind in kinds)

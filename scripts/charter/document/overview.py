@@ -144,7 +144,7 @@ def described(document: Document, base: Committed, configuration: Configuration)
         base=base.words,
         rows=tuple(rows),
         remarks=tuple(found[None]),
-        schemas=tuple(mapping(mapping(model.content.get("components")).get("schemas"))),
+        schemas=tuple(model.components("schemas")),
     )
 
 
@@ -176,9 +176,8 @@ KINDS: Mapping[Severity, Shown] = {
 
 
 def remark(finding: Finding, read: Read) -> Remark:
-    place = f"{finding.file}:{finding.line}:{finding.column}"
     lines = excerpt_of(read(finding.file), finding.line, finding.column)
-    return Remark(KINDS[finding.severity], finding.rule, place, finding.message, lines)
+    return Remark(KINDS[finding.severity], finding.rule, finding.place, finding.message, lines)
 
 
 def remark_of(error: Unreadable) -> Remark:

@@ -3,7 +3,6 @@
 The official schemas of 3.0, 3.1 and 3.2 lie in `openapi/`.
 """
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -12,7 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from charter.document.model import FIELDS, Model, Path, Remark
+from charter.document.model import FIELDS, Model, Path, Remark, remedy
 from charter.runtime.references import at
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
@@ -111,15 +110,12 @@ def surplus(model: Model, path: Path, name: str) -> str:
             problem = "is no path, which begins with a slash"
         case _:
             problem = "has no meaning here"
-    close = closest(name.lower(), model.kinds.get(path, ""))
-    remedy = f"did you mean `{close}`?" if close else "correct its name, or remove it."
-    return f"`{name}` {problem}: {remedy}"
+    return f"`{name}` {problem}: {correction(name.lower(), model.kinds.get(path, ''))}"
 
 
 @cache
-def closest(name: str, kind: str) -> str:
-    """The field of such an object that was meant, most likely."""
-    return next(iter(difflib.get_close_matches(name, FIELDS.get(kind, ()), n=1)), "")
+def correction(name: str, kind: str) -> str:
+    return remedy(name, FIELDS.get(kind, ()), "correct its name, or remove it.")
 
 
 def name_of(path: Path) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from charter.document import Place
-from charter.document.findings import Finding, Severity
+from charter.document.findings import SEVERITIES, Finding, Severity
 
 MOST = 1000
 """Drifts that are listed; further ones are counted."""
@@ -36,9 +36,6 @@ class Drift:
         general = (re.sub(r"/[0-9]+(?=[/ ]|$)", "/*", text) for text in texts)
         return self.status, self.severity, self.rule, *general
 
-    def finding(self, message: str) -> Finding:
-        return Finding.at(self.place, self.severity, self.rule, message)
-
     @property
     def message(self) -> str:
         return f"{self.operation} {self.status}: {self.detail}."
@@ -53,8 +50,9 @@ class Seen:
     first: str
 
     def finding(self) -> Finding:
-        often = f"{self.times} times, first" if self.times > 1 else "seen"
-        return self.drift.finding(f"{self.drift.message} ({often} with {self.first})")
+        drift, often = self.drift, f"{self.times} times, first" if self.times > 1 else "seen"
+        message = f"{drift.message} ({often} with {self.first})"
+        return Finding.at(drift.place, drift.severity, drift.rule, message)
 
     def as_json(self) -> dict[str, Any]:
         drift = self.drift
@@ -99,8 +97,7 @@ class Drifts:
     @property
     def listed(self) -> list[Seen]:
         """The worst first, then in the order of the document."""
-        order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
         return sorted(
             self.seen.values(),
-            key=lambda one: (order.index(one.drift.severity), one.finding()),
+            key=lambda one: (SEVERITIES.index(one.drift.severity), one.finding()),
         )

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 from charter.document.commands import counted
-from charter.document.findings import Format, Severity, render
+from charter.document.findings import Severity, render
 from charter.errors import Misconfigured, Refusal
 from charter.proxy.drifts import Drifts
 from charter.templates import templates
 
-FORMATS = {".json": "json", ".html": "html", ".xml": Format.JUNIT, ".sarif": Format.SARIF}
+FORMATS = {".json": "json", ".html": "html", ".xml": "junit", ".sarif": "sarif"}
 
 
 def check_name(file: Path) -> None:
@@ -46,7 +46,7 @@ def rendered(form: str, drifts: Drifts, url: str, title: str) -> str:
     if form == "html":
         page = templates(Path(__file__).parent, html=True).get_template("report.html.jinja2")
         return page.render(title=title, url=url, drifts=drifts, summary=summary(drifts))
-    return render([one.finding() for one in listed], Format(form), "charter proxy") + "\n"
+    return render([one.finding() for one in listed], form, "charter proxy") + "\n"
 
 
 def summary(drifts: Drifts) -> str:

@@ -87,7 +87,7 @@ class Comparison:
             )  # fmt: skip
 
     def schemas(self) -> Iterator[Change]:
-        was, now = (component(model, "schemas") for model in (self.base, self.revision))
+        was, now = (model.components("schemas") for model in (self.base, self.revision))
         for name in was.keys() - now.keys():
             yield change(
                 "api-schema-removed", Effect.KEEPS, "the component is gone.", f"schema {name}",
@@ -95,7 +95,7 @@ class Comparison:
             )  # fmt: skip
 
     def security_schemes(self) -> Iterator[Change]:
-        was, now = (component(model, "securitySchemes") for model in (self.base, self.revision))
+        was, now = (model.components("securitySchemes") for model in (self.base, self.revision))
         for name in [*was, *(name for name in now if name not in was)]:
             path = ("components", "securitySchemes", name)
             subject = f"security scheme {name}"
@@ -147,10 +147,6 @@ def scheme_changes(
 
 def flows(scheme: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping(scheme.get("flows"))
-
-
-def component(model: Model, kind: str) -> Mapping[str, Any]:
-    return mapping(mapping(model.content.get("components")).get(kind))
 
 
 def by_shape(model: Model) -> dict[tuple[str, str], Operation]:

@@ -4,22 +4,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from charter.document import Document, Place
 from charter.document.changes.judgement import Change
-from charter.document.findings import Finding, Severity, as_sarif
+from charter.document.findings import SEVERITIES, Finding, Severity
+from charter.document.findings import render as render_findings
 from charter.document.model import Path
-
-
-class Format(StrEnum):
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
-    SARIF = "sarif"
-    GITHUB = "github"
-
 
 HEADINGS = {
     Severity.ERROR: "Breaking",
@@ -77,8 +68,7 @@ def entries(base: Document, revision: Document, changes: Sequence[Change]) -> li
         )
         for alike in shared.values()
     ]
-    severities = list(HEADINGS)
-    return sorted(found, key=lambda one: (severities.index(one.change.severity), one.as_finding()))
+    return sorted(found, key=lambda one: (SEVERITIES.index(one.change.severity), one.as_finding()))
 
 
 def placed(place: Place | None) -> Mapping[str, Any] | None:
@@ -87,20 +77,17 @@ def placed(place: Place | None) -> Mapping[str, Any] | None:
     return {"file": str(place.file), "line": place.line, "column": place.column}
 
 
-def render(found: Sequence[Entry], form: Format) -> str:
-    """What is printed; an empty text where there is nothing to say."""
-    lines: Mapping[Format, Iterator[str]] = {
-        Format.TEXT: (one.as_finding().as_text() for one in found),
-        Format.GITHUB: (one.as_finding().as_github() for one in found),
-        Format.MARKDOWN: as_markdown(found),
-        Format.JSON: iter([json.dumps([one.as_json() for one in found], indent=1)]),
-        Format.SARIF: iter([json.dumps(as_sarif(findings(found), "charter diff"), indent=1)]),
-    }
-    return "\n".join(lines[form])
-
-
-def findings(found: Sequence[Entry]) -> list[Finding]:
-    return [one.as_finding() for one in found]
+def render(found: Sequence[Entry], form: str) -> str:
+    """What is printed: `text`, `markdown`, `json`, or what findings are printed as as well."""
+    findings = [one.as_finding() for one in found]
+    match form:
+        case "text":
+            return "\n".join(one.as_text() for one in findings)
+        case "markdown":
+            return "\n".join(as_markdown(found))
+        case "json":
+            return json.dumps([one.as_json() for one in found], indent=1)
+    return render_findings(findings, form, "charter diff")
 
 
 def as_markdown(found: Sequence[Entry]) -> Iterator[str]:

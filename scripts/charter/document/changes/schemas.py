@@ -11,7 +11,7 @@ from typing import Any
 
 from charter.document.changes.judgement import Effect
 from charter.document.changes.lifecycle import LifeCycle
-from charter.document.model import Model, Path, mapping, sequence
+from charter.document.model import Model, Path, is_number, mapping, sequence
 
 BOUNDS = {
     "minimum": "min", "exclusiveMinimum": "exclusive-min", "minLength": "min-length",
@@ -687,10 +687,6 @@ def effect_of(was: frozenset[str] | None, now: frozenset[str] | None) -> Effect:
     if was is None or now <= was:
         return Effect.NARROWS
     return Effect.REPLACES
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def went(what: str, was: Any, now: Any) -> str:

@@ -26,7 +26,7 @@ from typing import Any
 import jsonpath
 
 from charter.document.checks import ERRORS
-from charter.document.findings import Severity
+from charter.document.findings import SEVERITIES, Severity
 from charter.document.lint.rules import RULES
 from charter.document.model import Model, Path, Remark, mapping
 from charter.errors import Misconfigured
@@ -35,7 +35,6 @@ from charter.runtime.references import pointer
 TABLE = "tool.charter.lint"
 OFF = "off"
 NEVER = "never"
-SEVERITIES = tuple(severity.value for severity in Severity)
 
 ALWAYS = frozenset({"structure", "schema", "version", *(name for name, _ in ERRORS)})
 """The rules whose violations are errors, which can't be turned off."""

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any, TypeGuard
+from typing import Any
 
-from charter.document.model import Model, Path, Remark, mapping, sequence
+from charter.document.model import Model, Path, Remark, is_number, mapping, sequence
 
 LIMITS = (
     ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
@@ -75,10 +75,6 @@ def is_of_type(model: Model, schema: Any, value: Any) -> bool:
         for name in types
         if name in JSON_TYPES or name in ("number", "integer")
     )
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def untyped_array(model: Model) -> Iterator[Remark]:

@@ -3,7 +3,6 @@
 `generate` and `mock` work all the same; what they refuse is an error, and stands in `checks`.
 """
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from charter.document.model import (
     Path,
     Remark,
     mapping,
+    remedy,
     sequence,
 )
 from charter.document.structure import structure
@@ -57,9 +57,8 @@ def unknown_keyword(model: Model) -> Iterator[Remark]:
 def unknown(name: str) -> str:
     if name in FORMER_KEYWORDS:
         return f"`{name}` {FORMER_KEYWORDS[name]}."
-    close = difflib.get_close_matches(name, FIELDS["schema"], n=1)
-    remedy = f"did you mean `{close[0]}`?" if close else "remove it, or let it begin with `x-`."
-    return f"A schema has no keyword `{name}`: {remedy}"
+    correction = remedy(name, FIELDS["schema"], "remove it, or let it begin with `x-`.")
+    return f"A schema has no keyword `{name}`: {correction}"
 
 
 def discriminator(model: Model) -> Iterator[Remark]:
@@ -119,7 +118,7 @@ def repeated_parameter(model: Model) -> Iterator[Remark]:
 
 
 def scope(model: Model) -> Iterator[Remark]:
-    schemes = mapping(mapping(model.content.get("components")).get("securitySchemes"))
+    schemes = model.components("securitySchemes")
     for path, alternatives in dict(map(model.security, model.operations)).items():
         for index, alternative in enumerate(sequence(alternatives)):
             for name, scopes in mapping(alternative).items():
@@ -135,9 +134,8 @@ def unknown_scopes(model: Model, name: str, scopes: list[Any], where: Path) -> I
     declared = {scope for flow in flows.values() for scope in mapping(mapping(flow).get("scopes"))}
     for index, scope in enumerate(scopes):
         if str(scope) not in declared:
-            close = difflib.get_close_matches(str(scope), declared, n=1)
-            remedy = f"did you mean `{close[0]}`?" if close else "declare it, or rename it."
-            message = f"No flow of `{name}` has the scope `{scope}`: {remedy}"
+            correction = remedy(str(scope), declared, "declare it, or rename it.")
+            message = f"No flow of `{name}` has the scope `{scope}`: {correction}"
             yield Remark((*where, index), message)
 
 
@@ -150,9 +148,8 @@ def link(model: Model) -> Iterator[Remark]:
             continue
         name = str(node.value.get("operationId"))
         if name not in by_id:
-            close = difflib.get_close_matches(name, by_id, n=1)
-            remedy = f"did you mean `{close[0]}`?" if close else "name one that there is."
-            message = f"The link leads to `{name}`, which is not an operationId: {remedy}"
+            correction = remedy(name, by_id, "name one that there is.")
+            message = f"The link leads to `{name}`, which is not an operationId: {correction}"
             yield Remark((*node.path, "operationId"), message)
             continue
         taken = model.parameters(by_id[name])
@@ -243,9 +240,8 @@ def required(model: Model) -> Iterator[Remark]:
         known = set().union(*(properties(model, path, set()) for path in surroundings(node.path)))
         for index, name in enumerate(names):
             if ANY not in known and str(name) not in known:
-                close = difflib.get_close_matches(str(name), known, n=1)
-                remedy = f"did you mean `{close[0]}`?" if close else "add it, or remove it here."
-                message = f"The required property `{name}` is not defined: {remedy}"
+                correction = remedy(str(name), known, "add it, or remove it here.")
+                message = f"The required property `{name}` is not defined: {correction}"
                 yield Remark((*node.path, "required", index), message)
 
 
@@ -316,9 +312,9 @@ def summary(model: Model) -> Iterator[Remark]:
         yield from missing(node, "summary", "say in one line what it shows")
 
 
-def missing(node: Node, field: str, remedy: str) -> Iterator[Remark]:
+def missing(node: Node, field: str, request: str) -> Iterator[Remark]:
     if not str(node.value.get(field) or "").strip():
-        yield Remark(node.path, f"{naming(node)} has no {field}: {remedy}.")
+        yield Remark(node.path, f"{naming(node)} has no {field}: {request}.")
 
 
 def naming(node: Node) -> str:
