@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from charter.document.dynamic import Templates, is_dynamic
 from charter.document.resources import Resources, joined
 from charter.document.source import DocumentError, Path_, Source, load, read
-from charter.runtime.normal import DATA, NAMED
+from charter.runtime.normal import DATA, NAMED, unique
 from charter.runtime.references import at, has, pointer, tokens_of
 
 KINDS = {
@@ -424,11 +424,7 @@ def kind_of(path: Path_) -> str:
 def free_name(target: Target, taken: Mapping[str, Any]) -> str:
     wanted = target.tokens[-1] if target.tokens else target.file.stem
     wanted = "".join(char if char.isalnum() or char in "._-" else "_" for char in wanted)
-    name, number = wanted, 1
-    while name in taken:
-        number += 1
-        name = f"{wanted}_{number}"
-    return name
+    return unique(wanted, taken, "_")
 
 
 def resolved(source: Source, address: str) -> Path:

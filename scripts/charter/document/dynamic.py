@@ -11,7 +11,7 @@ from typing import Any
 
 from charter.document.resources import Resources, schemas
 from charter.document.source import DocumentError, Path_, Place
-from charter.runtime.normal import DATA, NAMED
+from charter.runtime.normal import DATA, NAMED, unique
 from charter.runtime.references import at, pointer, tokens_of
 
 MOST_COPIES = 1_000
@@ -82,7 +82,8 @@ class Templates:
         key = (target, frozenset(counting.items()))
         if key not in self.copies:
             holder = self.resources.of(next(iter(counting.values()))).tokens
-            name = self._free_name(f"{target[-1]}_{holder[-1]}")
+            name = unique(f"{target[-1]}_{holder[-1]}", self.taken, "_")
+            self.taken.add(name)
             self.copies[key] = f"#{pointer('components', 'schemas', name)}"
             where = ("components", "schemas", name)
             if len(self.copies) > MOST_COPIES:
@@ -92,14 +93,6 @@ class Templates:
                     self.places[*where, *path] = self.places[*target, *path]
             self.made[name] = self._node(at(self.content, target), target, counting)
         return self.copies[key]
-
-    def _free_name(self, wanted: str) -> str:
-        name, number = wanted, 1
-        while name in self.taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self.taken.add(name)
-        return name
 
     def _names(self, target: Path_) -> frozenset[str]:
         """The dynamic anchors on which a schema may depend, by any way through its references."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from charter.document.revisions import relative
 from charter.errors import Refusal
 from charter.generate.generator import Files, generate, generators
 
@@ -210,9 +211,3 @@ def existing(out: Path) -> Files:
 
 def digest(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def relative(path: Path) -> Path:
-    """The path as the caller would write it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

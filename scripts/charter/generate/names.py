@@ -3,7 +3,7 @@
 import builtins
 import keyword
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from unicodedata import normalize
@@ -60,13 +60,18 @@ def unique(
     used = set(taken)
     chosen: dict[str, str] = {}
     for name in names:
-        wanted = chosen[name] = called(name)
-        number = 1
-        while chosen[name] in used:
-            number += 1
-            chosen[name] = f"{wanted.rstrip('_')}_{number}"
+        chosen[name] = numbered(called(name), used)
         used.add(chosen[name])
     return chosen
+
+
+def numbered(name: str, taken: Collection[str], joined: str = "_") -> str:
+    """The name, or with the first number from 2 on that makes it another one."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name.rstrip('_')}{joined}{number}"
+    return candidate
 
 
 IMPORTED = frozenset(

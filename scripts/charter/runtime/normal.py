@@ -6,7 +6,7 @@ the document. What a client can see stays as it was written.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -261,11 +261,12 @@ def made_up_tag(path: str) -> str:
     return parts[0] if parts and re.search(r"[A-Za-z]", parts[0]) else "default"
 
 
-def unique(name: str, taken: set[str]) -> str:
+def unique(name: str, taken: Container[str], joined: str = "") -> str:
+    """The name, or with the first number from 2 on that makes it another one."""
     number, candidate = 1, name
     while candidate in taken:
         number += 1
-        candidate = f"{name}{number}"
+        candidate = f"{name}{joined}{number}"
     return candidate
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import indent
 
-from charter.generate.names import unique as all_unique
+from charter.generate.names import numbered, unique
 from charter.generate.ruff import tidy
 from charter.sdk.client import Body, Client, Form, Operation, Parameter, Resource, Stream
 from charter.sdk.client import Style as Styled
 from charter.sdk.packages import Package, version_of_python
+from charter.sdk.reading import first_sentence
 from charter.sdk.types import (
     Alias,
     Array,
@@ -25,9 +26,10 @@ from charter.sdk.types import (
     Named,
     Type,
     Union,
+    model_of,
 )
-from charter.sdk.words import identifier, pascal, snake, unique, words
-from charter.sdk.writing import Files, Writer, brief, explained
+from charter.sdk.words import identifier, pascal, snake, words
+from charter.sdk.writing import Files, Writer, explained
 
 HERE = Path(__file__).parent
 RUNTIME = HERE / "python_runtime"
@@ -65,11 +67,6 @@ KINDS = {
     Kind.UUID: "UUID",
 }
 READERS = {Stream.BYTES: "Bytes", Stream.EVENTS: "Events", Stream.LINES: "Lines"}
-ACCEPTS = {
-    Stream.BYTES: "*/*",
-    Stream.EVENTS: "text/event-stream",
-    Stream.LINES: "application/jsonl, application/x-ndjson, application/json-seq",
-}
 
 
 def render(client: Client, package: Package) -> Files:
@@ -116,19 +113,15 @@ class Method:
 
 class PythonWriter(Writer):
     def __init__(self, client: Client, package: Package) -> None:
-        super().__init__(client, package, HERE / "python_templates")
+        version = version_of_python(client.version)
+        super().__init__(client, package, HERE / "python_templates", version)
         self.templates.filters |= {
             "docstring": docstring,
             "inline": inline,
             "python": python,
             "toml": lambda text: json.dumps(text, ensure_ascii=False),
         }
-        self.templates.globals |= {
-            "ACCEPTS": ACCEPTS,
-            "READERS": READERS,
-            "Stream": Stream,
-            "version": version_of_python(client.version),
-        }
+        self.templates.globals["READERS"] = READERS
 
     def modules(self) -> Iterator[tuple[str, str]]:
         module = self.package.module
@@ -171,10 +164,8 @@ class PythonWriter(Writer):
         """The same as a value, which may be no union of what is no class."""
         if isinstance(type_, Named) and type_.name in self.simple:
             return self.value(self.simple[type_.name])
-        if isinstance(type_, Union) and type_.discriminator is None:
-            return f"Union[{', '.join(self.value(one) for one in type_.members)}]"
         if isinstance(type_, Union):
-            return self.value(Union(type_.members))
+            return f"Union[{', '.join(map(self.value, type_.members))}]"
         return self.type(type_, "models.")
 
     @cached_property
@@ -198,10 +189,6 @@ class PythonWriter(Writer):
         return False
 
     @cached_property
-    def classes(self) -> list[Model]:
-        return [one for one in self.client.definitions.values() if isinstance(one, Model)]
-
-    @cached_property
     def aliases(self) -> list[Alias]:
         """Each after those that it is made of."""
         ordered: dict[str, Alias] = {}
@@ -219,7 +206,7 @@ class PythonWriter(Writer):
 
     def fields(self, model: Model) -> list[tuple[str, Field]]:
         """With their attributes; the required ones first."""
-        names = all_unique((one.name for one in model.fields), attribute, {"additional"})
+        names = unique((one.name for one in model.fields), attribute, {"additional"})
         ordered = sorted(model.fields, key=lambda one: not one.is_required)
         return [(names[one.name], one) for one in ordered]
 
@@ -234,13 +221,13 @@ class PythonWriter(Writer):
     @cached_property
     def attributes(self) -> dict[str, str]:
         """The attributes of the client, by tag."""
-        return all_unique((one.name for one in self.client.resources), argument, ATTRIBUTES_TAKEN)
+        return unique((one.name for one in self.client.resources), argument, ATTRIBUTES_TAKEN)
 
     @cached_property
     def resource_classes(self) -> dict[str, str]:
         taken = RESOURCE_TAKEN | {f"Async{name}" for name in RESOURCE_TAKEN}
         tags = [one.name for one in self.client.resources]
-        return all_unique(tags, pascal, taken)
+        return unique(tags, pascal, taken)
 
     def methods(self, resource: Resource) -> list[Method]:
         taken: set[str] = set()
@@ -249,24 +236,25 @@ class PythonWriter(Writer):
     def _method(self, operation: Operation, taken: set[str]) -> Method:
         wanted = identifier("_".join(words(operation.name)))
         wanted = f"{wanted}_" if keyword.iskeyword(wanted) or wanted in METHODS_TAKEN else wanted
-        name = unique(wanted, taken)
+        name = numbered(wanted, taken)
         taken |= {name, f"{name}_all", f"{name}_stream"}
-        parameters = [one for one in operation.parameters if not one.is_idempotency_key]
-        key = {"idempotency_key"} if len(parameters) < len(operation.parameters) else set()
-        used = ARGUMENTS_TAKEN | key
-        chosen: list[str] = []
-        for parameter in parameters:
-            chosen.append(unique(argument(parameter.name), {*used, *chosen}))
-        arguments = [self._argument(one, chosen[index]) for index, one in enumerate(parameters)]
-        members = self._members(operation.body, {*used, *chosen}) if operation.body else None
-        whole = self._whole(operation.body, {*used, *chosen}) if members is None else []
+        takes_key = any(one.is_idempotency_key for one in operation.parameters)
+        used = set(ARGUMENTS_TAKEN)
+        if takes_key:
+            used.add("idempotency_key")
         places: dict[str, list[Argument]] = {}
-        for parameter, made in zip(parameters, arguments, strict=True):
+        keywords: list[Argument] = []
+        for parameter in operation.parameters:
+            if parameter.is_idempotency_key:
+                continue
+            made = self._argument(parameter, numbered(argument(parameter.name), used))
+            used.add(made.name)
             places.setdefault(parameter.place, []).append(made)
-        keywords = [
-            *(a for p, a in zip(parameters, arguments, strict=True) if p.place != "path"),
-            *(whole if members is None else members),
-        ]
+            if parameter.place != "path":
+                keywords.append(made)
+        members = self._members(operation.body, used)
+        whole = self._whole(operation.body, used) if members is None else []
+        keywords += whole if members is None else members
         return Method(
             operation=operation,
             name=name,
@@ -275,7 +263,7 @@ class PythonWriter(Writer):
             keywords=tuple(sorted(keywords, key=lambda one: not one.is_required)),
             places={place: tuple(made) for place, made in places.items()},
             body=self._body(operation.body, members, whole),
-            takes_key=bool(key),
+            takes_key=takes_key,
             result=self.type(operation.result, "models."),
             errors=dict(self._errors(operation)),
         )
@@ -295,11 +283,11 @@ class PythonWriter(Writer):
 
     def _members(self, body: Body | None, used: set[str]) -> list[Argument] | None:
         """The members of the body, where it is an object whose members can be arguments."""
-        model = self.model(body.type) if body is not None else None
+        model = model_of(self.client.definitions, body.type) if body is not None else None
         if body is None or model is None or model.rest is not None:
             return None
         fields = [one for one in model.fields if not one.is_read_only]
-        names = all_unique((one.name for one in fields), argument)
+        names = unique((one.name for one in fields), argument)
         is_clash = bool(used & set(names.values()))
         is_choice = not body.is_required and any(one.is_required for one in fields)
         if is_clash or is_choice or not fields:
@@ -320,7 +308,7 @@ class PythonWriter(Writer):
         if body is None:
             return []
         wanted = "content" if body.form in (Form.BINARY, Form.TEXT) else "body"
-        name, annotation = unique(wanted, used), self.type(body.type, "models.", takes=True)
+        name, annotation = numbered(wanted, used), self.type(body.type, "models.", takes=True)
         return [Argument(name, annotation, body.is_required, "", name, "The body of the request.")]
 
     def _body(
@@ -335,7 +323,7 @@ class PythonWriter(Writer):
 
     def page_arguments(self, operation: Operation) -> str:
         """Where a page has its rows and the next cursor, by attributes."""
-        paging, model = operation.paging, self.model(operation.result)
+        paging, model = operation.paging, model_of(self.client.definitions, operation.result)
         if paging is None or model is None:
             return ""
         names = {field.name: name for name, field in self.fields(model)}
@@ -349,7 +337,7 @@ class PythonWriter(Writer):
     def about(self, method: Method, first: str = "") -> str:
         """What a method does, and what its arguments mean."""
         arguments = [one for one in (*method.positional, *method.keywords) if one.description]
-        lines = [f"    {one.name}: {brief(one.description)}" for one in arguments]
+        lines = [f"    {one.name}: {first_sentence(one.description)}" for one in arguments]
         made = explained(method.operation, first, ["Arguments:", *lines] if lines else [])
         return f"{method.operation.deprecation}\n\n{made}".lstrip()
 

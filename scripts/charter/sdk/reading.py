@@ -1,11 +1,11 @@
 """Reads the normal form of a document as the model of a client."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from charter.document.listings import CURSORS, following, named, rows_of
-from charter.generate.names import unique as all_unique
+from charter.generate.names import unique
 from charter.runtime import paths
 from charter.runtime.judge import Judge
 from charter.runtime.lifecycle import documentation, period
@@ -29,8 +29,8 @@ from charter.sdk.client import (
     Style,
 )
 from charter.sdk.schemas import Schemas
-from charter.sdk.types import Array, Kind, Model, Type, Union, union
-from charter.sdk.words import method_names, pascal, unique, words
+from charter.sdk.types import Array, Kind, Type, Union, model_of, resolved, union
+from charter.sdk.words import method_names, pascal, words
 
 JSON = re.compile(r"application/json|[^/]+/[^/]+\+json")
 FORM = "application/x-www-form-urlencoded"
@@ -284,8 +284,8 @@ class Reading:
 
     def _failures_of_types(self) -> Iterator[Failure]:
         taken = RUNTIME_ERRORS | {pascal(PHRASES.get(one, f"Status {one}")) for one in PHRASES}
-        names = all_unique(
-            self.problems, lambda value: unique_problem(self.problem_names[value], taken), taken
+        names = unique(
+            self.problems, lambda value: class_of_problem(self.problem_names[value], taken), taken
         )
         for value in sorted(self.problems):
             yield Failure(names[value], value, union(*self.problems[value]))
@@ -342,13 +342,13 @@ class Reading:
 
     def _row(self, result: Type, rows: str | None) -> Type | None:
         """The type of the rows that a success holds in a member, or is."""
-        model = self.schemas.model(result)
-        if rows is None:
-            found: Type | None = self.schemas.resolved(result)
-        else:
-            members = model.fields if isinstance(model, Model) else ()
+        definitions = self.schemas.definitions
+        model = model_of(definitions, result)
+        found: Type | None = result
+        if rows is not None:
+            members = model.fields if model is not None else ()
             found = next((one.type for one in members if one.name == rows), None)
-        found = self.schemas.resolved(found) if found is not None else None
+        found = resolved(definitions, found) if found is not None else None
         if isinstance(found, Union):
             found = next((one for one in found.members if isinstance(one, Array)), None)
         return found.item if isinstance(found, Array) else None
@@ -418,10 +418,10 @@ def last_segment(uri: str) -> str:
     return re.split(r"[/:#]", uri.rstrip("/"))[-1]
 
 
-def unique_problem(name: str, taken: Sequence[str] | frozenset[str]) -> str:
+def class_of_problem(name: str, taken: frozenset[str]) -> str:
     """A problem type that is called as a status is told apart by its ending."""
     made = pascal(name)
-    return f"{made}Problem" if made in taken else unique(made, taken, "")
+    return f"{made}Problem" if made in taken else made
 
 
 def first_sentence(text: str) -> str:

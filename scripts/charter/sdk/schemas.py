@@ -8,6 +8,7 @@ to the service.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from charter.generate.names import numbered
 from charter.runtime.references import at, place_of, pointer, tokens
 from charter.sdk.types import (
     Alias,
@@ -23,7 +24,7 @@ from charter.sdk.types import (
     Union,
     union,
 )
-from charter.sdk.words import class_name, pascal, unique
+from charter.sdk.words import class_name, pascal
 
 COMPONENTS = "/components/schemas"
 FORMATS = {
@@ -39,6 +40,8 @@ SIMPLE = {
     "number": Kind.NUMBER,
 }
 OBJECT = frozenset({"additionalProperties", "patternProperties", "properties"})
+TYPED = OBJECT | {"type", "$ref", "const", "enum", "allOf", "oneOf", "anyOf", "items"}
+"""Keywords that say of which type a value is."""
 Schema = Mapping[str, Any]
 
 
@@ -51,18 +54,16 @@ class Schemas:
         self.definitions: dict[str, Model | Alias] = {}
         self.names: dict[str, str] = {}
         """Of definitions, by the JSON Pointer of their schemas."""
-        components = at(document, tokens(COMPONENTS)) if self._has_components() else {}
+        components = document.get("components", {}).get("schemas")
+        components = components if isinstance(components, Mapping) else {}
         for component in components:
             self.names[COMPONENTS + pointer(component)] = self._name(class_name(component))
         for component in components:
             self._define(COMPONENTS + pointer(component))
 
-    def _has_components(self) -> bool:
-        return isinstance(self.document.get("components", {}).get("schemas"), Mapping)
-
     def _name(self, wanted: str) -> str:
         """The name, or one like it that isn't taken; names that differ in case alone are one."""
-        lower = unique(wanted.lower(), self.taken, "")
+        lower = numbered(wanted.lower(), self.taken, "")
         self.taken.add(lower)
         return wanted + lower[len(wanted) :]
 
@@ -227,8 +228,7 @@ class Schemas:
         return union(*members)
 
     def _says_a_type(self, schema: Any) -> bool:
-        known = {"type", "$ref", "const", "enum", "allOf", "oneOf", "anyOf", "items", *OBJECT}
-        return isinstance(schema, Mapping) and bool(schema.keys() & known)
+        return isinstance(schema, Mapping) and bool(schema.keys() & TYPED)
 
     def _discriminator(self, schema: Schema, variants: Sequence[Any]) -> Discriminator | None:
         """What the document maps, else the names of the components (OpenAPI 3.1 "Discriminator
@@ -236,43 +236,15 @@ class Schemas:
         declared = schema.get("discriminator")
         if not isinstance(declared, Mapping) or not isinstance(declared.get("propertyName"), str):
             return None
+        mapping = declared.get("mapping", {})
         places = [place_of(one["$ref"]) for one in variants if isinstance(one.get("$ref"), str)]
         values = {tokens(place)[-1]: place for place in places}
-        for value, target in declared.get("mapping", {}).items():
+        for value, target in mapping.items():
             values[value] = place_of(target) if "#" in target else values.get(target, target)
         known = {value: self.names[place] for value, place in values.items() if place in self.names}
-        mapped = {name for value, name in known.items() if value in declared.get("mapping", {})}
-        return (
-            Discriminator(
-                declared["propertyName"],
-                tuple(
-                    (value, name)
-                    for value, name in known.items()
-                    if value in declared.get("mapping", {}) or name not in mapped
-                ),
-            )
-            if known
-            else None
-        )
-
-    # -- what types are made of -------------------------------------------------------------------
-
-    def resolved(self, type_: Type) -> Type:
-        """A type behind its names, down to a model or to what is no name."""
-        seen = set()
-        while isinstance(type_, Named) and type_.name not in seen:
-            seen.add(type_.name)
-            definition = self.definitions.get(type_.name)
-            if not isinstance(definition, Alias):
-                return type_
-            type_ = definition.type
-        return type_
-
-    def model(self, type_: Type) -> Model | None:
-        """The object that a type is, if it is one."""
-        resolved = self.resolved(type_)
-        found = self.definitions.get(resolved.name) if isinstance(resolved, Named) else None
-        return found if isinstance(found, Model) else None
+        mapped = {name for value, name in known.items() if value in mapping}
+        kept = (one for one in known.items() if one[0] in mapping or one[1] not in mapped)
+        return Discriminator(declared["propertyName"], tuple(kept)) if known else None
 
 
 def combine(made: dict[str, Any], part: Schema) -> None:
@@ -292,10 +264,7 @@ def narrowed(before: Any, after: Any) -> Any:
     """The member that two parts declare: the later one, unless it only annotates the earlier."""
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         return after
-    says_nothing = not after.keys() & {
-        "type", "$ref", "const", "enum", "allOf", "oneOf", "anyOf", "items", *OBJECT,
-    }  # fmt: skip
-    return {**before, **after} if says_nothing else after
+    return after if after.keys() & TYPED else {**before, **after}
 
 
 def literal(values: Sequence[Any]) -> Type:

@@ -126,3 +126,22 @@ def simple(definitions: Definitions) -> dict[str, Type]:
         if type_ is not None and all(isinstance(one, Kind) for one in members):
             found[name] = type_
     return found
+
+
+def resolved(definitions: Definitions, type_: Type) -> Type:
+    """A type behind its names, down to a model or to what is no name."""
+    seen = set()
+    while isinstance(type_, Named) and type_.name not in seen:
+        seen.add(type_.name)
+        definition = definitions.get(type_.name)
+        if not isinstance(definition, Alias):
+            return type_
+        type_ = definition.type
+    return type_
+
+
+def model_of(definitions: Definitions, type_: Type) -> Model | None:
+    """The object that a type is, if it is one."""
+    found = resolved(definitions, type_)
+    definition = definitions.get(found.name) if isinstance(found, Named) else None
+    return definition if isinstance(definition, Model) else None

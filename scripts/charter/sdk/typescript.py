@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from charter.generate.names import unique as all_unique
-from charter.sdk.client import Body, Client, Operation, Parameter, Resource, Stream
+from charter.generate.names import numbered, unique
+from charter.sdk.client import Body, Client, Operation, Parameter, Resource
 from charter.sdk.client import Style as Styled
 from charter.sdk.packages import Package, version_of_npm
-from charter.sdk.types import Alias, Array, Kind, Literal, Map, Model, Named, Type, Union
-from charter.sdk.words import camel, identifier, pascal, unique, words
-from charter.sdk.writing import Files, Writer, brief, explained
+from charter.sdk.reading import first_sentence
+from charter.sdk.types import Alias, Array, Kind, Literal, Map, Named, Type, Union
+from charter.sdk.words import camel, identifier, pascal, words
+from charter.sdk.writing import Files, Writer, explained
 
 HERE = Path(__file__).parent
 TAKEN = frozenset({"Array", "Binary", "Blob", "Record"})
@@ -53,11 +54,6 @@ KINDS = {
     Kind.NUMBER: "number",
     Kind.STRING: "string",
     Kind.UUID: "string",
-}
-ACCEPTS = {
-    Stream.BYTES: "*/*",
-    Stream.EVENTS: "text/event-stream",
-    Stream.LINES: "application/jsonl, application/x-ndjson, application/json-seq",
 }
 
 
@@ -127,14 +123,10 @@ class Method:
 
 class TypeScriptWriter(Writer):
     def __init__(self, client: Client, package: Package) -> None:
-        super().__init__(client, package, HERE / "typescript_templates")
+        version = version_of_npm(client.version)
+        super().__init__(client, package, HERE / "typescript_templates", version)
         self.templates.filters |= {"comment": comment, "js": js, "key": key}
-        self.templates.globals |= {
-            "ACCEPTS": ACCEPTS,
-            "MODELS": MODELS,
-            "Stream": Stream,
-            "version": version_of_npm(client.version),
-        }
+        self.templates.globals["MODELS"] = MODELS
 
     def modules(self) -> Iterator[tuple[str, str]]:
         for name in ("client", "errors", "index", "models"):
@@ -173,10 +165,6 @@ class TypeScriptWriter(Writer):
         return "void" if type_ is Kind.NULL else self.type(type_, "models.", is_result=True)
 
     @cached_property
-    def interfaces(self) -> list[Model]:
-        return [one for one in self.client.definitions.values() if isinstance(one, Model)]
-
-    @cached_property
     def aliases(self) -> list[Alias]:
         found = (one for one in self.client.definitions.values() if isinstance(one, Alias))
         return [one for one in found if one.name not in self.simple]
@@ -186,25 +174,25 @@ class TypeScriptWriter(Writer):
     @cached_property
     def attributes(self) -> dict[str, str]:
         """The attributes of the client, by tag."""
-        return all_unique((one.name for one in self.client.resources), camel, ATTRIBUTES_TAKEN)
+        return unique((one.name for one in self.client.resources), camel, ATTRIBUTES_TAKEN)
 
     @cached_property
     def files(self) -> dict[str, str]:
         """Of the resources, by tag; file systems may not tell upper from lower case."""
         tags = [one.name for one in self.client.resources]
-        return all_unique(tags, lambda tag: "-".join(words(tag)))
+        return unique(tags, lambda tag: "-".join(words(tag)))
 
     @cached_property
     def resource_classes(self) -> dict[str, str]:
         tags = [one.name for one in self.client.resources]
-        return all_unique(tags, pascal, RESOURCE_TAKEN)
+        return unique(tags, pascal, RESOURCE_TAKEN)
 
     def methods(self, resource: Resource) -> list[Method]:
         taken = {"constructor"}
         return [self._method(operation, taken) for operation in resource.operations]
 
     def _method(self, operation: Operation, taken: set[str]) -> Method:
-        name = unique(camel(operation.name), taken, "")
+        name = numbered(camel(operation.name), taken, "")
         taken |= {name, f"{name}All", f"{name}Stream"}
         used = set(RESERVED)
         positional: list[Argument] = []
@@ -224,7 +212,7 @@ class TypeScriptWriter(Writer):
         )
 
     def _argument(self, parameter: Parameter, used: set[str]) -> Argument:
-        name = unique(identifier(camel(parameter.name)), used, "")
+        name = numbered(identifier(camel(parameter.name)), used, "")
         used.add(name)
         type_ = self.type(parameter.type, "models.")
         return Argument(name, f"{type_} | object" if parameter.takes_version else type_, parameter)
@@ -243,7 +231,7 @@ class TypeScriptWriter(Writer):
         operation = method.operation
         lines = [
             f"@param {'' if one in method.positional else 'params.'}{one.name} - "
-            f"{brief(one.parameter.description)}"
+            f"{first_sentence(one.parameter.description)}"
             for one in (*method.positional, *method.params)
             if one.parameter.description
         ]
@@ -262,12 +250,9 @@ def block(members: Iterable[str], separator: str, spaces: int = 4) -> str:
 
 
 def member(argument: Argument) -> str:
-    is_required = argument.parameter.is_required
-    return (
-        f"{argument.name}: {argument.type}"
-        if is_required
-        else (f"{argument.name}?: {argument.type} | undefined")
-    )
+    if argument.parameter.is_required:
+        return f"{argument.name}: {argument.type}"
+    return f"{argument.name}?: {argument.type} | undefined"
 
 
 def styled(of: str, style: Styled | None) -> str:

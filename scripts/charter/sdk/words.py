@@ -1,7 +1,7 @@
 """Names of a document as identifiers: split into words, then joined as a language joins them."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from unicodedata import normalize
 
 WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
@@ -46,15 +46,6 @@ CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
 def class_name(name: str) -> str:
     """A name that is a class name already stays as the document has it."""
     return name if CLASS.fullmatch(name) else pascal(name)
-
-
-def unique(name: str, taken: Collection[str], joined: str = "_") -> str:
-    """The name, or with the first number from 2 on that makes it another one."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name.rstrip('_')}{joined}{number}"
-    return candidate
 
 
 def shortened(operation_id: str, tag: str) -> str:

@@ -6,10 +6,9 @@ from textwrap import indent
 from typing import Any
 
 import charter
-from charter.sdk.client import Client, Operation
+from charter.sdk.client import Client, Operation, Stream
 from charter.sdk.packages import Package
-from charter.sdk.reading import first_sentence
-from charter.sdk.types import Model, Named, Type, simple
+from charter.sdk.types import Model, Type, simple
 from charter.templates import templates
 
 Files = dict[str, str]
@@ -24,11 +23,18 @@ CREDENTIALS = {
 }
 """An example of each, the most useful first; Python and TypeScript write them alike."""
 
+ACCEPTS = {
+    Stream.BYTES: "*/*",
+    Stream.EVENTS: "text/event-stream",
+    Stream.LINES: "application/jsonl, application/x-ndjson, application/json-seq",
+}
+"""The header `Accept` of what is streamed."""
+
 
 class Writer:
     """Renders the templates of one language."""
 
-    def __init__(self, client: Client, package: Package, folder: Path) -> None:
+    def __init__(self, client: Client, package: Package, folder: Path, version: str) -> None:
         self.client = client
         self.package = package
         self.templates = templates(folder, keep_trailing_newline=True)
@@ -36,6 +42,7 @@ class Writer:
             "cell": lambda text: " ".join(text.split()).replace("|", "\\|"),
             "indented": lambda text, spaces: indent(text, " " * spaces).lstrip(),
         }
+        self.templates.globals |= {"ACCEPTS": ACCEPTS, "Stream": Stream, "version": version}
 
     def render(self, template: str, **context: Any) -> str:
         return self.templates.get_template(template).render(
@@ -63,21 +70,12 @@ class Writer:
         kinds = {kind for one in self.client.schemes for kind in (one.kind, *one.grants)}
         return next((made for kind, made in CREDENTIALS.items() if kind in kinds), "")
 
-    def model(self, type_: Type) -> Model | None:
-        """The object that a type is, if it is one."""
-        while isinstance(type_, Named):
-            definition = self.client.definitions[type_.name]
-            if isinstance(definition, Model):
-                return definition
-            type_ = definition.type
-        return None
+    @cached_property
+    def models(self) -> list[Model]:
+        return [one for one in self.client.definitions.values() if isinstance(one, Model)]
 
 
 def explained(operation: Operation, first: str, arguments: list[str]) -> str:
     """What a method does, and lines about its arguments."""
     said = [first or operation.summary, operation.description, "\n".join(arguments)]
     return "\n\n".join(filter(None, said)) or f"{operation.method} {operation.path}"
-
-
-def brief(description: str) -> str:
-    return first_sentence(description)
