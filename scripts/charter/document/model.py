@@ -200,6 +200,11 @@ def sequence(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def types_of(declared: Any) -> set[str]:
+    """The types that `type` names; an empty set means any type."""
+    return {declared} if isinstance(declared, str) else set(map(str, sequence(declared)))
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

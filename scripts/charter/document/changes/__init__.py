@@ -75,16 +75,14 @@ class Comparison:
 
     def webhooks(self) -> Iterator[Change]:
         was, now = (mapping(model.content.get("webhooks")) for model in (self.base, self.revision))
-        for name in was.keys() - now.keys():
-            yield change(
-                "webhook-removed", Effect.REPLACES, "the webhook is gone.", f"webhook {name}",
-                old=("webhooks", name), new=(),
-            )  # fmt: skip
-        for name in now.keys() - was.keys():
-            yield change(
-                "webhook-added", Effect.KEEPS, "the webhook is new.", f"webhook {name}",
-                old=None, new=("webhooks", name),
-            )  # fmt: skip
+        for name in was.keys() ^ now.keys():
+            path, subject = ("webhooks", name), f"webhook {name}"
+            if name in now:
+                added = "webhook-added", Effect.KEEPS, "the webhook is new."
+                yield change(*added, subject, old=None, new=path)
+            else:
+                removed = "webhook-removed", Effect.REPLACES, "the webhook is gone."
+                yield change(*removed, subject, old=path, new=())
 
     def schemas(self) -> Iterator[Change]:
         was, now = (model.components("schemas") for model in (self.base, self.revision))

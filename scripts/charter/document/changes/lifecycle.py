@@ -63,11 +63,8 @@ class LifeCycle:
     def announcement(self, now: Mapping[str, Any]) -> Iterator[Step]:
         if SUNSET not in now:
             if self.notice:
-                yield (
-                    "deprecated-sunset-missing",
-                    Effect.REPLACES,
-                    (f"it is deprecated without `{SUNSET}`, the day on which it may go."),
-                )
+                message = f"it is deprecated without `{SUNSET}`, the day on which it may go."
+                yield "deprecated-sunset-missing", Effect.REPLACES, message
             else:
                 yield "deprecated", Effect.KEEPS, "it is deprecated."
             return
@@ -99,11 +96,8 @@ def stability(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Step]:
     if older == newer:
         return
     if newer is not None and newer not in STABILITY:
-        yield (
-            "invalid-stability-level",
-            Effect.REPLACES,
-            (f"`{STABILITY_LEVEL}: {newer}` is none of {', '.join(STABILITY)}."),
-        )
+        message = f"`{STABILITY_LEVEL}: {newer}` is none of {', '.join(STABILITY)}."
+        yield "invalid-stability-level", Effect.REPLACES, message
         return
     ranks = [STABILITY.index(level) if level in STABILITY else 3 for level in (older, newer)]
     if ranks[0] != ranks[1]:

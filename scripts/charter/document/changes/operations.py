@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from charter.document.changes.judgement import Change, Direction, Effect, severity
-from charter.document.changes.lifecycle import LifeCycle
+from charter.document.changes.lifecycle import LifeCycle, Step
 from charter.document.changes.schemas import ENTRY, Below, Difference, Differences, Found, Property
 from charter.document.model import Model, Operation, Path, mapping, sequence
 from charter.runtime import paths
@@ -75,17 +75,14 @@ class Pair:
     def names(self) -> Iterator[Change]:
         was, now = (found.node.value.get("operationId") for found in (self.old, self.new))
         if was != now:
-            path = (*self.new.node.path, "operationId")
-            if was is None:
-                yield self.change(
-                    "api-operation-id-added", Effect.KEEPS, f"its operationId is {now}.",
-                    new=path, direction=None,
-                )  # fmt: skip
-            else:  # which is the name of a client's method
+            action, effect, message = "added", Effect.KEEPS, f"its operationId is {now}."
+            if was is not None:  # which is the name of a client's method
                 message = f"the operationId went from {was} to {now or 'nothing'}."
-                yield self.change(
-                    "api-operation-id-removed", Effect.REPLACES, message, new=path, direction=None
-                )
+                action, effect = "removed", Effect.REPLACES
+            yield self.change(
+                f"api-operation-id-{action}", effect, message,
+                new=(*self.new.node.path, "operationId"), direction=None,
+            )  # fmt: skip
         older, newer = (found.node.entries("tags") for found in (self.old, self.new))
         for tags, others, action in ((older, newer, "removed"), (newer, older, "added")):
             for tag in tags:
@@ -113,20 +110,15 @@ class Pair:
         (old, _), (new, _) = self.base.security(self.old), self.revision.security(self.new)
         own = "api" if len(new) > 1 or len(old) > 1 else "api-global"
         olds, news = requirements(self.base, self.old), requirements(self.revision, self.new)
-        for was in olds:
-            if not any(alternative <= was for alternative in news):
-                noun = "security-scope" if any(
-                    schemes(was) == schemes(alternative) for alternative in news
-                ) else "security"  # fmt: skip
-                message = f"what was enough ({spoken(was)}) is not any more."
-                yield self.change(f"{own}-{noun}-added", Effect.NARROWS, message, old=old, new=new)
-        for now in news:
-            if not any(alternative <= now for alternative in olds):
-                noun = "security-scope" if any(
-                    schemes(now) == schemes(alternative) for alternative in olds
-                ) else "security"  # fmt: skip
-                message = f"{spoken(now)} is enough now."
-                yield self.change(f"{own}-{noun}-removed", Effect.WIDENS, message, old=old, new=new)
+        for ones, others, action, effect, message in (
+            (olds, news, "added", Effect.NARROWS, "what was enough ({}) is not any more."),
+            (news, olds, "removed", Effect.WIDENS, "{} is enough now."),
+        ):
+            for one in ones:
+                if not any(other <= one for other in others):
+                    is_scope = any(schemes(one) == schemes(other) for other in others)
+                    rule = f"{own}-security{'-scope' * is_scope}-{action}"
+                    yield self.change(rule, effect, message.format(spoken(one)), old=old, new=new)
 
     # -- requests ----------------------------------------------------------------------------------
 
@@ -149,7 +141,7 @@ class Pair:
             yield self.new_parameter(where, label, path, mapping(value))
 
     def new_parameter(self, where: str, label: str, path: Path, value: Mapping[str, Any]) -> Change:
-        required = value.get("required") is True
+        required = is_required(value)
         is_shared = any(
             self.revision.follow((*self.new.item.path, "parameters", index))[0] == path
             for index, _ in enumerate(self.new.item.entries("parameters"))
@@ -168,24 +160,14 @@ class Pair:
     def parameter(self, where: str, label: str, old: Placed, new: Placed) -> Iterator[Change]:
         was, now = mapping(old[1]), mapping(new[1])
         change = partial(self.change, old=old[0], new=new[0], where=label)
-        required, requires = (one.get("required") is True for one in (was, now))
-        if requires and not required:
-            yield change(
-                "request-parameter-became-required", Effect.NARROWS,
-                "the parameter became required.", new=(*new[0], "required"),
-            )  # fmt: skip
-        elif required and not requires:
-            yield change(
-                "request-parameter-became-optional",
-                Effect.WIDENS,
-                "the parameter may be left out now.",
-            )
+        for said in requirement(
+            "request-parameter", was, now,
+            "the parameter became required.", "the parameter may be left out now.",
+        ):  # fmt: skip
+            yield change(*said, new=(*new[0], "required") if is_required(now) else new[0])
         if serialisation(where, was) != serialisation(where, now):
-            yield change(
-                "request-parameter-style-changed",
-                Effect.REPLACES,
-                "it is written in another style.",
-            )
+            message = "it is written in another style."
+            yield change("request-parameter-style-changed", Effect.REPLACES, message)
         for step, effect, message in self.life_cycle.steps(was, now):
             yield change(f"request-parameter-{step}", effect, message)
         root = Root.HEADER_PARAMETER if where == "header" else Root.PARAMETER
@@ -204,24 +186,18 @@ class Pair:
                 message = "the request body is gone."
                 yield self.change("request-body-removed", Effect.REPLACES, message, old=old[0])
             elif new is not None:
-                required = mapping(new[1]).get("required") is True
+                required = is_required(new[1])
                 kind = "required" if required else "optional"
                 yield self.change(
                     f"request-body-added-{kind}", Effect.NARROWS if required else Effect.WIDENS,
                     f"a{'n' * (not required)} {kind} request body is new.", new=new[0],
                 )  # fmt: skip
             return
-        required, requires = (mapping(one[1]).get("required") is True for one in (old, new))
-        if requires and not required:
-            message = "a request body became required."
-            yield self.change(
-                "request-body-became-required", Effect.NARROWS, message, old=old[0], new=new[0]
-            )
-        elif required and not requires:
-            message = "the request body may be left out now."
-            yield self.change(
-                "request-body-became-optional", Effect.WIDENS, message, old=old[0], new=new[0]
-            )
+        for step in requirement(
+            "request-body", old[1], new[1],
+            "a request body became required.", "the request body may be left out now.",
+        ):  # fmt: skip
+            yield self.change(*step, old=old[0], new=new[0])
         yield from self.contents(Root.REQUEST_BODY, label, old, new)
 
     # -- responses ---------------------------------------------------------------------------------
@@ -266,26 +242,19 @@ class Pair:
                 )  # fmt: skip
                 continue
             old_path, was = self.base.follow(olds[name])
-            required = mapping(was).get("required") is True
             if name not in news:
-                kind = "required" if required else "optional"
+                kind = "required" if is_required(was) else "optional"
                 yield self.header(
                     f"{kind}-response-header-removed", Effect.WIDENS, "the header is gone.", where,
                     old_path, (*new, "headers"),
                 )  # fmt: skip
                 continue
             new_path, now = self.revision.follow(news[name])
-            requires = mapping(now).get("required") is True
-            if required and not requires:
-                yield self.header(
-                    "response-header-became-optional", Effect.WIDENS,
-                    "the header may now be missing.", where, old_path, new_path,
-                )  # fmt: skip
-            elif requires and not required:
-                yield self.header(
-                    "response-header-became-required", Effect.NARROWS,
-                    "the header is always there now.", where, old_path, new_path,
-                )  # fmt: skip
+            for step in requirement(
+                "response-header", was, now,
+                "the header is always there now.", "the header may now be missing.",
+            ):  # fmt: skip
+                yield self.header(*step, where, old_path, new_path)
             if "schema" in mapping(was) and "schema" in mapping(now):
                 yield from self.schemas(
                     Root.RESPONSE_HEADER, where, (*old_path, "schema"), (*new_path, "schema")
@@ -422,51 +391,60 @@ class Walk:
             direction=self.root.direction,
         )  # fmt: skip
 
-    def requested(self, one: Property) -> tuple[str, Effect, str]:
+    def requested(self, one: Property) -> Step:
         noun = self.root.value[1].replace("-parameter-", "-")
-        if one.change == "added":
-            if not one.is_required or one.is_read_only:
-                return f"new-optional-{noun}", Effect.WIDENS, "an optional property is new."
-            default = "-with-default" if one.has_default else ""
-            return (
-                f"new-required-{noun}{default}", Effect.NARROWS, "a required property is new."
-            )  # fmt: skip
-        if one.change == "removed":
-            read_only = "-read-only" if one.is_read_only else ""
-            rule = noun.replace("request", f"request{read_only}") + "-removed"
-            return rule, Effect.NARROWS, "the property is gone."
-        if one.change == "became-required":
-            if one.is_read_only:
-                noun = noun.replace("request", "request-read-only")
-            default = "-with-default" if one.has_default else ""
-            message = "the property became required."
-            return f"{noun}-became-required{default}", Effect.NARROWS, message
-        if one.change == "became-optional":
-            message = "the property may be left out now."
-            return f"{noun}-became-optional", Effect.WIDENS, message
         kind = "required" if one.is_required else "optional"
+        default = "-with-default" if one.has_default else ""
+        own = noun.replace("request", "request-read-only") if one.is_read_only else noun
+        match one.change:
+            case "added" if one.is_required and not one.is_read_only:
+                rule = f"new-required-{noun}{default}"
+                return rule, Effect.NARROWS, "a required property is new."
+            case "added":
+                return f"new-optional-{noun}", Effect.WIDENS, "an optional property is new."
+            case "removed":
+                return f"{own}-removed", Effect.NARROWS, "the property is gone."
+            case "became-required":
+                rule = f"{own}-became-required{default}"
+                return rule, Effect.NARROWS, "the property became required."
+            case "became-optional":
+                message = "the property may be left out now."
+                return f"{noun}-became-optional", Effect.WIDENS, message
         rule = f"{noun.replace('request', f'request-{kind}')}-{one.change}"
         return rule, Effect.KEEPS, spoken_mutability(one.change)
 
-    def answered(self, one: Property) -> tuple[str, Effect, str]:
+    def answered(self, one: Property) -> Step:
         noun = self.root.value[1]
         kind = "required" if one.is_required else "optional"
         write_only = "-write-only" if one.is_write_only else ""
-        if one.change in ("added", "removed"):
-            rule = noun.replace("response", f"response-{kind}{write_only}") + f"-{one.change}"
-            if one.change == "added":
-                return rule, Effect.NARROWS, "the property is new."
-            return rule, Effect.WIDENS, "the property is gone."
-        if one.change == "became-required":
-            rule = noun.replace("response", f"response{write_only}") + "-became-required"
-            return rule, Effect.NARROWS, "the property is always there now."
-        if one.change == "became-optional":
-            rule = noun.replace("response", f"response{write_only}") + "-became-optional"
-            return rule, Effect.WIDENS, "the property may now be missing."
+        own = noun.replace("response", f"response{write_only}")
+        match one.change:
+            case "added" | "removed":
+                rule = noun.replace("response", f"response-{kind}{write_only}") + f"-{one.change}"
+                if one.change == "added":
+                    return rule, Effect.NARROWS, "the property is new."
+                return rule, Effect.WIDENS, "the property is gone."
+            case "became-required":
+                message = "the property is always there now."
+                return f"{own}-became-required", Effect.NARROWS, message
+            case "became-optional":
+                return f"{own}-became-optional", Effect.WIDENS, "the property may now be missing."
         rule = f"{noun.replace('response', f'response-{kind}')}-{one.change}"
         appears = one.is_required and one.change == "became-not-write-only"
         effect = Effect.WIDENS if appears else Effect.KEEPS
         return rule, effect, spoken_mutability(one.change)
+
+
+def is_required(value: Any) -> bool:
+    return mapping(value).get("required") is True
+
+
+def requirement(noun: str, was: Any, now: Any, required: str, optional: str) -> Iterator[Step]:
+    """What is said of something that became required, or optional."""
+    if is_required(now) and not is_required(was):
+        yield f"{noun}-became-required", Effect.NARROWS, required
+    elif is_required(was) and not is_required(now):
+        yield f"{noun}-became-optional", Effect.WIDENS, optional
 
 
 def spoken_mutability(change: str) -> str:

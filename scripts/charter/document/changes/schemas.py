@@ -11,7 +11,7 @@ from typing import Any
 
 from charter.document.changes.judgement import Effect
 from charter.document.changes.lifecycle import LifeCycle
-from charter.document.model import Model, Path, is_number, mapping, sequence
+from charter.document.model import Model, Path, is_number, mapping, sequence, types_of
 
 BOUNDS = {
     "minimum": "min", "exclusiveMinimum": "exclusive-min", "minLength": "min-length",
@@ -169,12 +169,9 @@ class Shapes:
             if part.path in seen:
                 continue
             seen.add(part.path)
-            declared = part.get("type")
             choices = alternatives(part, "oneOf") or alternatives(part, "anyOf")
-            if declared is not None:
-                names |= (
-                    {declared} if isinstance(declared, str) else set(map(str, sequence(declared)))
-                )
+            if (declared := part.get("type")) is not None:
+                names |= types_of(declared)
                 if part.is_true("nullable"):
                     names.add("null")
             elif choices:
@@ -229,6 +226,12 @@ class Pair:
     def difference(self, rule: str, effect: Effect, message: str, keyword: str = "") -> Difference:
         return Difference(rule, effect, message, self.old.place(keyword), self.new.place(keyword))
 
+    def turned(self, noun: str, keyword: str, has: bool, added: str, removed: str) -> Difference:
+        """A restriction that is new, or gone, and what is said of either."""
+        if has:
+            return self.difference(f"{noun}-added", Effect.NARROWS, added, keyword)
+        return self.difference(f"{noun}-removed", Effect.WIDENS, removed, keyword)
+
     def values_of(self, keyword: str) -> tuple[Any, Any]:
         return self.old.get(keyword), self.new.get(keyword)
 
@@ -270,14 +273,10 @@ class Pair:
     def constant(self) -> Iterator[Difference]:
         had, has = ("const" in one.keywords for one in (self.old, self.new))
         was, now = self.values_of("const")
-        if has and not had:
-            yield self.difference(
-                "const-added", Effect.NARROWS, f"it is always {as_json(now)} now.", "const"
-            )
-        elif had and not has:
-            yield self.difference(
-                "const-removed", Effect.WIDENS, f"it is not always {as_json(was)} any more.",
-                "const",
+        if had != has:
+            yield self.turned(
+                "const", "const", has,
+                f"it is always {as_json(now)} now.", f"it is not always {as_json(was)} any more.",
             )  # fmt: skip
         elif was != now:
             yield self.difference(
@@ -285,7 +284,7 @@ class Pair:
             )
 
     def values(self) -> Iterator[Difference]:
-        for keyword, noun in (("enum", "enum"), ("x-extensible-enum", "x-extensible-enum")):
+        for keyword in ("enum", "x-extensible-enum"):
             was, now = self.values_of(keyword)
             if was is None and isinstance(now, list):
                 if keyword == "enum" and "const" not in self.old.keywords:
@@ -294,17 +293,17 @@ class Pair:
             elif isinstance(was, list) and now is None:
                 if "const" not in self.new.keywords:
                     message = f"any value is allowed, not only {listed(was)}."
-                    yield self.difference(f"{noun}-removed", Effect.WIDENS, message, keyword)
+                    yield self.difference(f"{keyword}-removed", Effect.WIDENS, message, keyword)
             elif isinstance(was, list) and isinstance(now, list):
                 known, newer = set(map(as_json, was)), set(map(as_json, now))
                 if removed := [value for value in was if as_json(value) not in newer]:
                     yield self.difference(
-                        f"{noun}-value-removed", Effect.NARROWS,
+                        f"{keyword}-value-removed", Effect.NARROWS,
                         f"{listed(removed)} is not allowed any more.", keyword,
                     )  # fmt: skip
                 if added := [value for value in now if as_json(value) not in known]:
                     yield self.difference(
-                        f"{noun}-value-added", Effect.WIDENS,
+                        f"{keyword}-value-added", Effect.WIDENS,
                         f"{listed(added)} is allowed now.", keyword,
                     )  # fmt: skip
 
@@ -349,14 +348,11 @@ class Pair:
                     f"{noun}-changed", Effect.REPLACES, went(keyword, was, now), keyword
                 )
         was, now = self.old.is_true("uniqueItems"), self.new.is_true("uniqueItems")
-        if now and not was:
-            yield self.difference(
-                "unique-items-added", Effect.NARROWS, "entries must differ now.", "uniqueItems"
-            )
-        elif was and not now:
-            yield self.difference(
-                "unique-items-removed", Effect.WIDENS, "entries may come twice now.", "uniqueItems"
-            )
+        if was != now:
+            yield self.turned(
+                "unique-items", "uniqueItems", now,
+                "entries must differ now.", "entries may come twice now.",
+            )  # fmt: skip
 
     def default(self) -> Iterator[Difference]:
         had, has = ("default" in one.keywords for one in (self.old, self.new))
@@ -456,11 +452,11 @@ class Pair:
                 yield self.presence(noun, keyword, name in now, f" for `{name}`")
 
     def presence(self, noun: str, keyword: str, has: bool, whose: str = "") -> Difference:
-        if has:
-            message = f"`{keyword}`{whose} restricts it now."
-            return self.difference(f"{noun}-added", Effect.NARROWS, message, keyword)
-        message = f"`{keyword}`{whose} does not restrict it any more."
-        return self.difference(f"{noun}-removed", Effect.WIDENS, message, keyword)
+        what = f"`{keyword}`{whose}"
+        return self.turned(
+            noun, keyword, has,
+            f"{what} restricts it now.", f"{what} does not restrict it any more.",
+        )  # fmt: skip
 
     def entries(self) -> Iterator[Difference]:
         """A tuple that grows is longer than a client expects; one that shrinks, than it may be."""
@@ -506,10 +502,7 @@ class Pair:
         for name in sorted(older.keys() | newer.keys()):
             if older.get(name) == newer.get(name):
                 continue
-            action = (
-                "changed" if name in older and name in newer
-                else "added" if name in newer else "deleted"
-            )  # fmt: skip
+            action = "deleted" if name not in newer else "changed" if name in older else "added"
             message = went(f"what {as_json(name)} stands for", older.get(name), newer.get(name))
             yield self.difference(
                 f"discriminator-mapping-{action}", Effect.KEEPS, message, "discriminator"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from charter.document.model import Model, Path, Remark, is_number, mapping, sequence
+from charter.document.model import Model, Path, Remark, is_number, mapping, sequence, types_of
 
 LIMITS = (
     ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
@@ -49,7 +49,7 @@ def impossible(model: Model) -> Iterator[Remark]:
 def misplaced_keyword(model: Model) -> Iterator[Remark]:
     """Keywords that say nothing about values of the schema's type."""
     for node in model.of("schema"):
-        types = types_of(node.value)
+        types = types_of(node.value.get("type"))
         if not types:
             continue
         types = {"number" if name == "integer" else name for name in types}
@@ -61,13 +61,8 @@ def misplaced_keyword(model: Model) -> Iterator[Remark]:
                     yield Remark((*node.path, keyword), message)
 
 
-def types_of(schema: Any) -> set[str]:
-    declared = mapping(schema).get("type")
-    return {declared} if isinstance(declared, str) else set(map(str, sequence(declared)))
-
-
 def is_of_type(model: Model, schema: Any, value: Any) -> bool:
-    types = types_of(schema)
+    types = types_of(mapping(schema).get("type"))
     if not types or (value is None and mapping(schema).get("nullable") is True):
         return True
     return any(
@@ -80,7 +75,11 @@ def is_of_type(model: Model, schema: Any, value: Any) -> bool:
 def untyped_array(model: Model) -> Iterator[Remark]:
     for node in model.of("schema"):
         described = node.value.keys() & {"items", "prefixItems", "contains", "enum", "const"}
-        if types_of(node.value) == {"array"} and not described and not node.entries("allOf"):
+        if (
+            types_of(node.value.get("type")) == {"array"}
+            and not described
+            and not node.entries("allOf")
+        ):
             yield Remark((*node.path, "type"), "The list says nothing of its entries: add `items`.")
 
 
