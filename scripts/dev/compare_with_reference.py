@@ -32,6 +32,7 @@ from schemathesis.core.result import Ok
 
 from charter.contract.service_under_test import free_port
 from charter.document import Document, DocumentError
+from charter.runtime.references import rebuilt
 from dev.bench.peers import PEERS
 from dev.fuzz_documents import SPECS, in_force, path_of, running
 from dev.witness import Witness
@@ -111,15 +112,8 @@ def compare(file: Path, examples: int) -> Comparison | None:
 
 def without_emails(node: Any) -> Any:
     """The oracle takes another package for them, which says more than JSON Schema's format does."""
-    if isinstance(node, list):
-        return [without_emails(child) for child in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        name: without_emails(child)
-        for name, child in node.items()
-        if (name, child) not in (("format", "email"), ("format", "idn-email"))
-    }
+    emails = (("format", "email"), ("format", "idn-email"))
+    return rebuilt(node, lambda one: dict(pair for pair in one.items() if pair not in emails))
 
 
 def make_oracle(folder: Path) -> str | None:
@@ -147,23 +141,14 @@ def make_oracle(folder: Path) -> str | None:
     except subprocess.TimeoutExpired:
         return f"it takes more than {SECONDS} s"
     if done.returncode != 0:
-        return last_line(done.stderr)
+        return done.stderr.strip().rpartition("\n")[2][:200]
     services = folder / "generated" / "services"
     services.mkdir(exist_ok=True)
     (services / "authorize.py").write_text("def authorize(*arguments):\n    return object()\n")
     (folder / "oracle.py").write_text("from generated.server.main import app\n")
-    tried = subprocess.run(
-        [sys.executable, "-c", "import oracle"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return None if tried.returncode == 0 else last_line(tried.stderr)
-
-
-def last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["it says nothing"])[-1][:200]
+    importing = [sys.executable, "-c", "import oracle"]
+    tried = subprocess.run(importing, cwd=folder, capture_output=True, text=True, check=False)
+    return None if tried.returncode == 0 else tried.stderr.strip().rpartition("\n")[2][:200]
 
 
 # -- the same question ----------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from charter.runtime.bodies import FormContent, JsonContent, TextContent
 from charter.runtime.judge import Judge
 from charter.runtime.normal import IGNORED_HEADERS, METHODS
 from charter.runtime.patterns import strict
-from charter.runtime.references import place_of, resolve
+from charter.runtime.references import objects, place_of, rebuilt, resolve
 from charter.runtime.shapes import Shape
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,19 +89,7 @@ def prove(file: Path, *limits: str) -> int:
     with mock(folder / "openapi.json", folder / "mock.log") as address:
         ask(folder, address, *limits)
     report = json.loads(next(folder.glob("json-*.json")).read_text())
-    explained, open_findings = Counter[str](), list[str]()
-    for failure in report["failures"]:
-        for label in failure["operations"]:
-            reason = explanation(contract, label, {failure["code"], failure["title"]})
-            if reason is None:
-                open_findings.append(f"{failure['code']} {failure['title']} at {label}")
-            else:
-                explained[reason] += 1
-    for unasked in report["errors"]:
-        if unasked.get("title") == "Schema Error":
-            explained[CONTRADICTORY] += unasked["count"]
-        else:
-            open_findings.append(f"error: {unasked}")
+    explained, open_findings = sorted_out(report, contract)
     cases = report["test_cases"]["generated"]
     verdict = f"{len(open_findings)} findings" if open_findings else "nothing found"
     print(
@@ -114,6 +102,24 @@ def prove(file: Path, *limits: str) -> int:
     for finding in open_findings:
         print(f"  {finding}; see {folder}/schemathesis.log", flush=True)
     return len(open_findings)
+
+
+def sorted_out(report: Mapping[str, Any], contract: Contract) -> tuple[Counter[str], list[str]]:
+    """How often each reason explains a finding, and the findings that nothing explains."""
+    explained, unexplained = Counter[str](), list[str]()
+    for failure in report["failures"]:
+        for label in failure["operations"]:
+            reason = explanation(contract, label, {failure["code"], failure["title"]})
+            if reason is None:
+                unexplained.append(f"{failure['code']} {failure['title']} at {label}")
+            else:
+                explained[reason] += 1
+    for unasked in report["errors"]:
+        if unasked.get("title") == "Schema Error":
+            explained[CONTRADICTORY] += unasked["count"]
+        else:
+            unexplained.append(f"error: {unasked}")
+    return explained, unexplained
 
 
 # -- what Schemathesis reads ----------------------------------------------------------------------
@@ -129,11 +135,11 @@ def in_force(content: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(json.dumps(content, default=str))
     paths = document.get("paths") or {}
     document["paths"] = {name: item for name, item in paths.items() if not set(name) & set("#?")}
-    for schemes in [document.get("components", {}).get("securitySchemes", {})]:
-        for name, scheme in schemes.items():
-            if scheme.get("type") in ("oauth2", "openIdConnect"):
-                schemes[name] = {"type": "http", "scheme": "bearer"}
-    make_patterns_strict(document)
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    for name, scheme in schemes.items():
+        if scheme.get("type") in ("oauth2", "openIdConnect"):
+            schemes[name] = {"type": "http", "scheme": "bearer"}
+    document = rebuilt(document, with_strict_pattern)
     for item in document["paths"].values():
         for node in (item, *(item[method] for method in METHODS if method in item)):
             if "parameters" in node:
@@ -145,10 +151,9 @@ def in_force(content: Mapping[str, Any]) -> dict[str, Any]:
     return document
 
 
-def make_patterns_strict(document: Json) -> None:
-    for node in nodes(document):
-        if isinstance(node.get("pattern"), str):
-            node["pattern"] = strict(node["pattern"])
+def with_strict_pattern(node: dict[str, Any]) -> dict[str, Any]:
+    pattern = node.get("pattern")
+    return node | {"pattern": strict(pattern)} if isinstance(pattern, str) else node
 
 
 def is_ignored(document: Mapping[str, Any], parameter: Mapping[str, Any]) -> bool:
@@ -273,9 +278,8 @@ def says_nullable(contract: Contract, operation: Operation) -> bool:
     "its discriminator's values are neither names of the alternatives nor mapped to them", "ST111"
 )
 def misnames_alternatives(contract: Contract, operation: Operation) -> bool:
-    """Whether a discriminator has values that name no alternative, and are mapped to none."""
     judge = contract.judge
-    for node in nodes(judge.document):
+    for node in objects(judge.document):
         if not isinstance(node.get("discriminator"), dict):
             continue
         name = node["discriminator"].get("propertyName")
@@ -290,23 +294,10 @@ def misnames_alternatives(contract: Contract, operation: Operation) -> bool:
     return False
 
 
-def nodes(node: Json) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-        for child in node.values():
-            yield from nodes(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from nodes(child)
-
-
 @explains("its alternatives don't say which value of the discriminator is theirs", "ST201", "ST202")
 def leaves_alternatives_alike(contract: Contract, operation: Operation) -> bool:
-    """Whether alternatives of its body don't say which value of the discriminator is theirs.
-
-    What is named `Bike` is a `Car` to JSON Schema, where a car's name may be any string, and so it
-    is two of `oneOf`.
-    """
+    """What is named `Bike` is a `Car` to JSON Schema, where a car's name may be any string, and so
+    it is two of `oneOf`."""
     judge = contract.judge
     body = judge.at(operation.place).get("requestBody")
     for node in reachable(judge, body):
@@ -329,11 +320,11 @@ def fixed(shape: Shape) -> set[str]:
     return {json.dumps(value) for values in listed for value in values}
 
 
-def reachable(judge: Judge, node: Json) -> Iterator[dict[str, Any]]:
+def reachable(judge: Judge, node: Json) -> Iterator[Mapping[str, Any]]:
     """The objects in a node, and in what they refer to."""
     waiting, seen = [node], set[str]()
     while waiting:
-        for child in nodes(waiting.pop()):
+        for child in objects(waiting.pop()):
             yield child
             reference = child.get("$ref")
             if isinstance(reference, str) and reference not in seen:
@@ -343,7 +334,6 @@ def reachable(judge: Judge, node: Json) -> Iterator[dict[str, Any]]:
 
 @explains("its answer would have to hold itself, without an end", "ST108")
 def answers_without_end(contract: Contract, operation: Operation) -> bool:
-    """Whether one of its answers has to hold itself."""
     judge = contract.judge
     return any(
         content.schema_place is not None and is_endless(judge, judge.at(content.schema_place))
@@ -353,7 +343,6 @@ def answers_without_end(contract: Contract, operation: Operation) -> bool:
 
 @explains("the alternatives of its answer are the same, so that none is the one", "ST108")
 def answers_with_nothing(contract: Contract, operation: Operation) -> bool:
-    """Whether one of its answers is to be one of several alternatives that are the same."""
     judge = contract.judge
     places = [content.schema_place for content in operation.contents]
     schemas = [judge.resolve(judge.at(place)) for place in places if place is not None]
@@ -380,7 +369,6 @@ def bare(schema: Json) -> Json:
 
 @explains("none of a parameter's listed values is of its type", "ST202")
 def admits_no_value(contract: Contract, operation: Operation) -> bool:
-    """Whether a parameter lists its values, none of which is of its type."""
     for parameter in operation.parameters:
         if parameter.media_type is not None:
             continue
@@ -425,11 +413,9 @@ def lists_objects(contract: Contract, operation: Operation) -> bool:
 )
 def writes_compounds(contract: Contract, operation: Operation) -> bool:
     body = contract.reader(operation.id).body
-    forms = (
-        [] if body is None else [c for c in body.contents.values() if isinstance(c, FormContent)]
-    )
-    styled = any(encoding.is_styled for form in forms for encoding in form.encodings.values())
-    return styled or any(
+    contents = body.contents.values() if body is not None else ()
+    forms = (one.encodings.values() for one in contents if isinstance(one, FormContent))
+    return any(encoding.is_styled for form in forms for encoding in form) or any(
         parameter.media_type is None
         and (parameter.style.shape.is_object or parameter.style.style in RARE_STYLES)
         for parameter in operation.parameters

@@ -1,7 +1,7 @@
 """Which operations a run is about: all, those that are named, or those that have changed."""
 
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from charter.errors import Misconfigured
 from charter.generate.names import Names
 from charter.project import Project
 from charter.runtime import Contract, Operation
+from charter.runtime.references import place_of, references
 
 CODE = ("impl", "alembic/versions")
 """Where a project's code is. A module called as a tag is about the operations of that tag, every
@@ -88,17 +89,7 @@ def said(contract: Contract, operation: Operation) -> dict[str, Any]:
         place = waiting.pop()
         if place not in found:
             found[place] = contract.judge.at(place)
-            waiting += references(found[place])
+            waiting += map(place_of, references(found[place]))
     schemes = contract.judge.document.get("components", {}).get("securitySchemes", {})
     named = {name for alternative in operation.security for name in alternative}
     return found | {"security": {name: schemes.get(name) for name in named}}
-
-
-def references(node: Any) -> Iterator[str]:
-    """The places that a node refers to."""
-    if isinstance(node, Mapping):
-        if isinstance(reference := node.get("$ref"), str):
-            yield reference.removeprefix("#")
-        node = list(node.values())
-    for child in node if isinstance(node, list) else ():
-        yield from references(child)

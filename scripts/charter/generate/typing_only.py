@@ -18,7 +18,7 @@ from charter.runtime.judge import BASE, Judge
 from charter.runtime.normal import DATA, DECLARED, METHODS, NAMED
 from charter.runtime.parameters import JSON
 from charter.runtime.parts import essence
-from charter.runtime.references import absolute, pointer, resolve
+from charter.runtime.references import absolute, pointer, rebuilt, references, resolve
 from charter.runtime.sequences import EVENTS, is_sequence
 from charter.runtime.shapes import Shape
 from charter.runtime.views import either
@@ -184,7 +184,7 @@ class Renamed:
         self.names = names
 
     def of(self, document: dict[str, Any]) -> dict[str, Any]:
-        renamed: dict[str, Any] = self._node(document)
+        renamed: dict[str, Any] = rebuilt(document, self._referring)
         schemas = renamed.get("components", {}).get("schemas")
         if schemas is not None:
             renamed["components"]["schemas"] = {
@@ -192,19 +192,14 @@ class Renamed:
             }
         return renamed
 
-    def _node(self, node: Any) -> Any:
-        if isinstance(node, list):
-            return [self._node(child) for child in node]
-        if not isinstance(node, dict):
-            return node
-        made = {name: self._node(child) for name, child in node.items()}
-        reference = made.get("$ref")
+    def _referring(self, node: dict[str, Any]) -> dict[str, Any]:
+        reference = node.get("$ref")
         if isinstance(reference, str):
             component = COMPONENT.match(reference)
             whole = component[0] if component else ""
             rest = reference.removeprefix(whole)
-            made["$ref"] = self.references.get(whole, whole) + unquote(rest)
-        return made
+            node["$ref"] = self.references.get(whole, whole) + unquote(rest)
+        return node
 
 
 class Simplified:
@@ -364,17 +359,6 @@ def elsewhere(document: Any) -> dict[str, Any]:
         if reference.startswith("#/components/") or DECLARED in reference or not is_class(target):
             targets[reference] = target
     return targets
-
-
-def references(node: Any) -> Iterator[str]:
-    if isinstance(node, list):
-        for child in node:
-            yield from references(child)
-    elif isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        for child in node.values():
-            yield from references(child)
 
 
 def reaches(reference: str, plain: Mapping[str, Any]) -> bool:

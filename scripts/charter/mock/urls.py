@@ -8,6 +8,7 @@ from charter.mock.app import Mock
 from charter.mock.samples import Impossible
 from charter.runtime import Operation
 from charter.runtime.paths import TEMPLATE
+from charter.runtime.replies import header_text
 from charter.runtime.views import Direction
 
 
@@ -20,10 +21,12 @@ def url(mock: Mock, operation: Operation) -> str:
     }
 
     def filled(name: str) -> str:
-        return quote(written(values.get(("path", name), name)), safe="")
+        return quote(header_text(values.get(("path", name), name)), safe="")
 
     path = TEMPLATE.sub(lambda match: filled(match[1]), operation.path)
-    query = [(name, written(value)) for (place, name), value in values.items() if place == "query"]
+    query = [
+        (name, header_text(value)) for (place, name), value in values.items() if place == "query"
+    ]
     return f"{path}?{urlencode(query)}" if query else path
 
 
@@ -44,16 +47,3 @@ def example(mock: Mock, place: str) -> Any:
         return mock.answers.values.example(f"{place}/schema", Direction.REQUEST)
     except Impossible:
         return node["name"]
-
-
-def written(value: Any) -> str:
-    """A value in the style simple, which is that of paths unless they say otherwise."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case list():
-            return ",".join(map(written, value))
-        case dict():
-            return ",".join(f"{name},{written(member)}" for name, member in value.items())
-        case _:
-            return str(value)

@@ -1,7 +1,7 @@
 """JSON Pointers (RFC 6901) and the references of a document to its own parts."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -78,14 +78,40 @@ def locate(document: Any, place: str) -> str:
     return place
 
 
+def objects(node: Any) -> Iterator[Mapping[str, Any]]:
+    """Every object in a node, outer ones first, in the order of the text."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            yield node
+            waiting += [*node.values()][::-1]
+        elif isinstance(node, list):
+            waiting += node[::-1]
+
+
+def references(node: Any) -> Iterator[str]:
+    """Every reference in a node."""
+    return (one["$ref"] for one in objects(node) if isinstance(one.get("$ref"), str))
+
+
+def rebuilt(node: Any, change: Callable[[dict[str, Any]], Any]) -> Any:
+    """A copy of a node in which every object is changed, inner ones first."""
+    if isinstance(node, list):
+        return [rebuilt(child, change) for child in node]
+    if not isinstance(node, Mapping):
+        return node
+    return change({name: rebuilt(child, change) for name, child in node.items()})
+
+
 def absolute(schema: Any, base: str) -> Any:
     """A copy of a schema that may stand outside of the document: its references begin with `base`,
     the URI of the document."""
-    if isinstance(schema, list):
-        return [absolute(child, base) for child in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    made = {name: absolute(child, base) for name, child in schema.items()}
-    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
-        made["$ref"] = base + quote(reference, safe="#/~%")
-    return made
+
+    def based(node: dict[str, Any]) -> dict[str, Any]:
+        reference = node.get("$ref")
+        if isinstance(reference, str) and reference.startswith("#"):
+            node["$ref"] = base + quote(reference, safe="#/~%")
+        return node
+
+    return rebuilt(schema, based)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from .normal import DATA, NAMED
-from .references import at, tokens_of
+from .references import at, objects, tokens_of
 
 
 class Direction(StrEnum):
@@ -22,7 +22,7 @@ class Direction(StrEnum):
 
 def view(document: Mapping[str, Any], direction: Direction) -> Mapping[str, Any]:
     """The document itself, where nothing in it depends on the direction."""
-    if not is_marked(document, direction):
+    if not any(one.get(direction) is True for one in objects(document)):
         return document
     forbids = direction is Direction.RESPONSE
     viewed: dict[str, Any] = View(document, {direction}, forbids=forbids).of(document)
@@ -33,12 +33,6 @@ def either(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document with nothing required that only one of both sides sends."""
     viewed: dict[str, Any] = View(document, set(Direction), forbids=False).of(document)
     return viewed
-
-
-def is_marked(node: Any, mark: str) -> bool:
-    if isinstance(node, Mapping):
-        return node.get(mark) is True or any(is_marked(child, mark) for child in node.values())
-    return isinstance(node, list) and any(is_marked(child, mark) for child in node)
 
 
 class View:

@@ -10,6 +10,7 @@ from typing import Any
 from charter.generate.names import class_name, pascal, snake
 from charter.project.template import Answers
 from charter.runtime.normal import METHODS, normal
+from charter.runtime.references import objects
 
 TAGS = ("auth", "users", "health")
 PATHS = ("/auth", "/users", "/livez", "/readyz")
@@ -146,15 +147,10 @@ def reachable(document: Mapping[str, Any], start: Json) -> dict[str, Any]:
 
 
 def references(node: Json) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        yield from node.get("discriminator", {}).get("mapping", {}).values()
-        for child in node.values():
-            yield from references(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from references(child)
+    for one in objects(node):
+        if isinstance(one.get("$ref"), str):
+            yield one["$ref"]
+        yield from one.get("discriminator", {}).get("mapping", {}).values()
 
 
 def without_sample(node: Json) -> Json:

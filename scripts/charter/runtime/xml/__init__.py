@@ -8,7 +8,7 @@ from typing import Any
 from ..judge import Judge
 from ..normal import normal, operations
 from ..parts import essence
-from ..references import at, has, locate, pointer, tokens
+from ..references import at, has, locate, objects, pointer, tokens
 from .compiling import Compiler, Unsayable
 from .plans import Element
 from .reading import Reader
@@ -112,17 +112,8 @@ def contents(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def has_xml(document: Mapping[str, Any]) -> bool:
     """Whether any body of a document, in its normal form or not, may be XML."""
-    return any(map(is_xml, media_types(document)))
-
-
-def media_types(node: Any) -> Iterator[str]:
-    """The members of everything that is called `content`."""
-    for name, child in node.items() if isinstance(node, Mapping) else ():
-        if name == "content" and isinstance(child, Mapping):
-            yield from child
-        yield from media_types(child)
-    for child in node if isinstance(node, list) else ():
-        yield from media_types(child)
+    contents = (one.get("content") for one in objects(document))
+    return any(any(map(is_xml, one)) for one in contents if isinstance(one, Mapping))
 
 
 def served(document: Mapping[str, Any]) -> dict[str, Any]:
