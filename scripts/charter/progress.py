@@ -1,7 +1,6 @@
 """How far something is and how long it takes still: a bar on a terminal, else a line a step."""
 
 import sys
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -15,10 +14,8 @@ class Steps:
     above the bar.
     """
 
-    def __init__(self, shares: dict[str, float], *, quiet: bool = False) -> None:
-        """If `quiet`, nothing is printed where there is no terminal."""
+    def __init__(self, shares: dict[str, float]) -> None:
         self.shares = shares
-        self.quiet = quiet
         console = Console(file=sys.stdout)
         self.moves = console.is_terminal
         self.progress = Progress(
@@ -36,12 +33,7 @@ class Steps:
         self.progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.progress.stop()
 
     def begin(self, step: str) -> None:
@@ -49,5 +41,5 @@ class Steps:
         names = list(self.shares)
         done = sum(self.shares[name] for name in names[: names.index(step)])
         self.progress.update(self.task, completed=done, description=step)
-        if not self.moves and not self.quiet:
+        if not self.moves:
             print(f"{step} ...", flush=True)

@@ -7,16 +7,16 @@ import contextlib
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
+
+from charter.contract.service_under_test import free_port, wait_until_it_answers
 
 ROOT = Path(__file__).resolve().parents[2]
 MUSEUM = ROOT / "tests" / "data" / "specs" / "museum.yaml"
@@ -68,26 +68,14 @@ def show(console: Console, command: str, said: str) -> None:
 
 @contextlib.contextmanager
 def mocked(folder: Path) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port, log = free_port(), folder / "mock.log"
     command = [*CHARTER, "mock", "museum.yaml", "--port", str(port)]
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-    ) as mock:
+    with log.open("wb") as output, subprocess.Popen(command, cwd=folder, stdout=output) as mock:
         try:
-            wait_for(port)
+            wait_until_it_answers(mock, f"http://127.0.0.1:{port}", log)
             yield port
         finally:
             mock.terminate()
-
-
-def wait_for(port: int) -> None:
-    for _ in range(200):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise RuntimeError("the mock did not start")
 
 
 def curl(folder: Path, port: int, path: str, body: object = None) -> str:

@@ -1,7 +1,7 @@
 """From the document to the files of `generated/`, in memory; `command` writes them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -40,28 +40,17 @@ Files = dict[str, str]
 """The content of each file, by its path below `generated/`."""
 
 
-STEPS = {"Reading the document": 1.0, "Writing models and routes": 4.0, "Formatting": 1.0}
-"""What generating does, with the shares of the time."""
-
-
-def generate(
-    file: Path,
-    begin: Callable[[str], None] = lambda step: None,
-    overlays: Sequence[Path] = (),
-) -> Files:
-    """All files of `generated/`, formatted. `begin` is called with each of the STEPS.
+def generate(file: Path, overlays: Sequence[Path] = ()) -> Files:
+    """All files of `generated/`, formatted.
 
     Raises DocumentError for a document that can't be generated from.
     """
-    reading, writing, formatting = STEPS
-    begin(reading)
     document = Document(file, overlays=overlays)
     warn(document.cautions)
     check(document)
     warn(notes(document))
     with TemporaryDirectory(prefix="charter-generate-") as directory:
         out = Path(directory)
-        begin(writing)
         run_generators(served(document.content), out)
         (out / "__init__.py").write_text(PACKAGE)
         (out / "routers" / "__init__.py").write_text("")
@@ -73,7 +62,6 @@ def generate(
         )
         for module in out.rglob("*.py"):
             module.write_text(with_header(header, module.read_text()))
-        begin(formatting)
         tidy(out, FIX, "The generated code")
         files = {str(path.relative_to(out)): path.read_text() for path in sorted(out.rglob("*.py"))}
     files["openapi.json"] = one_line_each(document.content)

@@ -116,10 +116,10 @@ def exported(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def ready(*, testing: bool = False) -> Iterator[Address]:
+def ready() -> Iterator[Address]:
     """A database and a secret: all that a program of the project needs to start."""
     ensure_jwt_secret(given())
-    with database(testing=testing) as address:
+    with database() as address:
         yield address
 
 

@@ -9,7 +9,6 @@ before that code is generated. An overview says how both stand.
 
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -32,7 +31,7 @@ HEADER = "Charter-Mock"
 DEVELOPMENT = "development"
 
 
-def application(app: Any = None, *, document: Path | None = None, remembers: bool = True) -> Any:
+def application(app: Any = None) -> Any:
     """The project's application with the mock inside it, unless it serves production."""
     project = Project.find()
     app = app or made(project)
@@ -42,11 +41,11 @@ def application(app: Any = None, *, document: Path | None = None, remembers: boo
     supervision.report_to_parent(app)
     develops = settings.environment == DEVELOPMENT
     live = LiveMock(
-        document or relative(project.document),
-        memory=Memory() if remembers else None,
+        relative(project.document),
+        memory=Memory(),
         watches=develops,
         otherwise=project.generated / "openapi.json",
-        overlays=[] if document else [relative(overlay) for overlay in project.overlays],
+        overlays=[relative(overlay) for overlay in project.overlays],
     )
     # around what dispatches, inside all else: the layers are around the mock's answers, too
     insert(app.user_middleware, Dispatch, Middleware(StandIn, live=live))

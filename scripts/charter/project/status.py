@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from charter.document.commands import counted
 from charter.document.excerpts import excerpt
 from charter.document.lint import Configuration
 from charter.document.overview import Live, Overviews
@@ -176,8 +177,7 @@ class Verdict:
     @property
     def words(self) -> str:
         """How it ended, in a sentence."""
-        number = len(self.findings)
-        found = "nothing" if not number else f"{number} finding{'' if number == 1 else 's'}"
+        found = counted(len(self.findings), "finding") if self.findings else "nothing"
         return f"Fuzzed at {self.ended:%Y-%m-%d %H:%M} UTC: {found}."
 
     def of(self, label: str) -> list[str]:

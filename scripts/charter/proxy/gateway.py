@@ -39,11 +39,11 @@ Judge = Callable[[Exchange], Awaitable[None]]
 class Gateway:
     """An ASGI application before a service; `judge` gets every exchange once it is over."""
 
-    def __init__(self, url: str, judge: Judge, room: Room | None = None) -> None:
+    def __init__(self, url: str, judge: Judge) -> None:
         """`url` is what the document's paths are added to, without a slash at its end."""
         self.url = httpx.URL(url)
         self.judge = judge
-        self.room = room or Room()
+        self.room = Room()
         self.transport = httpx.AsyncHTTPTransport(
             verify=ssl.create_default_context(),
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS),

@@ -18,6 +18,7 @@ from statistics import median, quantiles
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
+import psutil
 
 from charter.contract.service_under_test import Running, prepared
 from charter.runtime.sequences import Events
@@ -38,7 +39,7 @@ class Figures:
     delays: list[float] = field(default_factory=list)
     """From the answer to a change to the event in each stream."""
     memory: list[int] = field(default_factory=list)
-    """Of the service in KiB, each second."""
+    """Of the service in bytes, each second."""
     cut: int = 0
     """Streams that ended before their time."""
 
@@ -46,7 +47,7 @@ class Figures:
 class Load:
     def __init__(self, running: Running, token: str) -> None:
         self.where = urlsplit(running.base_url)
-        self.pid: int = running.process.pid  # type: ignore[attr-defined]  # of a Popen
+        self.process = psutil.Process(running.process.pid)  # type: ignore[attr-defined]  # a Popen
         self.token = token
         self.figures = Figures()
         self.changed: dict[str, float] = {}
@@ -95,7 +96,7 @@ class Load:
 
     async def weigh(self) -> None:
         while True:
-            self.figures.memory.append(resident(self.pid))
+            self.figures.memory.append(self.process.memory_info().rss)
             await asyncio.sleep(1)
 
     async def run(self, streams: int, seconds: float) -> Figures:
@@ -108,16 +109,11 @@ class Load:
         ends = await asyncio.gather(*(opened() for _ in range(streams)))
         listening = [asyncio.create_task(self.listen(reader)) for reader, _ in ends]
         await asyncio.sleep(2)
-        client = httpx.AsyncClient(
-            base_url=self.where.geturl(),
-            headers={"authorization": f"Bearer {self.token}"},
-            timeout=30,
-        )
-        async with client:
-            working = [
-                asyncio.create_task(work)
-                for work in (self.change(client), self.probe(), self.weigh())
-            ]
+        headers = {"authorization": f"Bearer {self.token}"}
+        address = self.where.geturl()
+        async with httpx.AsyncClient(base_url=address, headers=headers, timeout=30) as client:
+            works = (self.change(client), self.probe(), self.weigh())
+            working = [asyncio.create_task(work) for work in works]
             await asyncio.wait(working, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
             for task in working:
                 if task.done():
@@ -131,18 +127,12 @@ class Load:
         return self.figures
 
 
-def resident(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
-
-
 def log_in(running: Running) -> str:
     known = running.accounts
     form = {"grant_type": "password", "username": known.users[0], "password": known.password}
     with httpx.Client(timeout=30) as client:
-        while (
-            answer := client.post(f"{running.base_url}/auth/token", data=form)
-        ).status_code == 503:
+        url = f"{running.base_url}/auth/token"
+        while (answer := client.post(url, data=form)).status_code == 503:
             time.sleep(1)
     token: str = answer.raise_for_status().json()["access_token"]
     return token
@@ -157,7 +147,7 @@ def told(figures: Figures) -> bool:
         f"first byte    {median(first) * 1000:.1f} ms at the median, {first[98] * 1000:.1f} at 99 %"
     )
     print(f"a change      {delays[49]:.2f} s at the median, {delays[98]:.2f} at 99 %")
-    print(f"memory        {settled / 1024:.0f} MiB at first, {last / 1024:.0f} at last")
+    print(f"memory        {settled / 2**20:.0f} MiB at first, {last / 2**20:.0f} at last")
     print(f"cut           {figures.cut}")
     return first[49] < LATE and last < settled * 1.05 and not figures.cut
 

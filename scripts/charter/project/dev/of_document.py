@@ -16,7 +16,6 @@ from charter.mock.memory import Memory
 from charter.project import lint_table
 from charter.project.dev.screen import Screen
 
-INTERRUPTED = 130
 WAITS = "it is served as soon as it is whole"
 
 
@@ -35,7 +34,7 @@ def run(file: Path, *, host: str, port: int, overlays: Sequence[Path] = ()) -> i
             live.on_edit = Teller(overviews, screen)
             asyncio.run(server.serve(live, overviews, listener))
         except KeyboardInterrupt:
-            return INTERRUPTED
+            return server.INTERRUPTED
     return 0
 
 

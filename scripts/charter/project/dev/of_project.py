@@ -3,17 +3,19 @@
 import contextlib
 import io
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from charter.document.commands import counted
 from charter.document.overview import remark_of
 from charter.document.signature import Signature, signature, surroundings
 from charter.document.source import UNREADABLE
 from charter.errors import Misconfigured, Refusal
 from charter.generate import command
-from charter.mock.server import bound, is_loopback
+from charter.mock.server import INTERRUPTED, base_of, bound, is_loopback
 from charter.project import Project, status
 from charter.project.dev.screen import Screen, summary
 from charter.project.dev.service import Failed, Service, Started
@@ -27,7 +29,6 @@ INTERVAL = 0.1
 SETTLES = 0.4
 """Seconds from a save until the loop works on it: the service, which looks for itself, answers
 first with what was saved, and an editor has time to write the rest of a file."""
-INTERRUPTED = 130
 TERMINATED = 143
 
 
@@ -47,7 +48,7 @@ def run(project: Project, *, host: str | None = None, port: int | None = None) -
             service = Service(project, listener)
             loop = Loop(project, service, Types(project), Screen())
             try:
-                loop.begin(address(host, listener.getsockname()[1]))
+                loop.begin(listener)
                 loop.run()
             except KeyboardInterrupt:
                 return INTERRUPTED
@@ -59,10 +60,6 @@ def run(project: Project, *, host: str | None = None, port: int | None = None) -
 def on_sigterm(number: int, frame: FrameType | None) -> None:
     """End like after an exception: what was started is stopped."""
     raise SystemExit(TERMINATED)
-
-
-def address(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Loop:
@@ -79,10 +76,10 @@ class Loop:
         self.code: Signature = ()
         self.migrations: Signature = ()
 
-    def begin(self, base: str) -> None:
-        say = self.screen.say
+    def begin(self, listener: socket.socket) -> None:
+        say, base = self.screen.say, base_of(listener)
         say(f"The overview is at {base}/, the docs at {base}/docs. Ctrl-C stops all of it.")
-        if not is_loopback(base.split("//")[1].rpartition(":")[0].strip("[]")):
+        if not is_loopback(listener.getsockname()[0]):
             say("Everyone who can reach this machine can use the service.", style="yellow")
         if not self.types.is_installed:
             say("mypy is not installed here, so that types are not checked: `./scripts/test`"
@@ -183,10 +180,8 @@ class Loop:
         if not problems:
             self.screen.say(f"The types of the services fit ({seconds:.1f} s).", style="green")
             return
-        number = len(problems)
-        self.screen.say(
-            f"{number} type error{'' if number == 1 else 's'} ({seconds:.1f} s):", style="bold red"
-        )
+        found = counted(len(problems), "type error")
+        self.screen.say(f"{found} ({seconds:.1f} s):", style="bold red")
         self.screen.show_problems(problems[:10])
         with contextlib.suppress(*UNREADABLE):
             self.screen.say(summary(self.overviews.current()))

@@ -7,6 +7,7 @@ from typing import get_args
 from rich.console import Console
 from rich.text import Text
 
+from charter.document.commands import counted
 from charter.runtime.docs.overview import Overview, Remark, Row, Severity
 
 COLOURS = {
@@ -86,9 +87,7 @@ class Screen:
             more = len(new) - MOST_REMARKS
             self.console.print(f"  ... and {more} more: `charter status --findings`")
         if gone:
-            self.console.print(
-                f"  {gone} finding{'' if gone == 1 else 's'} corrected", style="green"
-            )
+            self.console.print(f"  {counted(gone, 'finding')} corrected", style="green")
 
     def _show_remark(self, remark: Remark) -> None:
         where = f"  {remark.place}: " if remark.place else "  "
@@ -102,9 +101,8 @@ class Screen:
 
 def summary(overview: Overview) -> str:
     """The counts, in a line."""
-    number = len(overview.present)
     counts = ", ".join(f"{count} {noun}" for _, count, noun in overview.counts())
-    return f"{number} operation{'' if number == 1 else 's'}{': ' if counts else ''}{counts}"
+    return f"{counted(len(overview.present), 'operation')}{': ' if counts else ''}{counts}"
 
 
 def every_remark(overview: Overview) -> Iterator[Remark]:

@@ -13,6 +13,8 @@ from charter.project import Project
 from charter.runtime.docs.overview import Remark
 
 STATUS = Path(".data") / "dev" / "dmypy.json"
+DAEMON = ("nice", "-n", "10", sys.executable, "-m", "mypy.dmypy", "--status-file", str(STATUS))
+"""It works after whatever else a save sets in motion."""
 OPTIONS = (
     "--show-column-numbers", "--no-pretty", "--no-error-summary", "--no-color-output",
     "--show-error-codes",
@@ -67,18 +69,7 @@ class Types:
 
     def _daemon(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            # after whatever else a save sets in motion
-            [
-                "nice",
-                "-n",
-                "10",
-                sys.executable,
-                "-m",
-                "mypy.dmypy",
-                "--status-file",
-                str(STATUS),
-                *arguments,
-            ],
+            [*DAEMON, *arguments],
             cwd=self.project.root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
