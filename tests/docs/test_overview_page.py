@@ -166,7 +166,7 @@ def test_the_report_of_the_fuzzer_is_the_page_that_it_wrote(file: Path, tmp_path
     project = Project.at(tmp_path, {})
     published = APIRouter()
     overviews = Overviews(file)
-    docs.add_overview(published, overviews.current, lambda: status.fuzz_report(project))
+    docs.add_overview(published, overviews.page, lambda: status.fuzz_report(project))
 
     assert chromium is not None
     with (

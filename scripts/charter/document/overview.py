@@ -19,10 +19,10 @@ from charter.document.findings import Finding, Severity
 from charter.document.history import Committed, committed, head
 from charter.document.lint import DEFAULT, Configuration, lint
 from charter.document.model import Model, Operation, keyworded, mapping
+from charter.document.overview_page import Change, Overview, Remark, Row, render
+from charter.document.overview_page import Severity as Shown
 from charter.document.signature import Signature, signature
 from charter.document.source import UNREADABLE, Unreadable
-from charter.runtime.docs.overview import Change, Overview, Remark, Row
-from charter.runtime.docs.overview import Severity as Shown
 from charter.runtime.lifecycle import period
 from charter.runtime.references import at, has, tokens_of
 
@@ -72,6 +72,10 @@ class Overviews:
         """Made of which description, error and other files."""
         self.base = Committed("")
         self.lock = threading.Lock()
+
+    def page(self) -> str:
+        """The same as a page of HTML."""
+        return render(self.current())
 
     def current(self) -> Overview:
         """Raises DocumentError or NoDocument as long as there was no good document yet."""

@@ -43,7 +43,7 @@ def pages(live: LiveMock, overviews: Overviews) -> Starlette:
     docs.add(published, "/openapi.yaml", source(live))
     # the bundle: a page can't follow references to files, and needs what can be read
     docs.add_pages(published, live=True, document="/openapi.json")
-    docs.add_overview(published, overviews.current)
+    docs.add_overview(published, overviews.page)
     return Starlette(routes=published.routes)
 
 

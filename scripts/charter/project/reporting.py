@@ -12,10 +12,10 @@ from rich.text import Text
 
 from charter.document.lint import Configuration
 from charter.document.overview import Overviews
+from charter.document.overview_page import Overview, Row
 from charter.document.revisions import relative
 from charter.project import NoProject, Project, status
 from charter.project.dev.screen import COLOURS, Screen, every_remark, summary
-from charter.runtime.docs.overview import Overview, Row
 
 TITLES = ("method", "path", "operation", "state", "end", "change", "fuzz", "findings")
 UNBOUNDED = 100_000

@@ -57,7 +57,7 @@ def application(app: Any = None) -> Any:
     if develops and settings.serves_docs:
         published = APIRouter()
         overviews = status.overviews(project, live)
-        docs.add_overview(published, overviews.current, lambda: status.fuzz_report(project))
+        docs.add_overview(published, overviews.page, lambda: status.fuzz_report(project))
         app.router.routes.extend(published.routes)
     return app
 

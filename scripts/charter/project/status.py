@@ -17,13 +17,13 @@ from charter.document.commands import counted
 from charter.document.excerpts import excerpt
 from charter.document.lint import Configuration
 from charter.document.overview import Live, Overviews
+from charter.document.overview_page import Overview, Remark, Row, State
 from charter.document.revisions import relative
 from charter.errors import Refusal
 from charter.project import Project
 from charter.project.scaffold import Scaffold, composition
 from charter.project.scaffold.resources import Description
 from charter.project.scaffold.services import Service
-from charter.runtime.docs.overview import Overview, Remark, Row, State
 
 VERDICT = Path(".data") / "fuzz" / "verdict.json"
 """Where `charter fuzz` leaves its verdict."""

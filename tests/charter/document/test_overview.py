@@ -8,7 +8,7 @@ import pytest
 from charter.document import DocumentError
 from charter.document.excerpts import excerpt
 from charter.document.overview import Overviews
-from charter.runtime.docs.overview import Overview, Row, render
+from charter.document.overview_page import Overview, Row, render
 
 DOCUMENT = """\
 openapi: 3.1.0

@@ -11,6 +11,7 @@ from types import FrameType
 
 from charter.document.commands import counted
 from charter.document.overview import remark_of
+from charter.document.overview_page import Remark
 from charter.document.signature import Signature, signature, surroundings
 from charter.document.source import UNREADABLE
 from charter.errors import Misconfigured, Refusal
@@ -22,7 +23,6 @@ from charter.project.dev.service import Failed, Service, Started
 from charter.project.dev.types import Types
 from charter.project.environment import given, ready
 from charter.project.scaffold import composition
-from charter.runtime.docs.overview import Remark
 
 INTERVAL = 0.1
 """Seconds after which the loop looks for a save."""

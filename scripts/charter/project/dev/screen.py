@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from charter.document.commands import counted
-from charter.runtime.docs.overview import Overview, Remark, Row, Severity
+from charter.document.overview_page import Overview, Remark, Row, Severity
 
 COLOURS = {
     "added": "green", "changed": "magenta", "removed": "red", "implemented": "green",

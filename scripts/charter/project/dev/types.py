@@ -9,8 +9,8 @@ from pathlib import Path
 from time import monotonic
 
 from charter.document.excerpts import excerpt
+from charter.document.overview_page import Remark
 from charter.project import Project
-from charter.runtime.docs.overview import Remark
 
 STATUS = Path(".data") / "dev" / "dmypy.json"
 DAEMON = ("nice", "-n", "10", sys.executable, "-m", "mypy.dmypy", "--status-file", str(STATUS))

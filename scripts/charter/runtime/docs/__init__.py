@@ -9,7 +9,7 @@ import importlib.util
 import json
 import re
 from asyncio import to_thread
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -18,8 +18,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import NoMatchFound
-
-from .overview import Overview, render
 
 PAGES = Path(__file__).parent / "static"
 
@@ -52,8 +50,6 @@ REDOC_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg"
 """The one thing that Redoc would ask of somebody else."""
 
 ENTITY_TAG = re.compile(r'"[^"]*"')
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def router(document: Path, bundle: Path, *, pages: bool = True, live: bool = False) -> APIRouter:
@@ -124,21 +120,18 @@ class ReadingPage:
 OVERVIEW = "/docs/overview"
 POLLED = frozenset({"/openapi.json", "/openapi.yaml", OVERVIEW})
 """What pages that are live ask for every second, by HEAD."""
-OVERVIEWS = ("/", "/docs/overview")
-"""Where the overview is; the document may have an operation at the first."""
 
 
 def add_overview(
     published: APIRouter,
-    overview: Callable[[], Overview],
+    overview: Callable[[], str],
     report: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """The overview of a document that is being edited, and the page of the fuzzer's last run.
+    """The page of a document that is being edited, and that of the fuzzer's last run.
 
     It is at `/`, too, unless the document has an operation there.
     """
-    policy = {"Content-Security-Policy": written(STRICT)}
-    shown = Made(lambda: render(overview()), HTML, policy)
+    shown = Made(overview, HTML, {"Content-Security-Policy": written(STRICT)})
     for path in ("/", OVERVIEW):
         add(published, path, shown)
     for name in ("overview.css", "overview.js"):
