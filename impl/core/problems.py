@@ -35,10 +35,12 @@ class Problem(Exception):
     type: ClassVar[ProblemType] = ProblemType.ABOUT_BLANK
     keeps_changes: ClassVar[bool] = False
     """Whether the transaction commits although the operation failed."""
+    detail: str = ""
+    """What went wrong, in a sentence: the class's own, unless one is given."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.detail
+        super().__init__(self.detail)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -54,9 +56,10 @@ class InvalidRequest(Problem):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     type = ProblemType.INVALID_REQUEST
+    detail = "The request does not match the API description."
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("The request does not match the API description.")
+        super().__init__()
         self.faults = faults
 
     @property
@@ -95,7 +98,7 @@ class Unauthenticated(Problem):
 
     status = HTTPStatus.UNAUTHORIZED
 
-    def __init__(self, detail: str, challenges: Sequence[str] = (REALM,)) -> None:
+    def __init__(self, detail: str = "", challenges: Sequence[str] = (REALM,)) -> None:
         super().__init__(detail)
         self.challenges = challenges
 
@@ -107,8 +110,7 @@ class Unauthenticated(Problem):
 class InvalidToken(Unauthenticated):
     """The access token is malformed, expired, revoked or of somebody who may not log in."""
 
-    def __init__(self) -> None:
-        super().__init__("The access token is not valid.")
+    detail = "The access token is not valid."
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -126,17 +128,14 @@ class InvalidGrant(OAuthProblem, Unauthenticated):
 class BadCredentials(InvalidGrant):
     """The e-mail address or the password is wrong; which of them stays unsaid."""
 
-    def __init__(self) -> None:
-        super().__init__("The e-mail address or the password is wrong.")
+    detail = "The e-mail address or the password is wrong."
 
 
 class RefusedRefreshToken(InvalidGrant):
     """A refresh token that is unknown, expired or spent; a spent one has ended its session."""
 
     keeps_changes = True  # RFC 9700 section 4.14.2: the revocation outlives the error
-
-    def __init__(self) -> None:
-        super().__init__("The refresh token is not valid.")
+    detail = "The refresh token is not valid."
 
 
 class Forbidden(Problem):
@@ -163,9 +162,7 @@ class WrongPassword(Forbidden):
     """The current password, asked for again, is wrong."""
 
     type = ProblemType.WRONG_PASSWORD
-
-    def __init__(self) -> None:
-        super().__init__("The current password is wrong.")
+    detail = "The current password is wrong."
 
 
 class NotFound(Problem):
@@ -178,23 +175,17 @@ class Conflict(Problem):
 
 class EmailTaken(Conflict):
     type = ProblemType.EMAIL_TAKEN
-
-    def __init__(self) -> None:
-        super().__init__("This e-mail address is registered already.")
+    detail = "This e-mail address is registered already."
 
 
 class LastAdministrator(Conflict):
     type = ProblemType.LAST_ADMINISTRATOR
-
-    def __init__(self) -> None:
-        super().__init__("The last active administrator must stay one.")
+    detail = "The last active administrator must stay one."
 
 
 class KeyReused(Conflict):
     type = ProblemType.IDEMPOTENCY_KEY_REUSED
-
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key belongs to another request.")
+    detail = "This Idempotency-Key belongs to another request."
 
 
 class PreconditionFailed(Problem):
@@ -225,9 +216,10 @@ class ServiceUnavailable(Problem):
     """The database is out of reach, or there is more to do than can be done in time."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+    detail = "The service can't answer right now. Try again soon."
 
     def __init__(self) -> None:
-        super().__init__("The service can't answer right now. Try again soon.")
+        super().__init__()
         # so that not all come back at the same moment
         self.retry_after = random.randint(1, 5)  # noqa: S311 - nothing depends on it
 
