@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from charter.service import ConfigurationError
+from impl.__main__ import main
 from impl.core import config
 from impl.core.config import Environment, Settings
 from impl.db.engine import create_engine
@@ -75,16 +76,30 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, **environment: str) -> None
 
 @pytest.mark.parametrize(("environment", "expected"), UNFIT.values(), ids=UNFIT)
 def test_cfg_1_production_is_refused_with_one_line(
-    environment: dict[str, str], expected: str
+    environment: dict[str, str],
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = charter("serve", **PRODUCTION | environment)
+    set_environment(monkeypatch, **PRODUCTION | environment)
+    monkeypatch.chdir(tmp_path)  # where there is no .env
 
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert re.fullmatch(r"charter: .*\n", done.stderr), done.stderr
-    assert expected in done.stderr
+    code = main(["serve"])
+
+    said = capsys.readouterr()
+    assert (code, said.out) == (2, "")
+    assert re.fullmatch(r"charter: .*\n", said.err), said.err
+    assert expected in said.err
     for secret in filter(None, environment.get("JWT_SECRET", "").split(",")):
-        assert secret not in done.stderr
+        assert secret not in said.err
+
+
+def test_cfg_1_charter_serve_refuses_it_in_the_same_words() -> None:
+    done = charter("serve", **PRODUCTION | {"DEBUG": "true"})
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"charter: DEBUG is on.*\n", done.stderr), done.stderr
 
 
 def test_cfg_1_production_with_fit_settings_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
