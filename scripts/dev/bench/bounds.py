@@ -30,6 +30,7 @@ def report(works: Mapping[str, Work], environ: Mapping[str, str], log: Path) -> 
     yield f"the first request: {first * 1e3:.1f} ms, the median {median * 1e3:.1f} ms"
     idle, flooded = flood(works[PAGE], environ, log)
     yield f"p99 of {PAGE}: {idle:.0f} ms idle, {flooded:.0f} ms beside {LOGINS} logins"
+    yield f"a second worker: {second_worker(works[READ], environ, log):+.0%} CPU for a request"
     share = goodput(works[PAGE], environ, log)
     yield f"goodput at {OVERLOAD} times the load: {share:.0%} of the capacity"
     before, after = memory(works, environ, log)
@@ -72,6 +73,21 @@ async def beside_logins(port: int, work: Work) -> list[float]:
     latencies = await load(port, work, 4, 4)
     await asyncio.gather(*logins)
     return latencies
+
+
+def second_worker(work: Work, environ: Mapping[str, str], log: Path) -> float:
+    """How much more a request costs where two workers answer; the least of each counts.
+
+    What they cost each other shows on two cores, which the database and the load need as well.
+    """
+    costs: dict[str, list[float]] = {"1": [], "2": []}
+    for _ in range(3):
+        for workers, taken in costs.items():
+            with serving(CHARTER, log, {**environ, "WORKERS": workers}) as (port, pid):
+                process = psutil.Process(pid)
+                one = measured(port, process, work, connections=CONNECTIONS, seconds=2)
+                taken.append(one.cpu_microseconds)
+    return min(costs["2"]) / min(costs["1"]) - 1
 
 
 def goodput(work: Work, environ: Mapping[str, str], log: Path) -> float:
