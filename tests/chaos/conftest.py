@@ -1,6 +1,6 @@
 """Experiments: a fault under steady load, and what must hold all the same.
 
-    ./scripts/test tests/chaos            # the short forms, in every CI run
+    ./scripts/test tests/chaos            # the short forms; in CI with LONG_TESTS=1
     ./scripts/test tests/chaos --long     # as long and as often as docs/operations.md says
 
 Each has the criteria that `Load` keeps: no 500, no acknowledged write lost, none doubled, nobody

@@ -17,6 +17,7 @@ from tests.chaos.load import Caller, Load, insisted, steady
 from tests.chaos.ports import free_port
 from tests.chaos.proxies import FILES, required, running
 from tests.chaos.services import Service, serving
+from tests.charter.command_line import takes_a_minute
 from tests.people import PASSWORD
 
 ENDS_WITHIN_SECONDS = 10
@@ -59,6 +60,7 @@ def everything(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
+@takes_a_minute
 async def test_replacing_each_replica_behind_a_balancer_shows_clients_no_error(
     cluster: Cluster, tmp_path: Path, long: bool
 ) -> None:
@@ -90,6 +92,7 @@ async def balanced(services: list[Service], folder: Path) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+@takes_a_minute
 async def test_a_worker_that_is_killed_leaves_nothing_half_done(
     cluster: Cluster, tmp_path: Path, long: bool
 ) -> None:

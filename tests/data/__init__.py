@@ -21,6 +21,8 @@ OVERLAYS = DATA / "overlays"
 """Overlays of the specification, and what they make of documents."""
 SPECS = DATA / "specs"
 """Real documents; ORIGINS.tsv says of each where it is from."""
+LARGE = frozenset(path.name for path in SPECS.iterdir() if path.stat().st_size > 500_000)
+"""Those that take as long as all others together."""
 
 
 def content_of(file: Path) -> Any:

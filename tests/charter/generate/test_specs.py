@@ -11,7 +11,8 @@ from charter.document import DocumentError
 from charter.generate import command
 from charter.generate.generator import generate
 from charter.runtime.normal import normal, operations
-from tests.data import ROOT, SPECS, content_of
+from tests.charter.command_line import takes_a_minute
+from tests.data import LARGE, ROOT, SPECS, content_of
 
 REFUSED = {"swagger20-petstore-expanded.yaml": "1:1: This is Swagger 2.0"}
 """What is wrong with a document itself, and where."""
@@ -44,9 +45,18 @@ def test_a_document_that_no_server_could_keep_is_refused(name: str) -> None:
     assert f"{name}:{REFUSED[name]}" in str(refused.value)
 
 
-def test_documents_are_generated_imported_typed_and_routed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([name for name in SERVED if name not in LARGE], id="small"),
+        pytest.param(sorted(LARGE), id="large", marks=takes_a_minute),
+    ],
+)
+def test_documents_are_generated_imported_typed_and_routed(
+    names: list[str], tmp_path: Path
+) -> None:
     """Each is a package; one interpreter imports all of them, and one mypy reads them."""
-    packages = {re.sub(r"\W", "_", name): name for name in SERVED}
+    packages = {re.sub(r"\W", "_", name): name for name in names}
     for package, name in packages.items():
         assert command.run(document=SPECS / name, out=tmp_path / package) == 0
 

@@ -179,6 +179,7 @@ def test_it_keeps_its_own_rules_where_names_clash(library: Made, server: Address
     assert "FAILED" not in library.run("charter", "check", **naming(server), **TYPED)
 
 
+@takes_a_minute
 def test_it_keeps_its_own_rules_where_security_is_optional(tmp_path: Path, server: Address) -> None:
     document = SPECS / "readme31-security.yaml"
     assert init.run(document, tmp_path / "made", Path.cwd()) == 0

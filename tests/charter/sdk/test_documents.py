@@ -10,6 +10,7 @@ import yaml
 
 from charter.document import Document
 from charter.sdk import command
+from tests.charter.command_line import takes_a_minute
 from tests.charter.sdk.clients import (
     PROGRAMS,
     TSC,
@@ -21,7 +22,7 @@ from tests.charter.sdk.clients import (
     tsc,
     typescript_client,
 )
-from tests.data import DOCUMENT, SPECS
+from tests.data import DOCUMENT, LARGE, SPECS
 
 REAL = [
     path
@@ -34,24 +35,37 @@ def name_of(document: Path) -> str:
     return document.stem.replace(".", "-").lower()
 
 
-def test_python_clients_of_real_documents_are_typed(tmp_path: Path) -> None:
-    for document in REAL:
+DOCUMENTS = pytest.mark.parametrize(
+    "documents",
+    [
+        pytest.param([path for path in REAL if path.name not in LARGE], id="small"),
+        pytest.param([SPECS / name for name in sorted(LARGE)], id="large", marks=takes_a_minute),
+    ],
+)
+
+
+@DOCUMENTS
+def test_python_clients_of_real_documents_are_typed(documents: list[Path], tmp_path: Path) -> None:
+    for document in documents:
         name = name_of(document)
         python_client(document, tmp_path / "made" / name, name=name)
         module = name.replace("-", "_")
         (tmp_path / "made" / name / "python" / module).rename(tmp_path / module)
 
-    mypy(*(name_of(document).replace("-", "_") for document in REAL), cwd=tmp_path)
+    mypy(*(name_of(document).replace("-", "_") for document in documents), cwd=tmp_path)
 
 
-def test_typescript_clients_of_real_documents_are_typed(tmp_path: Path) -> None:
+@DOCUMENTS
+def test_typescript_clients_of_real_documents_are_typed(
+    documents: list[Path], tmp_path: Path
+) -> None:
     require_compiler()
-    for document in REAL:
+    for document in documents:
         command.run(
             "typescript", document, name=None, out=tmp_path / name_of(document), builds=False
         )
     settings = json.loads((PROGRAMS / "tsconfig.json").read_text())
-    strictest = (tmp_path / name_of(REAL[0]) / "typescript" / "tsconfig.json").read_text()
+    strictest = (tmp_path / name_of(documents[0]) / "typescript" / "tsconfig.json").read_text()
     settings["compilerOptions"] = json.loads(strictest)["compilerOptions"]
     settings["compilerOptions"] |= {"rootDir": ".", "noEmit": True}
     settings["include"] = ["*/typescript/src"]
