@@ -70,9 +70,19 @@ def test_a_planted_defect_is_noticed_by_the_checks(attempt: Attempt) -> None:
             "a_token_says_that_it_is_good_for_longer",
             "POST /auth/token answered another expires_in than its token has",
         ),
+        (
+            "watchItems",
+            "a_stream_forgets_what_was_deleted",
+            "GET /items/changes does not tell what was deleted",
+        ),
+        (
+            "watchItems",
+            "a_stream_tells_everybodys_changes",
+            "GET /items/changes tells somebody else what has happened",
+        ),
     ],
 )
-def test_a_defect_of_the_callers_own_account_is_noticed(
+def test_a_planted_defect_is_noticed_by_the_probes_of_one_operation(
     attempt: Attempt, operation: str, defect: str, finding: str
 ) -> None:
     attempt.choose(Choice(operations=[operation]))

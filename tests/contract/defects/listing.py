@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from generated import schemas
 from generated.responses import ListItems200
@@ -16,9 +16,11 @@ from generated.security import Principal
 from impl.core import config
 from impl.core.links import next_page
 from impl.db.session import Database
-from impl.models import Session
+from impl.models import Item, ItemChange, Session
+from impl.repositories.item_changes import HORIZON, MOST, ItemChangeRepository
 from impl.repositories.items import ItemRepository, order_of
 from impl.repositories.sessions import NEWEST_FIRST, SessionRepository
+from impl.services import items
 from impl.services.auth import AuthService
 from impl.services.items import ItemService
 from impl.services.users import UserService
@@ -436,3 +438,46 @@ def everybodys_sessions_are_listed() -> None:
 
 def as_user(principal: Principal, user_id: UUID) -> Principal:
     return replace(principal, id=user_id)
+
+
+# -- streams --------------------------------------------------------------------------------------
+
+
+@defect
+def a_stream_tells_everybodys_changes() -> None:
+    @instead_of(ItemChangeRepository, "behind")
+    async def behind(original: Any, self: ItemChangeRepository, owner: UUID, position: Any) -> Any:
+        place = tuple_(ItemChange.transaction, ItemChange.position)
+        since = tuple_(position.transaction, position.position)
+        rows = await self.session.rows(
+            select(ItemChange, Item)
+            .outerjoin(Item, Item.id == ItemChange.item_id)
+            .where(place > since, ItemChange.transaction < HORIZON)
+            .order_by(*place)
+            .limit(MOST)
+        )
+        return [(change, item) for change, item in rows]
+
+
+@defect
+def a_stream_forgets_what_was_deleted() -> None:
+    @instead_of(ItemChangeRepository, "behind")
+    async def behind(original: Any, self: ItemChangeRepository, *place: Any) -> Any:
+        return [(change, item) for change, item in await original(self, *place) if item is not None]
+
+
+@defect
+def a_change_is_told_as_a_creation() -> None:
+    @instead_of(items, "changed")
+    def changed(original: Any, change: Any, item: Any, position: Any) -> schemas.ItemChange:
+        told: schemas.ItemChange = original(change, item, position)
+        if told.event != schemas.ItemEvent.UPDATED:
+            return told
+        return told.model_copy(update={"event": schemas.ItemEvent.CREATED})
+
+
+@defect
+def a_stream_does_not_go_on_where_it_ended() -> None:
+    @instead_of(ItemChangeRepository, "since")
+    async def since(original: Any, self: ItemChangeRepository, event_id: str | None) -> Any:
+        return await original(self, None)

@@ -14,6 +14,7 @@ from charter.contract.api import label
 from charter.contract.probes import (
     answers,
     endings,
+    feeds,
     growth,
     links,
     lists,
@@ -101,6 +102,7 @@ def meaning(client: Client, operation: Operation) -> Iterator[Iterator[str]]:
         yield objects.are_their_owners(client, resource)
     if operation.method == "GET" and not client.api.has_path_parameter(operation):
         yield objects.are_changed_in_place(client, operation)
+        yield feeds.tell_of_changes(client, operation)
     listing = client.api.listing(operation)
     if listing is not None:
         yield lists.show_what_is_there(client, listing)

@@ -1,0 +1,118 @@
+"""What a stream of events tells of the objects of the collection above it, and to whom."""
+
+from collections.abc import Collection, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from charter.contract.api import LAST_EVENT_ID, label
+from charter.contract.probes.client import Client
+from charter.contract.probes.made import Made
+from charter.contract.probes.objects import is_private
+from charter.document.listings import values_of
+from charter.mock.memory import Resource
+from charter.runtime import Operation
+from charter.runtime.items import ItemSpec
+from charter.runtime.parameters import Parameter
+from charter.runtime.shapes import Shape
+
+EVENTS: Mapping[str, Set[str]] = {
+    "POST": {"added", "created"},
+    "PATCH": {"changed", "modified", "updated"},
+    "PUT": {"changed", "modified", "updated"},
+    "DELETE": {"deleted", "removed"},
+}
+"""The names of the events that say what a method has done."""
+OBJECTS = 2
+"""So many that a stream with the events of all of them need not be waited for."""
+
+
+def tell_of_changes(client: Client, operation: Operation) -> Iterator[str]:
+    """Whoever comes back with the last event that they have seen gets what followed it."""
+    feed = Feed.of(client, operation)
+    resource = client.api.resources.get(operation.path.rpartition("/")[0])
+    if feed is None or resource is None or operation.path == resource.member:
+        return
+    feed.read(client.caller)
+    first = feed.last
+    found = (Made.of(client, resource, client.caller) for _ in range(OBJECTS))
+    made = [one for one in found if one is not None]
+    if first is None or len(made) < OBJECTS:
+        return
+    yield from feed.tells("POST", made)
+    for methods in (("PATCH", "PUT"), ("DELETE",)):
+        change = made[0].operation(*methods)
+        if change is not None and all(one.request(change, match="*").ok for one in made):
+            yield from feed.tells(change.method, made)
+    yield from tells_no_stranger(client, resource, feed, first)
+
+
+def tells_no_stranger(
+    client: Client, resource: Resource, feed: "Feed", since: str
+) -> Iterator[str]:
+    """Who doesn't see an object in the list isn't told of it either."""
+    mine = Made.of(client, resource, client.caller)
+    if mine is None or not is_private(client, resource, mine.identity):
+        return
+    for _ in range(OBJECTS):
+        Made.of(client, resource, client.stranger)
+    feed.last = since
+    told = feed.read(client.stranger)
+    if str(mine.identity) in told or any(one in told for one in feed.told):
+        yield f"{label(feed.operation)} tells somebody else what has happened"
+
+
+@dataclass
+class Feed:
+    """A stream that goes on behind the last event that the client names."""
+
+    client: Client
+    operation: Operation
+    header: Parameter
+    """Which event that is."""
+    items: ItemSpec
+    names: Collection[str]
+    """Those of its events."""
+    told: set[str]
+    """The identities of the objects that it has told of."""
+    last: str | None = None
+    events: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, client: Client, operation: Operation) -> "Feed | None":
+        """None where the document doesn't list the events, or lets nobody come back."""
+        header = client.api.header(operation, LAST_EVENT_ID)
+        items = next((one.items for one in operation.contents if one.items is not None), None)
+        if header is None or items is None:
+            return None
+        item = Shape(client.api.judge, client.api.judge.at(items.place))
+        names = values_of(item.member("event"))
+        return cls(client, operation, header, items, names, set()) if names else None
+
+    def read(self, token: str | None) -> str:
+        """The events behind the last one, as text."""
+        headers = {self.header.name: self.last} if self.last is not None else {}
+        answer = self.client.send(self.operation, token, headers=headers)
+        self.events = tuple(self.events_of(answer)) if answer.ok else ()
+        for event in self.events:
+            self.last = event.get("id") or self.last
+        return answer.text
+
+    def events_of(self, answer: requests.Response) -> Iterator[Mapping[str, Any]]:
+        for event in self.items.sequence.reader().feed(answer.content):
+            if isinstance(event, dict):
+                yield event
+
+    def tells(self, method: str, made: Collection[Made]) -> Iterator[str]:
+        """Each object is told of under a name that says what was done, if there is such a name."""
+        names = EVENTS[method] & set(self.names)
+        if not names:
+            return
+        self.read(self.client.caller)
+        data = [str(one.get("data")) for one in self.events if one.get("event") in names]
+        for identity in (str(one.identity) for one in made):
+            if not any(identity in text for text in data):
+                yield f"{label(self.operation)} does not tell what was {min(names)}"
+                return
+            self.told.add(identity)
