@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
 from alembic import command, context
 from alembic.config import Config
@@ -24,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from charter.service.enums import manage_enums
+from charter.service.numbers import WholeNumber
 from charter.service.outage import DatabaseUnreachable, is_outage, sqlstate
 from charter.service.proposals import differences, fill_required
 
@@ -199,6 +201,7 @@ class Schema:
             # each on its own, so that one may build an index concurrently
             transaction_per_migration=True,
             process_revision_directives=propose if writes else compare,
+            render_item=rendered,
             on_version_apply=say_step,
         )
         run_migrations()
@@ -222,6 +225,11 @@ def propose(
     for operations in (script.upgrade_ops, script.downgrade_ops):
         if operations is not None:
             fill_required(operations)
+
+
+def rendered(kind: str, item: object, written: object) -> str | Literal[False]:
+    """A migration names PostgreSQL's type, so that it needs nothing of Charter; else no opinion."""
+    return "sa.Numeric()" if kind == "type" and isinstance(item, WholeNumber) else False
 
 
 def compare(

@@ -14,6 +14,7 @@ from tests.charter.project.copies import copied
 MORE = """
     rank: Mapped[int]
     price: Mapped[Decimal]
+    worth: Mapped[int] = mapped_column(WholeNumber)
     secret: Mapped[bool]
     note: Mapped[str] = mapped_column(Text)
     mood: Mapped[str] = mapped_column(Enum("fine", native_enum=False))
@@ -38,6 +39,7 @@ IMPORTS = """
 from decimal import Decimal
 from sqlalchemy import Enum
 from sqlalchemy.dialects.postgresql import JSONB
+from charter.service.numbers import WholeNumber
 """
 CHANGES = {
     "description: Mapped[str | None] = mapped_column(Text)": (
@@ -132,6 +134,7 @@ def test_it_runs_on_tables_with_rows_once_it_says_what_no_type_tells(
     asyncio.run(databases.execute(database, ROWS.split(";")[1]))
     remark = "# No value suits every row: give the rows that are there one in maker_id here.\n"
     assert remark in text
+    assert re.search(r'sa\.Column\(\s*"worth", sa\.Numeric\(\)', text)  # without Charter
 
     unfinished = charter_in(project, "migrate", **where)
     file.write_text(text.replace(remark, f'op.execute("{OWNER}")\n'))

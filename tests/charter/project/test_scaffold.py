@@ -6,6 +6,7 @@ first version of it did.
 """
 
 import contextlib
+import dataclasses
 import functools
 import io
 import os
@@ -32,9 +33,13 @@ from tests.data import DATA
 from tests.people import PASSWORD
 
 PETS = Path(__file__).with_name("pets.yaml")
+STAMPS = Path(__file__).with_name("stamps.yaml")
 BOOKINGS = DATA / "cases" / "bookings.yaml"
 MUSEUM = DATA / "specs" / "museum.yaml"
-TAGS = ("pets", "bookings", "payments", "stations", "trips", "operations", "events", "tickets")
+TAGS = (
+    "pets", "bookings", "payments", "stations", "trips", "operations", "events", "tickets",
+    "stamps", "albums", "boxes",
+)  # fmt: skip
 
 PET = {
     "name": "Rex",
@@ -113,9 +118,9 @@ class Team:
 
 @pytest.fixture(scope="module")
 def scaffolded(tmp_path_factory: pytest.TempPathFactory, server: Address) -> Team:
-    """A project with the paths of three documents, in which every tag has been scaffolded."""
+    """A project with the paths of four documents, in which every tag has been scaffolded."""
     project = copied(tmp_path_factory.mktemp("scaffolded"))
-    add(project, *(Document(file).content for file in (PETS, BOOKINGS, MUSEUM)))
+    add(project, *(Document(file).content for file in (PETS, BOOKINGS, MUSEUM, STAMPS)))
     team = Team(project, server)
     (project / "said").write_text(team.scaffold(*TAGS))
     return team
@@ -221,6 +226,79 @@ def test_everything_that_was_said_is_kept(client: httpx.Client, ada: dict[str, s
     assert PET | DEFAULTS | {"id": pet["id"], "createdAt": pet["createdAt"]} == pet
     assert client.get(f"/pets/{pet['id']}", headers=ada).json() == pet
     assert pet in client.get("/pets", headers=ada).json()
+
+
+HUGE = 10**30
+
+
+def test_a_whole_number_of_any_size_is_kept(client: httpx.Client, ada: dict[str, str]) -> None:
+    sent = {"country": "Mauritius", "value": HUGE, "year": 1847, "serial": 2**63 - 1}
+
+    stamp = client.post("/stamps", json=sent, headers=ada).json()
+
+    assert client.get(f"/stamps/{stamp['id']}", headers=ada).json() == stamp
+    assert stamp.items() >= sent.items()
+    of_value = client.get("/stamps", params={"value": HUGE}, headers=ada).json()
+    assert of_value == {"stamps": [stamp], "total": 1}
+
+
+@pytest.mark.parametrize("query", [{"page": HUGE}, {"page": 2, "limit": HUGE}, {"year": HUGE}])
+def test_a_list_reaches_to_no_row_of_a_huge_number(
+    client: httpx.Client, ada: dict[str, str], query: dict[str, int]
+) -> None:
+    found = client.get("/stamps", params=query, headers=ada)
+
+    assert (found.status_code, found.json()["stamps"]) == (200, [])
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_nothing_has_an_identity_beyond_64_bits(
+    client: httpx.Client, ada: dict[str, str], method: str
+) -> None:
+    assert client.request(method, f"/stamps/{HUGE}", headers=ada).status_code == 404
+
+
+def test_what_postgresql_can_not_keep_is_refused_as_the_document_refuses(
+    client: httpx.Client, ada: dict[str, str]
+) -> None:
+    stamp = {"country": "a NUL: \0", "value": 1}
+
+    assert client.post("/stamps", json=stamp, headers=ada).status_code == 400
+    assert client.post("/pets", json=PET | {"name": "\0"}, headers=ada).status_code == 422
+
+
+def test_an_identity_is_the_clients_or_one_that_no_client_has_sent(
+    client: httpx.Client, ada: dict[str, str]
+) -> None:
+    def add(**members: Any) -> httpx.Response:
+        return client.post("/albums", json=members, headers=ada)
+
+    numbers = [add().json()["number"] for _ in range(2)]
+
+    assert add(number=1, name="first").status_code == 201
+    assert add(number=1, name="second").status_code == 409
+    assert client.get("/albums/1", headers=ada).json() == {"number": 1, "name": "first"}
+    assert len({1, *numbers}) == 3
+
+
+def test_what_is_left_to_the_mock_is_said_with_the_reason(said: str) -> None:
+    assert "POST /boxes takes number, and declares no 409 for one that is there already." in said
+    assert "impl/services/stations.py: left to the mock as a whole: no POST at a path" in said
+
+
+def test_a_status_that_no_code_answers_is_said_with_what_the_fuzzer_wants(said: str) -> None:
+    line = next(line for line in said.splitlines() if "POST /stamps declares" in line)
+
+    assert "declares 409, which add_stamp never answers" in line
+    assert '[tool.charter.fuzz.unprovoked]: "addStamp 409" = "..."' in line
+    assert "GET /stamps/{stampId} declares" not in said  # its 404 is written
+
+
+def test_a_page_is_found_by_an_index(scaffolded: Team) -> None:
+    models = scaffolded.project / "impl" / "models"
+
+    assert 'Index(None, "owner_id", "id")' in (models / "bookings.py").read_text()
+    assert 'Index(None, "owner_id", "added_at", "id")' in (models / "stamps.py").read_text()
 
 
 def test_a_put_says_everything_anew(client: httpx.Client, ada: dict[str, str]) -> None:
@@ -376,8 +454,23 @@ def test_a_renamed_operation_is_offered_as_a_rename(team: Team) -> None:
     team.scaffold("pets", rename="list_pets=find_pets")
 
     after = before.replace("async def list_pets", "async def find_pets")
-    assert service.read_text() == after
+    assert service.read_text() == after.replace("ListPetsResponse200", "FindPetsResponse200")
     assert team.findings()[0] == 0
+
+
+def test_a_rename_reaches_the_classes_that_are_called_as_the_operation(team: Team) -> None:
+    def rename(content: Any) -> None:
+        content["paths"]["/bookings"]["post"]["operationId"] = "make-booking"
+
+    team.edit(rename)
+    service = team.project / "impl" / "services" / "bookings.py"
+
+    team.scaffold("bookings", rename="create_booking=make_booking")
+
+    assert "schemas.MakeBookingResponse201" in service.read_text()
+    assert "CreateBooking" not in service.read_text()
+    assert team.findings()[0] == 0
+    assert "Success" in team.mypy()
 
 
 def test_a_service_that_was_deleted_is_said_and_written_anew(team: Team) -> None:
@@ -422,6 +515,24 @@ def test_a_module_that_cannot_be_read_is_named_and_nothing_is_written(
         assert done.returncode == 1
         assert re.fullmatch(r"charter: impl/dependencies\.py(:1)?\b.+\n", done.stderr), done.stderr
     assert not service.exists()
+
+
+def test_without_a_database_the_migration_is_left_for_later(
+    tmp_path: Path, server: Address, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = copied(tmp_path)
+    add(project, Document(STAMPS).content)
+
+    code, said = called(
+        project, lambda: scaffolding.run(["albums"]), dataclasses.replace(server, port=1)
+    )
+
+    assert code == 1
+    assert said.endswith(
+        'The code is written, the migration is not: `charter migrate --new "add albums"` writes it,'
+        " once nothing stands against it.\n"
+    )
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_without_generated_code_the_remedy_is_named(team: Team) -> None:

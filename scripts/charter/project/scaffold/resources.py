@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from charter.document import Document
+from charter.document.statuses import UNPROVOKED, refusals
 from charter.errors import Refusal
 from charter.generate.names import Names, pascal, snake
 from charter.project import Project
@@ -29,6 +30,7 @@ from charter.project.scaffold.sources import (
 )
 from charter.runtime import Contract, Operation
 from charter.runtime.paths import names as path_names
+from charter.runtime.shapes import Shape
 
 Kind = tuple[str, bool]
 """HTTP's method, and whether it is about one member."""
@@ -48,9 +50,11 @@ TIMES = re.compile(r"add|chang|creat|insert|modif|regist|updat")
 CHANGED = re.compile(r"updat|modif|chang")
 TAKEN = frozenset({"metadata", "registry", "type_annotation_map", "func", "mapped_column", "uuid4"})
 """Attributes and functions that the class of a table uses itself."""
+BIGINT = range(-(2**63), 2**63)
 NAMED = frozenset(sql.partition("(")[0] for _, sql in SCALARS.values()) | {
-    "Any", "Base", "Conflict", "ForeignKey", "HTTPStatus", "Identity", "JSONB", "Mapped",
+    "Any", "Base", "Conflict", "ForeignKey", "HTTPStatus", "Identity", "Index", "JSONB", "Mapped",
     "NotFound", "Principal", "Problem", "Repository", "Sequence", "TypeAdapter", "UUID",
+    "WholeNumber",
 }  # fmt: skip
 """Names that the modules of a resource import."""
 
@@ -79,6 +83,8 @@ class Column:
     """Whether it is a time that the service sets, not the client."""
     is_owner: bool = False
     is_text_enum: bool = False
+    is_unbounded: bool = False
+    """Whether it is an integer that may exceed 64 bits."""
 
     @property
     def attribute(self) -> str:
@@ -92,6 +98,8 @@ class Column:
 
     @property
     def sql(self) -> str:
+        if self.is_unbounded:
+            return "WholeNumber"
         return "Text" if self.is_text_enum else SCALARS.get(self.hint, ("", "JSONB"))[1]
 
     @property
@@ -137,6 +145,19 @@ class Resource:
     @property
     def identifier(self) -> Column:
         return next(column for column in self.columns if column.is_identity)
+
+    @property
+    def order(self) -> list[Column]:
+        """That of a list: by the time of creation, where there is one, then by identity."""
+        times = [column for column in self.columns if column.is_time and not column.changes]
+        return [*times[:1], self.identifier]
+
+    @property
+    def index(self) -> list[str]:
+        """The columns that find a page without reading the other rows, if the key doesn't."""
+        owner = [column.name for column in self.columns if column.is_owner]
+        names = [*owner, *(column.name for column in self.order)]
+        return names if ("GET", False) in self.calls and len(names) > 1 else []
 
     @property
     def noun(self) -> str:
@@ -276,7 +297,9 @@ class Reading:
                 f"{call.words} takes members that the document does not name (additionalProperties)"
             )
         if hint.may_be_none:
-            raise NotPlain(f"{call.words} may come without a body")
+            raise NotPlain(
+                f"{call.words} may come without a body, unless its requestBody has `required: true`"
+            )
         return hint.text
 
     def said(self, call: Call) -> dict[str, Field]:
@@ -306,12 +329,14 @@ class Reading:
             raise NotPlain(f"{post.words} takes {', '.join(more)}, which {get.operation.path} does"
                            " not show")  # fmt: skip
         required = self.required(get)
+        shape = Shape(self.api.contract.judge, self.schema_of(get, request=False))
         found, unsaid = [], []
         for name, member in members.items():
-            column = self.column(member, given.get(name), member.wire_name in required, identity)
+            is_required = member.wire_name in required
+            column = self.column(member, given.get(name), is_required, identity, shape)
             if owners and name == "owner_id" and member.hint.text == "UUID" and name not in given:
                 column = Column(name, "UUID", False, is_owner=True)
-            if column is None and member.wire_name in required:
+            if column is None and is_required:
                 raise NotPlain(
                     f"{get.words} shows {member.wire_name}, which {post.operation.method}"
                     f" {post.operation.path} does not always say"
@@ -328,7 +353,7 @@ class Reading:
         return sorted(found, key=lambda c: not c.is_identity), remarks if unsaid else []
 
     def column(
-        self, member: Field, given: Field | None, is_required: bool, identity: str
+        self, member: Field, given: Field | None, is_required: bool, identity: str, shape: Shape
     ) -> Column | None:
         """None for a property that neither the client nor the service sets."""
         name, hint = member.name, member.hint.text
@@ -343,7 +368,8 @@ class Reading:
         if is_required and not always and not member.hint.may_be_none:
             return None
         enum = self.sources.is_text_enum(hint)
-        return Column(name, hint, not always, is_text_enum=enum)
+        large = hint == "int" and is_unbounded(shape.member(member.wire_name))
+        return Column(name, hint, not always, is_text_enum=enum, is_unbounded=large)
 
     def schema_of(self, call: Call, *, request: bool) -> object:
         """The schema of the JSON that an operation takes or answers."""
@@ -394,7 +420,7 @@ class Reading:
             if "body" in arguments(call.method) and "bytes" in arguments(call.method)["body"].text:
                 resource.remarks.append(
                     f"{call.words} takes other media types than JSON too:"
-                    " the service refuses those with 415."
+                    " the service refuses those with 415, as `charter fuzz` will find."
                 )
         for call in self.own:
             if call not in resource.calls.values():
@@ -402,13 +428,49 @@ class Reading:
                     f"{call.words} is no part of {resource.collection}: the mock answers it, which"
                     " does not know the rows, until you write it."
                 )
+        for call in resource.calls.values():
+            resource.remarks.extend(self.unanswered_words(resource, call))
         if resource.owners is None:
             resource.remarks.append(
                 f"{resource.collection} belongs to nobody: not every operation of it asks for a"
                 " caller, or the document says itself who the owner is."
             )
 
+    def unanswered_words(self, resource: Resource, call: Call) -> Iterator[str]:
+        """Of statuses that the operation declares and no code answers."""
+        operation = call.operation
+        answered = {*refusals(self.api.contract, operation)}
+        answered |= {status for status, spec in operation.response_specs.items()
+                     if spec is operation.success}  # fmt: skip
+        answered |= {404} if operation.path != resource.collection else set()
+        if operation.method == "POST" and resource.identifier.name in self.said(call):
+            answered.add(409)
+        if left := sorted(set(operation.response_specs) - answered - UNPROVOKED):
+            statuses = " and ".join(map(str, left))
+            keys = ", ".join(f'"{operation.id} {status}" = "..."' for status in left)
+            yield (
+                f"{call.words} declares {statuses}, which {call.method.name} never answers: write"
+                " what does, or take it out of the document. `charter fuzz` asks for it, unless"
+                f" pyproject.toml has a reason under [tool.charter.fuzz.unprovoked]: {keys}."
+            )
+
 
 def without_bytes(hint: Hint) -> Hint:
     parts = [part for part in hint.text.split(" | ") if part != "bytes"]
     return Hint(" | ".join(parts), hint.may_be_none)
+
+
+def is_unbounded(shape: Shape) -> bool:
+    """Whether an integer may exceed 64 bits."""
+    bounds = [
+        [
+            part[name]
+            for part in shape.parts
+            for name in names
+            if type(part.get(name)) in (int, float)
+        ]
+        for names in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum"))
+    ]
+    is_listed = any("enum" in part or "const" in part for part in shape.parts)
+    least, most = (any(BIGINT[0] <= bound <= BIGINT[-1] for bound in found) for found in bounds)
+    return not is_listed and not (least and most)

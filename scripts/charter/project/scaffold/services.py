@@ -2,10 +2,11 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from charter.generate.names import pascal
 from charter.project.scaffold import edits
 from charter.project.scaffold.sources import Method, ServiceProtocol
 from charter.project.scaffold.writing import Writing
@@ -124,9 +125,19 @@ def pieces(text: str) -> dict[str, str]:
     return found
 
 
-def rename(service: Service, old: str, new: str) -> None:
-    """Give a method the present name of its operation."""
-    rows = service.path.read_text().splitlines(keepends=True)
+def rename(service: Service, old: str, new: str, generated: Collection[str]) -> None:
+    """Give a method the present name of its operation, and its classes their present names.
+
+    `generated` are the classes of `generated/`, many of which are called as their operation.
+    """
+    before = service.path.read_text()
+    rows = before.splitlines(keepends=True)
     row = service.methods[old].lineno - 1
     rows[row] = re.sub(rf"\b{old}\b", new, rows[row], count=1)
-    service.path.write_text("".join(rows))
+
+    def present(name: re.Match[str]) -> str:
+        renamed = pascal(new) + name[1]
+        return renamed if name[0] not in generated and renamed in generated else name[0]
+
+    text = re.sub(rf"\b{pascal(old)}(\w*)", present, "".join(rows))
+    service.path.write_text(edits.tidied(before, text))

@@ -8,10 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charter.document.listings import counts
 from charter.generate.names import pascal, snake
 from charter.project.scaffold.edits import formatted
 from charter.project.scaffold.nouns import singular
-from charter.project.scaffold.resources import Call, Column, Kind, NotPlain, Reading, Resource
+from charter.project.scaffold.resources import (
+    Call,
+    Column,
+    Kind,
+    NotPlain,
+    Reading,
+    Resource,
+    is_unbounded,
+)
 from charter.project.scaffold.sources import (
     Field,
     Hint,
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
 
 KEYS = {"UUID": "default=uuid4", "int": "Identity()", "str": "default=lambda: uuid4().hex"}
 """How an identity is made that no client sends."""
+NEW_KEYS = {"UUID": "uuid4()", "int": "randbelow(2**53)", "str": "uuid4().hex"}
+"""The same where some clients send one: a sequence would come to those that they have sent."""
 PLAIN = re.compile(r"(list|dict|str|int|float|bool|Any|[\[\], ])+")
 """Types whose values JSON writes as Python has them."""
 ACTS: Mapping[Kind, str] = {
@@ -38,7 +49,6 @@ ACTS: Mapping[Kind, str] = {
 }
 LIMITS = ("limit", "per_page", "page_size", "size", "take")
 OFFSETS = ("offset", "skip")
-COUNTS = re.compile(r"count|total(_?(items|count|results|elements|records))?|(items|num)_count")
 WIDTH = 90
 """Of a docstring's lines, without their indentation."""
 
@@ -47,13 +57,16 @@ MODEL_IMPORTS = (
     "from typing import Any",
     "from uuid import UUID, uuid4",
     "from sqlalchemy import BigInteger, Boolean, Date, DateTime, Double, ForeignKey, Identity",
-    "from sqlalchemy import Text, Uuid, func",
+    "from sqlalchemy import Index, Text, Uuid, func",
     "from sqlalchemy.dialects.postgresql import JSONB",
     "from sqlalchemy.orm import Mapped, mapped_column",
+    "from charter.service.numbers import WholeNumber",
     "from impl.db.base import Base",
 )
 SERVICE_IMPORTS = (
     "from http import HTTPStatus",
+    "from secrets import randbelow",
+    "from uuid import uuid4",
     "from pydantic import TypeAdapter",
     "from sqlalchemy.exc import IntegrityError",
     "from charter.runtime.models import omitting",
@@ -125,6 +138,7 @@ class Writing:
             row=resource.row,
             collection=resource.collection,
             module=resource.module,
+            index=", ".join(f'"{name}"' for name in resource.index),
             columns=[self.column(column) for column in resource.columns],
         )
 
@@ -132,11 +146,13 @@ class Writing:
         """The line of a column in the class of the table."""
         options = [f'"{column.name}"'] * (column.attribute != column.name)
         if column.is_owner:
-            options += [f'ForeignKey("{self.resource.owners}", ondelete="CASCADE")', "index=True"]
+            options.append(f'ForeignKey("{self.resource.owners}", ondelete="CASCADE")')
+            options += ["index=True"] * (not self.resource.index)
         else:
             options.append("JSONB(none_as_null=True)" if column.is_json else column.sql)
         if column.is_identity:
-            options += [KEYS[column.hint], "primary_key=True"]
+            key = "autoincrement=False" if self.says_identity else KEYS[column.hint]
+            options += [key, "primary_key=True"]
         if column.is_time:
             options.append("server_default=func.clock_timestamp()")
         if column.changes:
@@ -146,14 +162,13 @@ class Writing:
 
     def repository(self) -> str:
         resource = self.resource
-        times = [c.attribute for c in resource.columns if c.is_time and not c.changes][:1]
-        order = (f"{resource.row}.{name}" for name in (*times, resource.identifier.attribute))
         filters = [
             {
                 "name": column.name,
                 "attribute": column.attribute,
                 "parameter": f"{column.name}: {python(column)} | None = None",
                 "argument": f"{column.name}={column.name}",
+                "may_exceed": column.sql == "BigInteger" and self.exceeds_bigint(column.name),
             }
             for column in self.filters()
         ]
@@ -164,8 +179,18 @@ class Writing:
             key=resource.identifier,
             is_owned=resource.owners is not None,
             is_listed=("GET", False) in resource.calls,
-            order=", ".join(order),
+            key_may_exceed=self.exceeds_bigint(resource.parameter),
+            order=", ".join(f"{resource.row}.{column.attribute}" for column in resource.order),
             filters=filters,
+        )
+
+    def exceeds_bigint(self, argument: str) -> bool:
+        """Whether a parameter of the resource's operations admits integers beyond 64 bits."""
+        return any(
+            "integer" in one.style.shape.types and is_unbounded(one.style.shape)
+            for call in self.resource.calls.values()
+            for one in call.operation.parameters
+            if snake(one.name) == argument
         )
 
     # -- the service ------------------------------------------------------------------------------
@@ -202,13 +227,17 @@ class Writing:
         if act == "create":
             self.check(call, "body")
             said = self.said(call)
+            if self.says_identity and 409 not in call.operation.response_specs:
+                raise NotPlain(
+                    f"{call.words} takes {said[self.resource.identifier.name].wire_name}, and"
+                    " declares no 409 for one that is there already"
+                )
             made = [
                 Assigned(self.columns[name].attribute, self.kept(self.columns[name], one))
                 for name, one in said.items()
                 if name in self.columns
             ]
-            says_identity = self.resource.identifier.name in said
-            return Body(act, self.answer(call), takes_bytes, made, says_identity)
+            return Body(act, self.answer(call), takes_bytes, made, self.says_identity)
         if act == "change":
             self.check(call, parameter, "body")
             changed = list(self.changed(call))
@@ -221,6 +250,11 @@ class Writing:
         if others := sorted(arguments(call.method).keys() - set(known)):
             words = ", ".join(names.get(name, name) for name in others)
             raise NotPlain(f"{call.words} takes {words}, for which there is no rule")
+
+    @property
+    def says_identity(self) -> bool:
+        """Whether whoever makes one may say what identifies it."""
+        return self.resource.identifier.name in self.said(self.resource.calls["POST", False])
 
     def said(self, call: Call) -> dict[str, Field]:
         said = self.reading.said(call)
@@ -295,7 +329,7 @@ class Writing:
             value = None
             if member.hint.text == "int" and member.name in asked:
                 value = asked[member.name]
-            elif member.hint.text == "int" and COUNTS.fullmatch(member.name):
+            elif member.hint.text == "int" and counts(member.name):
                 value = count
             elif not is_list:
                 value = self.page(member.hint.text, asked, count)
@@ -310,6 +344,8 @@ class Writing:
     def kept(self, column: Column, member: Field) -> str:
         """A property of a body as a value of the row."""
         value = f"body.{member.name}"
+        if column.is_identity and member.hint.may_be_none:
+            return f"{NEW_KEYS[column.hint]} if {value} is None else {value}"
         if not self.is_adapted(column):
             return value
         dumped = (
