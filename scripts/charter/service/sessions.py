@@ -109,7 +109,7 @@ class Session:
         loader, records = await uncut(self._fetch(ready, begins=False))
         if not records:
             return None
-        self._was_single = True
+        self._was_single = self.is_transaction
         return loader.first(records[0])
 
     async def execute(self, asked: Any) -> None:

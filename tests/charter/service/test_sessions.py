@@ -353,6 +353,16 @@ async def test_after_a_single_change_that_found_nothing_a_transaction_begins(
     assert await full_names(database) == [None]
 
 
+async def test_statement_by_statement_a_single_change_is_one_of_many(
+    database: Database, user: User
+) -> None:
+    async with database.statements() as session:
+        await session.single(named("Ada"))
+        await session.single(named("Grace"))
+
+    assert await full_names(database) == ["Grace"]
+
+
 async def test_a_single_change_ends_though_the_time_is_over(database: Database, user: User) -> None:
     async with database.transaction() as session, asyncio.timeout(0.1) as timeout:
         # the bound expires within the statement, whose end is waited for all the same
