@@ -1,13 +1,16 @@
 """The program `charter`, run as a user runs it, in a project that has no `.env`."""
 
+import io
 import os
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from charter import cli
 from charter.postgres import Address
 from tests.data import ROOT
 
@@ -38,6 +41,30 @@ def charter_in(
         timeout=300,  # of a program that hangs, also where the machine does much else
         check=False,
     )
+
+
+def charter_here(
+    folder: Path, *arguments: str | Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The same in the process of the test, for a verb that ends by itself.
+
+    Half a second less for each: what an interpreter that starts has to import is there.
+    """
+    said, complained = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(said),
+        redirect_stderr(complained),
+    ):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["charter", *map(str, arguments)])
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    code = ended.value.code or 0
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), complained.getvalue())
 
 
 def read_until(process: subprocess.Popen[str], pattern: str) -> str:

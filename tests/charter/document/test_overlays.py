@@ -13,7 +13,7 @@ from charter.document.overlays import read
 from charter.document.revisions import at_revision, base_document
 from charter.document.source import load
 from charter.errors import Refusal
-from tests.charter.command_line import charter_in
+from tests.charter.command_line import charter_here
 from tests.data import OVERLAYS
 
 SETS = sorted((OVERLAYS / "compliant-sets").iterdir())
@@ -339,17 +339,17 @@ def test_verbs_take_overlays(folder: Path) -> None:
     overlay(folder, "- {target: $.info, update: {title: Ours}}\n", "ours.yaml")
     views = ("--overlay", "public.overlay.yaml", "--overlay", "ours.yaml")
 
-    bundled = charter_in(folder, "bundle", "openapi.yaml", *views)
+    bundled = charter_here(folder, "bundle", "openapi.yaml", *views)
 
     content = json.loads(bundled.stdout)
     assert content["info"]["title"] == "Ours"
     assert content["paths"].keys() == {"/books"}
-    shown = charter_in(folder, "show", "openapi.yaml", *views).stdout
+    shown = charter_here(folder, "show", "openapi.yaml", *views).stdout
     assert "listBooks" in shown
     assert "listLoans" not in shown
-    assert "listLoans" not in charter_in(folder, "status", "openapi.yaml", *views).stdout
-    assert charter_in(folder, "lint", "openapi.yaml", *views).returncode == 0
-    broken = charter_in(folder, "diff", "openapi.yaml", "openapi.yaml", *views)
+    assert "listLoans" not in charter_here(folder, "status", "openapi.yaml", *views).stdout
+    assert charter_here(folder, "lint", "openapi.yaml", *views).returncode == 0
+    broken = charter_here(folder, "diff", "openapi.yaml", "openapi.yaml", *views)
     assert "Nothing changed" in broken.stderr
 
 
@@ -357,7 +357,7 @@ def test_extends_names_the_document(folder: Path) -> None:
     file = overlay(folder, PUBLIC)
     file.write_text(file.read_text().replace("actions:", "extends: openapi.yaml\nactions:"))
 
-    bundled = charter_in(folder, "bundle", "--overlay", "public.overlay.yaml")
+    bundled = charter_here(folder, "bundle", "--overlay", "public.overlay.yaml")
 
     assert json.loads(bundled.stdout)["info"]["title"] == "Public library"
     assert bundled.stderr == ""
@@ -366,7 +366,7 @@ def test_extends_names_the_document(folder: Path) -> None:
 def test_a_bad_overlay_is_one_sentence(folder: Path) -> None:
     overlay(folder, "- {target: 1}\n")
 
-    done = charter_in(folder, "bundle", "openapi.yaml", "--overlay", "public.overlay.yaml")
+    done = charter_here(folder, "bundle", "openapi.yaml", "--overlay", "public.overlay.yaml")
 
     assert done.returncode == 1
     assert done.stderr == (
@@ -402,7 +402,7 @@ def project(folder: Path) -> Path:
 def test_the_overlays_of_a_project_belong_to_its_document(
     project: Path, place: str, arguments: tuple[str, ...], expected: dict[str, str]
 ) -> None:
-    bundled = charter_in(project / place, "bundle", *arguments)
+    bundled = charter_here(project / place, "bundle", *arguments)
 
     assert json.loads(bundled.stdout)["info"] == {"version": "1.0.0", **expected}
 
@@ -411,7 +411,7 @@ def test_the_overlays_of_a_project_belong_to_its_document(
 def test_a_mistake_in_the_settings_is_named(project: Path, written: str) -> None:
     (project / "pyproject.toml").write_text(f"[tool.charter]\noverlays = {written}\n")
 
-    done = charter_in(project, "bundle")
+    done = charter_here(project, "bundle")
 
     assert done.returncode == 2
     assert "is no list of files: write overlays = [" in done.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from charter.mock.live import LiveMock
 from charter.mock.server import hints
-from tests.charter.command_line import PROGRAM, charter, read_until
+from tests.charter.command_line import PROGRAM, charter, charter_here, read_until
 
 DOCUMENT = """\
 openapi: 3.1.0
@@ -170,7 +170,7 @@ def test_without_security_no_credential_is_spoken_of(document: Path) -> None:
 def test_a_document_that_is_none_is_one_sentence(document: Path, text: str, said: str) -> None:
     document.write_text(text)
 
-    done = charter("mock", str(document), "--port", "0")
+    done = charter_here(document.parent, "mock", document, "--port", "0")
 
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]

@@ -13,7 +13,7 @@ import pytest
 from charter.mock.live import HEADER as BROKEN
 from charter.postgres import Address, databases
 from charter.project.stand_in import HEADER as MOCK
-from tests.charter.command_line import charter_in, naming
+from tests.charter.command_line import charter_here, naming
 from tests.charter.project.copies import copied
 from tests.charter.project.test_reload import Reloading, running
 from tests.conftest import JWT_SECRET
@@ -120,7 +120,7 @@ def test_a_document_that_begins_broken_is_waited_for(file: Path) -> None:
 
 
 def test_a_document_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    done = charter_in(tmp_path, "dev", "no.yaml", "--port", "0")
+    done = charter_here(tmp_path, "dev", "no.yaml", "--port", "0")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "charter: no.yaml: There is no such file.\n"
@@ -129,8 +129,8 @@ def test_a_document_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 def test_status_is_a_table_and_json(file: Path) -> None:
     file.write_text(DOCUMENT + NEW)
 
-    table = charter_in(file.parent, "status", "openapi.yaml")
-    json = charter_in(file.parent, "status", "openapi.yaml", "--json")
+    table = charter_here(file.parent, "status", "openapi.yaml")
+    json = charter_here(file.parent, "status", "openapi.yaml", "--json")
 
     assert (table.returncode, json.returncode) == (0, 0)
     assert re.search(r"^GET +/gadgets/\{number\} +getGadget +mocked +added", table.stdout, re.M)
@@ -142,14 +142,14 @@ def test_a_row_of_status_is_one_line_however_long_its_path(file: Path) -> None:
     path = "/gadgets/{number}/" + "/".join(["instructions"] * 10)
     file.write_text(DOCUMENT + NEW.replace("/gadgets/{number}", path))
 
-    table = charter_in(file.parent, "status", "openapi.yaml").stdout
+    table = charter_here(file.parent, "status", "openapi.yaml").stdout
 
     assert re.search(rf"^GET +{re.escape(path)} +getGadget +mocked +added", table, re.M)
 
 
 def test_status_heeds_the_rules_of_lint_beside_a_document(file: Path) -> None:
     def said() -> str:
-        return charter_in(file.parent, "status", "openapi.yaml").stdout.splitlines()[-1]
+        return charter_here(file.parent, "status", "openapi.yaml").stdout.splitlines()[-1]
 
     assert "hint" in said()
     rules = 'rules = {description = "off", summary = "off", untagged = "off"}'

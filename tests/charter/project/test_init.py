@@ -21,7 +21,7 @@ from charter.project import init
 from charter.project.init.accounts import accounts
 from charter.project.init.documents import joined
 from charter.project.wheel import wheel
-from tests.charter.command_line import TYPED, charter_in, naming, takes_a_minute
+from tests.charter.command_line import TYPED, charter_here, charter_in, naming, takes_a_minute
 from tests.data import DOCUMENT, SPECS
 
 LIBRARY = Path(__file__).with_name("library.yaml")
@@ -242,7 +242,7 @@ def test_a_folder_that_is_in_use_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
 
-    done = charter_in(tmp_path, "init", str(LIBRARY), "file/made")
+    done = charter_here(tmp_path, "init", LIBRARY, "file/made")
 
     assert done.returncode == 1
     assert f"charter: {tmp_path}/file/made can't be written" in done.stderr

@@ -25,7 +25,7 @@ import pytest
 from charter.document import Document
 from charter.postgres import Address, databases
 from charter.project import scaffold as scaffolding
-from tests.charter.command_line import TYPED, charter_in, naming
+from tests.charter.command_line import TYPED, charter_here, charter_in, naming
 from tests.charter.project.copies import UNWANTED, add, copied, rewrite
 from tests.charter.project.test_reload import running
 from tests.conftest import JWT_SECRET
@@ -511,7 +511,7 @@ def test_a_module_that_cannot_be_read_is_named_and_nothing_is_written(
     service.unlink()
 
     for arguments in (["scaffold", "pets"], ["scaffold", "--check"]):
-        done = charter_in(team.project, *arguments)
+        done = charter_here(team.project, *arguments)
         assert done.returncode == 1
         assert re.fullmatch(r"charter: impl/dependencies\.py(:1)?\b.+\n", done.stderr), done.stderr
     assert not service.exists()
@@ -538,7 +538,7 @@ def test_without_a_database_the_migration_is_left_for_later(
 def test_without_generated_code_the_remedy_is_named(team: Team) -> None:
     (team.project / "generated" / "schemas.py").unlink()
 
-    done = charter_in(team.project, "scaffold", "pets")
+    done = charter_here(team.project, "scaffold", "pets")
 
     assert done.returncode == 1
     assert (
@@ -592,7 +592,7 @@ def test_no_line_of_yours_is_changed(team: Team) -> None:
 
 
 def test_a_rename_of_what_is_not_there_is_refused(scaffolded: Team) -> None:
-    done = charter_in(scaffolded.project, "scaffold", "pets", "--rename", "no=body")
+    done = charter_here(scaffolded.project, "scaffold", "pets", "--rename", "no=body")
 
     assert done.returncode == 1
     assert "--rename no=body: write OLD=NEW" in done.stderr

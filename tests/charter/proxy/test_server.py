@@ -11,7 +11,7 @@ import httpx2 as httpx
 import pytest
 
 from charter.contract.service_under_test import prepared
-from tests.charter.command_line import PROGRAM, charter, read_until
+from tests.charter.command_line import PROGRAM, charter_here, read_until
 from tests.charter.proxy.drifting import app
 from tests.charter.proxy.test_drifts import KEY, SHELF
 from tests.charter.sdk.clients import python, python_client
@@ -97,10 +97,12 @@ def test_the_journey_of_a_client_on_our_own_service_finds_no_fault_of_it(tmp_pat
         (("http://localhost:4013", "--port", "4013"), "is where the proxy itself listens"),
     ],
 )
-def test_what_it_can_not_begin_with_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
+def test_what_it_can_not_begin_with_is_one_sentence(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
     url, *options = arguments
 
-    done = charter("proxy", url, str(SHELF), *options)
+    done = charter_here(tmp_path, "proxy", url, SHELF, *options)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("charter: ")

@@ -13,7 +13,7 @@ import pytest
 from charter.errors import Misconfigured
 from charter.sdk import command
 from charter.sdk.packages import package, version_of_npm, version_of_python
-from tests.charter.command_line import PROGRAM
+from tests.charter.command_line import PROGRAM, charter_here
 from tests.charter.sdk.clients import SHOP, python_client, run, typescript_client
 from tests.data import DOCUMENT, SPECS
 
@@ -156,7 +156,7 @@ def test_a_name_that_is_no_identifier_is_refused_with_a_better_one(name: str) ->
 def test_an_invalid_document_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "openapi.yaml").write_text("openapi: 3.1.0\ninfo: {title: x}\npaths: {}\n")
 
-    done = charter("sdk", "python", "openapi.yaml", cwd=tmp_path)
+    done = charter_here(tmp_path, "sdk", "python", "openapi.yaml")
 
     assert done.returncode == 1
     assert sentence(done).startswith("charter: openapi.yaml:2:")
@@ -164,7 +164,7 @@ def test_an_invalid_document_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_language_is_a_mistake_in_the_arguments(tmp_path: Path) -> None:
-    assert charter("sdk", "cobol", DOCUMENT, cwd=tmp_path).returncode == 2
+    assert charter_here(tmp_path, "sdk", "cobol", DOCUMENT).returncode == 2
 
 
 def test_a_folder_of_others_stays(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_folder_of_others_stays(tmp_path: Path) -> None:
     mine.parent.mkdir(parents=True)
     mine.write_text("precious")
 
-    done = charter("sdk", "python", SHOP, cwd=tmp_path)
+    done = charter_here(tmp_path, "sdk", "python", SHOP)
 
     assert done.returncode == 1
     assert "holds what `charter sdk` did not write" in sentence(done)
@@ -258,7 +258,7 @@ def test_without_node_the_sources_can_be_had(tmp_path: Path) -> None:
 
 def test_a_tag_called_events_keeps_its_name(tmp_path: Path) -> None:
     for language in ("python", "typescript"):
-        charter("sdk", language, SPECS / "museum.yaml", "--no-build", cwd=tmp_path)
+        charter_here(tmp_path, "sdk", language, SPECS / "museum.yaml", "--no-build")
         said = (tmp_path / "dist" / "clients" / language / "README.md").read_text()
 
         assert "`client.events." in said
