@@ -14,7 +14,7 @@ from charter.errors import Misconfigured
 from charter.sdk import command
 from charter.sdk.packages import package, version_of_npm, version_of_python
 from tests.charter.command_line import PROGRAM, charter_here
-from tests.charter.sdk.clients import SHOP, python_client, run, typescript_client
+from tests.charter.sdk.clients import SHOP, mypy, python_client, run, typescript_client
 from tests.data import DOCUMENT, SPECS
 
 CLASHES = Path(__file__).with_name("clashes.yaml")
@@ -100,7 +100,7 @@ def test_names_that_clash_or_mean_something_get_others(tmp_path: Path) -> None:
     folder = python_client(CLASHES, tmp_path)
     module = next(folder.glob("*_client")).name
 
-    run(sys.executable, "-m", "mypy", "--strict", module, cwd=folder)
+    mypy(module, cwd=folder)
 
     program = f"""
 import {module} as sdk

@@ -52,12 +52,12 @@ def test_a_typescript_client_copes(shop: str, tmp_path: Path) -> None:
 def test_a_type_checker_and_an_editor_show_what_is_deprecated(tmp_path: Path) -> None:
     folder = python_client(SHOP, tmp_path)
     (folder / "program.py").write_text(
-        "from shop_client import Client\n\n"
+        '# mypy: enable-error-code="deprecated"\nfrom shop_client import Client\n\n'
         "def change(client: Client) -> None:\n    client.orders.update('1', note='hot')\n"
     )
 
-    with pytest.raises(AssertionError, match=r"program.py:4: error: function .* is deprecated"):
-        mypy("--enable-error-code", "deprecated", "program.py", cwd=folder)
+    with pytest.raises(AssertionError, match=r"program.py:5: error: function .* is deprecated"):
+        mypy("program.py", cwd=folder)
 
     render = command.LANGUAGES["typescript"].render
     read_shop = read(normal(Document(SHOP).content), command.LANGUAGES["typescript"].taken)
