@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from charter.postgres import Address, databases
-from tests.charter.command_line import PROGRAM, charter, charter_in, naming
+from tests.charter.command_line import PROGRAM, charter, charter_here, naming
 from tests.conftest import JWT_SECRET
 from tests.data import ROOT
 
@@ -49,7 +49,7 @@ def execute(database: Address, statement: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb: str) -> None:
-    done = charter(verb, "--help")
+    done = charter_here(ROOT, verb, "--help")
 
     assert done.returncode == 0
     assert f"{verb} " in done.stdout
@@ -75,16 +75,16 @@ def test_without_a_verb_all_of_them_are_listed() -> None:
     ],
 )
 def test_a_mistake_in_the_arguments_exits_with_2(arguments: tuple[str, ...]) -> None:
-    done = charter(*arguments)
+    done = charter_here(ROOT, *arguments)
 
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 
 def test_diff_asks_for_the_second_document(tmp_path: Path) -> None:
-    absent = charter_in(tmp_path, "diff", "main")
+    absent = charter_here(tmp_path, "diff", "main")
     (tmp_path / "openapi.yaml").touch()
-    alone = charter_in(tmp_path, "diff", "openapi.yaml")
+    alone = charter_here(tmp_path, "diff", "openapi.yaml")
 
     assert (absent.returncode, alone.returncode) == (2, 2)
     assert "Name the newer document, too: `charter diff main NEWER`." in sentence(absent)

@@ -82,10 +82,12 @@ def test_no_extra_is_unknown_to_the_command_line() -> None:
     assert PROJECT["optional-dependencies"].keys() == EXTRAS.keys() | {"project"}
 
 
-@pytest.mark.parametrize("line", charter("--help", COLUMNS="80").stdout.splitlines())
-def test_the_help_takes_a_line_for_each_verb_on_a_narrow_terminal(line: str) -> None:
-    assert len(line) <= 80
-    assert not re.match(r"│ {11}\S", line), "the summary of a verb is too long"
+def test_the_help_takes_a_line_for_each_verb_on_a_narrow_terminal() -> None:
+    lines = charter("--help", COLUMNS="80").stdout.splitlines()
+
+    assert len(lines) > 30
+    assert [line for line in lines if len(line) > 80] == []
+    assert [line for line in lines if re.match(r"│ {11}\S", line)] == [], "a summary is too long"
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from charter.document import Document
 from charter.mock.samples import Impossible, Values
 from charter.runtime import Contract
 from charter.runtime.judge import Judge
 from charter.runtime.references import pointer
 from charter.runtime.views import Direction
-from tests.data import ROOT, SPECS
+from tests.data import ROOT, SPECS, content_of
 
 STRING = {"type": "string"}
 NODE = {"$ref": "#/components/schemas/Node"}
@@ -523,8 +522,7 @@ CONTRADICTIONS = {
     else [],
 )
 def test_every_body_of_a_real_document_has_an_example(name: str) -> None:
-    document = Document(SPECS / name)
-    contract = Contract(document.content, body_limit=1, check_rate=1, on_violation=print)
+    contract = Contract(content_of(SPECS / name), body_limit=1, check_rate=1, on_violation=print)
     values, random = Values(contract.judge), Random(1)  # noqa: S311 - the same in every run
     for operation in contract.operations.values():
         places = [(content.schema_place, Direction.RESPONSE) for content in operation.contents]
