@@ -8,7 +8,7 @@ from generated import schemas
 from generated.operations import AuthOperations
 from generated.responses import CreateToken200, ListSessions200, RevokeToken200
 from generated.security import Principal, Scope
-from impl.core.accounts import ADMINISTRATIVE
+from impl.core.accounts import ADMINISTRATIVE, PREFIX
 from impl.core.config import Settings
 from impl.core.links import next_page
 from impl.core.passwords import Passwords
@@ -104,9 +104,8 @@ class AuthService(AuthOperations):
         body = schemas.SessionPage(
             data=[present(row, principal) for row in page.rows], next_cursor=page.next_cursor
         )
-        return ListSessions200(
-            body, link=next_page("/auth/sessions", page.next_cursor, limit=limit)
-        )
+        link = next_page(f"{PREFIX}/auth/sessions", page.next_cursor, limit=limit)
+        return ListSessions200(body, link=link)
 
     async def delete_sessions(self, principal: Principal) -> None:
         await self.sessions.revoke_all(principal.id)

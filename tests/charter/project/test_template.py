@@ -73,6 +73,7 @@ def test_other_names_are_used_everywhere() -> None:
     assert "AccountCreateUser201" in files["impl/services/users.py"]
     assert "schemas.AccountUser" in files["impl/services/users.py"]
     assert 'PREFIX = "/account"' in files["impl/core/accounts.py"]
+    assert 'next_page(f"{PREFIX}/auth/sessions"' in files["impl/services/auth.py"]
     assert "/account/livez" in files["Dockerfile"]
     assert "books=unwritten(BooksOperations)" in files["impl/dependencies.py"]
     assert "identify=identify" in files["impl/dependencies.py"]
