@@ -488,6 +488,20 @@ def test_a_service_that_was_deleted_is_said_and_written_anew(team: Team) -> None
     assert team.findings()[0] == 0
 
 
+def test_a_class_is_not_called_as_that_of_another_tag(tmp_path: Path, server: Address) -> None:
+    answers = {"204": {"description": "Nobody is there."}}
+    operation = {"operationId": "whoIs", "tags": ["user"], "security": [], "responses": answers}
+    add(project := copied(tmp_path), {"paths": {"/user": {"get": operation}}})
+
+    Team(project, server).scaffold("user")
+
+    service = project / "impl" / "services" / "user_api.py"
+    assert "class UserApiService(UserOperations):" in service.read_text()
+    dependencies = (project / "impl" / "dependencies.py").read_text()
+    assert "from impl.services.user_api import UserApiService\n" in dependencies
+    assert "from impl.services.users import UserService\n" in dependencies
+
+
 def test_a_tag_that_is_new_or_gone_is_said_since_the_service_does_not_start(team: Team) -> None:
     dependencies = team.project / "impl" / "dependencies.py"
     before = dependencies.read_text()

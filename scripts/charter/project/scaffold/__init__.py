@@ -150,7 +150,10 @@ class Scaffold:
 
     def begin(self) -> None:
         path = SERVICES / f"{self.module}.py"
-        if (self.root / path).exists():  # the service of another tag
+        named = edits.imported(edits.parsed(self.root / composition.DEPENDENCIES))
+        home = f"impl.services.{path.stem}"
+        is_taken = named.get(class_name(path.stem), home) != home
+        if is_taken or (self.root / path).exists():  # by the service of another tag
             path = SERVICES / f"{self.module}_api.py"
         name = class_name(path.stem)
         written = [path]
