@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from impl.core.config import Settings
-from tests.commands.conftest import Running, everything
+from tests.commands.conftest import Running, Start, everything, everything_logged
 
 HEADER_SECONDS = 1.0
 BODY_SECONDS = 2.0
@@ -184,17 +184,45 @@ def is_open(service: Running, connection: socket.socket) -> bool:
     return ends in [(held.laddr, held.raddr) for held in process.net_connections("tcp4")]
 
 
+def unread(service: Running, message: bytes) -> socket.socket:
+    """A connection whose client sends, and reads nothing."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", service.port))
+    connection.sendall(message)
+    return connection
+
+
+def wait_until_it_closes(service: Running, connection: socket.socket) -> None:
+    deadline = time.monotonic() + BODY_SECONDS + 3 * SLACK
+    while is_open(service, connection):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_http_5_who_reads_no_answer_keeps_no_connection(service: Running) -> None:
-    with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.connect(("127.0.0.1", service.port))
-        connection.sendall(get(b"/openapi.json") * MORE_THAN_BUFFERS)
+    with unread(service, get(b"/openapi.json") * MORE_THAN_BUFFERS) as connection:
         time.sleep(REQUEST_SECONDS)
         assert is_open(service, connection)
-        deadline = time.monotonic() + BODY_SECONDS + 3 * SLACK
-        while is_open(service, connection):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until_it_closes(service, connection)
+
+
+def test_http_5_who_reads_no_answer_is_one_line_of_the_log(start: Start) -> None:
+    quick = {
+        "BODY_TIMEOUT_SECONDS": str(BODY_SECONDS),
+        "REQUEST_TIMEOUT_SECONDS": str(BODY_SECONDS / 4),
+    }
+    service = start(LOG_FORMAT="json", **quick)
+    with unread(service, get(b"/openapi.json") * MORE_THAN_BUFFERS) as connection:
+        time.sleep(BODY_SECONDS / 2)
+        wait_until_it_closes(service, connection)
+    service.terminate()
+
+    lines = [json.loads(line) for line in everything_logged(service)]
+    told = [line["message"] for line in lines if line["logger"] == "charter.service.wire"]
+    assert told == ["the client does not read its answers"]
+    wrong = [line for line in lines if line["level"] != "INFO"]
+    assert not wrong, json.dumps(wrong[0], indent=1).replace("\\n", "\n")
 
 
 # -- HTTP-6 ---------------------------------------------------------------------------------------

@@ -27,12 +27,13 @@ from .faults import (
 )
 from .items import ItemSpec
 from .judge import MOST_QUADRATIC, Judge
+from .layers import CLOCK, NO_CLOCK
 from .parameters import JSON, Parameter, declare, grouped, header_faults
 from .parts import Part, essence, parse_parts
 from .references import place_of, pointer
 from .scalars import MOST_VALUES, TooManyValues, parse_json, parse_pairs
 from .shapes import Shape
-from .streams import UPLOAD
+from .streams import BODY_CLOCK, UPLOAD
 from .styles import Style, Values
 from .views import Direction
 from .xml import Element, Reader, is_xml, plan
@@ -189,9 +190,10 @@ def choose(contents: "Mapping[str, Content]", message: Message) -> "Content | No
 class Items(AsyncIterator[Any]):
     """The items of a body, read while they arrive and each of them judged.
 
-    At most `limit` bytes are kept, which is what an item may have. Raises MalformedRequest,
-    ContentTooLarge or InvalidRequest for the first item that is refused, and ClientDisconnect
-    where the body breaks off.
+    At most `limit` bytes are kept, which is what an item may have. The server's clock for the body
+    runs while an item is awaited, and the deadline of the service while it works on one. Raises
+    MalformedRequest, ContentTooLarge or InvalidRequest for the first item that is refused, and
+    ClientDisconnect where the body breaks off.
     """
 
     def __init__(self, body: Body, spec: ItemSpec, request: Request) -> None:
@@ -201,9 +203,17 @@ class Items(AsyncIterator[Any]):
         """Makes the type of the service of an item. Raises ValidationError."""
         self.upload = request.scope[UPLOAD] = asyncio.Event()
         self._items = self._read(request)
+        self._clients: Any = request.scope.get(BODY_CLOCK, NO_CLOCK)
+        self._services: Any = request.scope.get(CLOCK, NO_CLOCK)
 
     async def __anext__(self) -> Any:
-        return await anext(self._items)
+        self._services.stop()
+        self._clients.restart()
+        try:
+            return await anext(self._items)
+        finally:
+            self._clients.stop()
+            self._services.restart()
 
     async def _read(self, request: Request) -> AsyncIterator[Any]:
         reader = self.spec.sequence.reader()

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -327,12 +329,30 @@ class Clock:
         """Grant it the whole time anew."""
         self.timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
 
+    def stop(self) -> None:
+        """Let it take its time, until the clock is started again."""
+        self.timeout.reschedule(None)
+
+
+class NoClock:
+    """Where there is no deadline."""
+
+    seconds = math.inf
+
+    def restart(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+NO_CLOCK: Final = NoClock()
+
 
 class Deadline:
     """Ends what takes too long with a 503, so that no client and no connection waits for ever.
 
-    The clock stops while the body is awaited: a slow uplink is no fault of the service, and the
-    server bounds how long a body may take. A stream restarts it with each item.
+    The clock stops while the body is awaited, and once the response begins: a slow client is no
+    fault of the service, and the server bounds how long it may take to send and to read. A stream
+    restarts the clock for each item.
     """
 
     def __init__(self, app: ASGIApp, seconds: float, unavailable: Problem) -> None:
@@ -348,12 +368,15 @@ class Deadline:
 
         async def watched(message: Message) -> None:
             nonlocal started
-            started = True
+            if not started:
+                started = True
+                clock.stop()
             await send(message)
 
         async def patient() -> Message:
-            if not started:
-                timeout.reschedule(None)
+            if started:
+                return await receive()
+            clock.stop()
             message = await receive()
             clock.restart()
             return message

@@ -7,7 +7,6 @@ for the whole.
 
 import asyncio
 import logging
-import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from enum import Enum
@@ -18,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .layers import CLOCK, HEADERS_ONLY, Clock
+from .layers import CLOCK, HEADERS_ONLY, NO_CLOCK, Clock, NoClock
 from .sequences import Sequence
 
 T = TypeVar("T")
@@ -42,6 +41,9 @@ ENDING = "charter.ending"
 STILL_ALLOWED = "charter.still_allowed"
 """The member of a scope that holds a function of the request, which raises once the caller has lost
 the right to what it asks for."""
+BODY_CLOCK = "charter.body_clock"
+"""The member of a scope that holds the server's clock for the body, where it has one: `restart` it
+for each item that is awaited, `stop` it while there is one to work on."""
 UPLOAD = "charter.upload"
 """The member of a scope that holds the event of the body's end, where a service reads it itself."""
 
@@ -158,24 +160,24 @@ class Watch:
         self._receive = receive
         self._send = send
         self._sequence = sequence
-        self._clock: Clock | None = scope.get(CLOCK)
+        self._clock: Clock | NoClock = scope.get(CLOCK, NO_CLOCK)
         self._ending: Ending | None = scope.get(ENDING)
         self._still_allowed: Callable[[Request], Awaitable[object]] | None
         self._still_allowed = scope.get(STILL_ALLOWED)
         self._request = Request(scope)
         self._upload: asyncio.Event | None = scope.get(UPLOAD)
         self._loop = asyncio.get_running_loop()
-        self._beat = min(HEARTBEAT_SECONDS, self._clock.seconds / 2 if self._clock else math.inf)
+        self._beat = min(HEARTBEAT_SECONDS, self._clock.seconds / 2)
         self._sent = self._checked = self._loop.time()
         self._is_over = False
 
     async def send(self, content: bytes) -> None:
         """Send an item, if there is one, and grant the next one its time."""
         if content:
+            self._clock.stop()
             await self._send(body(content))
             self._sent = self._loop.time()
-        if self._clock is not None:
-            self._clock.restart()
+        self._clock.restart()
 
     def end(self, reason: Exception) -> None:
         if self.reason is None and not self._is_over:
@@ -187,6 +189,7 @@ class Watch:
         assert task is not None
         self._task, self._cancelling = task, task.cancelling()
         self._watching = asyncio.create_task(self._watch())
+        self._clock.restart()
         if self._ending is not None:
             self._ending.listen(self._on_ending)
         return self

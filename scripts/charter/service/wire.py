@@ -5,6 +5,7 @@ unclear host or coding, ignores trailers, and answers whatever it refuses with a
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from enum import Enum
@@ -13,9 +14,10 @@ from typing import Any, Protocol
 import httptools
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from charter.runtime.layers import Problem, SecurityHeaders
+from charter.runtime.streams import BODY_CLOCK
 from charter.service.telemetry import RequestLog
 
 TARGET_BYTES = 8 * 1024
@@ -27,6 +29,8 @@ READ_BYTES = 64 * 1024
 HEAD_TOO_LARGE = f"The header fields are longer than {HEAD_BYTES} bytes."
 HOST = re.compile(rb"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]*)?")
 """The syntax of RFC 9110 section 7.2, and no empty name (section 4.2.1)."""
+
+log = logging.getLogger(__name__)
 
 Phase = Enum("Phase", ["NONE", "HEAD", "BODY"])  # of the request that arrives
 
@@ -44,7 +48,8 @@ class WireSettings(Protocol):
 class JoinedWrites:
     """A transport that sends the head of a response and the first bytes behind it at once.
 
-    What is written is held until more is written, at most until the loop's next turn.
+    What is written is held until more is written, at most until the loop's next turn; what is
+    written to a connection that has ended is dropped.
     """
 
     def __init__(
@@ -65,6 +70,8 @@ class JoinedWrites:
         self.abort = transport.abort
 
     def write(self, content: bytes) -> None:
+        if self.is_closing():
+            return
         if self.held:
             first, self.held = self.held, b""
             self.transport.writelines([first, content])
@@ -73,7 +80,7 @@ class JoinedWrites:
             self.loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        if self.held:
+        if self.held and not self.is_closing():
             first, self.held = self.held, b""
             self.transport.write(first)
 
@@ -86,6 +93,7 @@ class JoinedWrites:
 class BoundedProtocol(HttpToolsProtocol):
     """One clock runs from the first byte of a header to its end, and anew for the body.
 
+    A service that reads a body item by item has it run anew for each item (`BodyClock`).
     Another one runs while the client has answers to read, and reads too little to write more.
     """
 
@@ -100,6 +108,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """The seconds for which the clock runs from now on, where `is_rewound`."""
         self.is_rewound = False
         self.reader_clock: asyncio.TimerHandle | None = None
+        self.answering: RequestResponseCycle | None = None
+        """The request that is answered, which is not the last one of several at once."""
         self.unparsed = 0
         """Bytes since the header began, or since the last byte of the body."""
         self.refused = False
@@ -112,7 +122,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_clock()
         self.stop_reader_clock()
+        if self.answering is not None and not self.answering.response_complete:
+            self.answering.disconnected = True
+            self.answering.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -136,6 +153,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_reader_time(self, before: int) -> None:
         if before - self.transport.get_write_buffer_size() < min(before, READ_BYTES):
+            log.info("the client does not read its answers")
             self.transport.abort()
         else:
             self.expect_reader()
@@ -183,7 +201,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.refused:
             return
         self._unset_keepalive_if_required()
-        if self.clock is None:
+        if self.clock is None and self.phase is Phase.NONE:
             self.allow(self.settings.header_timeout_seconds)
         self.unparsed += len(data)
         try:
@@ -217,6 +235,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.check_head()
         super().on_headers_complete()
+        self.scope[BODY_CLOCK] = BodyClock(self, self.cycle)  # type: ignore[literal-required]  # uvicorn knows its own members
         self.phase = Phase.BODY
         self.unparsed = 0
         self.allow(self.settings.body_timeout_seconds)
@@ -249,6 +268,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.allow(None)
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.phase is Phase.BODY and self.clock is None:  # nobody reads what is left of it
+            self.start_clock(self.settings.body_timeout_seconds)
+
     def refuse(self, status: int, detail: str) -> None:
         """Read no more, and close the connection after one answer and those that are due."""
 
@@ -280,3 +304,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self.url = b"/"
         super().on_headers_complete()
         self.scope["method"], self.scope["path"] = method, ""
+
+
+class BodyClock:
+    """The clock of a connection for the body of one request, as who reads the body knows it."""
+
+    def __init__(self, protocol: BoundedProtocol, cycle: RequestResponseCycle) -> None:
+        self.protocol = protocol
+        self.cycle = cycle
+
+    def restart(self) -> None:
+        """Let the client have the whole time for what is awaited now."""
+        if self.is_arriving():
+            self.protocol.start_clock(self.protocol.settings.body_timeout_seconds)
+
+    def stop(self) -> None:
+        """Let the service take its time with what has come."""
+        if self.is_arriving():
+            self.protocol.stop_clock()
+
+    def is_arriving(self) -> bool:
+        return self.protocol.phase is Phase.BODY and self.protocol.cycle is self.cycle

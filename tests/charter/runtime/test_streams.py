@@ -6,7 +6,8 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +24,7 @@ from charter.generate import command
 from charter.runtime import ResponseViolation, layers, streams
 from charter.runtime.dispatch import Dispatch
 from charter.runtime.streams import ENDING, HEARTBEAT, Ending
+from charter.service.wire import BoundedProtocol
 from tests.serving import serving
 
 DOCUMENT = Path(__file__).with_name("streams.yaml")
@@ -149,6 +151,10 @@ async def refuse(request: Request, refused: Any) -> JSONResponse:
 
 def problem(*_: object, **__: object) -> Response:
     return PlainTextResponse("too late", 503)
+
+
+def refusal(status: int, detail: str, **_: object) -> Response:
+    return PlainTextResponse(detail, status)
 
 
 def broken_off(url: str) -> str:
@@ -493,6 +499,72 @@ def test_events_are_read_as_they_are_written(address: str, service: Streams) -> 
     )
     assert wrong.status_code == 422
     assert [fault["pointer"] for fault in wrong.json()] == ["/0/data"]
+
+
+class Bounds:
+    """What the server allows a client: less than most streams last."""
+
+    header_timeout_seconds = 5.0
+    body_timeout_seconds = 3 * DEADLINE
+    strict_transport_seconds = 0
+
+
+@pytest.fixture
+def bounded(package: ModuleType, service: Streams, world: World) -> Iterator[str]:
+    """The same behind the server of Charter, which bounds how long a body may take."""
+    protocol = partial(BoundedProtocol, settings=Bounds(), problem=refusal)
+    with serving(Served(application(package, service, world), world), http=protocol) as address:
+        yield address
+
+
+def slowly(*chunks: bytes, pause: float) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        time.sleep(pause)
+
+
+def records(response: httpx.Response) -> list[Any]:
+    """Without the signs of life."""
+    return [json.loads(text) for text in response.text.split("\x1e") if text.strip()]
+
+
+def test_a_body_may_last_for_long_whose_items_come_in_time(bounded: str, service: Streams) -> None:
+    service.add_lines = summing(service)
+    sent = slowly(*[b'{"n":', b" 1}\n"] * 4, pause=DEADLINE)
+    response = httpx.post(f"{bounded}/lines", content=sent, headers={"content-type": LINES})
+
+    assert records(response) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("begin", [b"", b'{"n": 1}\n'], ids=["the first", "a later one"])
+def test_an_item_that_drips_ends_the_connection(
+    bounded: str, service: Streams, begin: bytes
+) -> None:
+    service.add_lines = summing(service)
+    sent = slowly(begin + b'{"n": 1', *[b" "] * 50, pause=DEADLINE / 4)
+    began = time.monotonic()
+    with suppress(httpx.TransportError):
+        response = httpx.post(f"{bounded}/lines", content=sent, headers={"content-type": LINES})
+        assert response.status_code == 408
+    assert time.monotonic() - began < 10 * DEADLINE
+
+
+def test_a_service_may_work_on_an_item_for_long(bounded: str, service: Streams) -> None:
+    async def add_lines(body: Any) -> Any:
+        async def sums() -> AsyncIterator[Any]:
+            async for line in body:
+                for _ in range(8):
+                    yield HEARTBEAT
+                    await asyncio.sleep(DEADLINE / 2)
+                yield line.n
+
+        return service.responses.AddLines200(sums(), media_type="application/json-seq")
+
+    service.add_lines = add_lines
+    sent = slowly(b'{"n": 1}\n', b'{"n": 2}\n', pause=5 * DEADLINE)
+    response = httpx.post(f"{bounded}/lines", content=sent, headers={"content-type": LINES})
+
+    assert records(response) == [1, 2]
 
 
 def test_another_media_type_is_refused(address: str, service: Streams) -> None:
