@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         body_limit=settings.body_limit_bytes,
         check_rate=settings.check_rate,
         on_violation=report_broken if settings.production else refuse_broken,
+        streams_per_caller=settings.streams_per_caller,
     )
 
     @asynccontextmanager

@@ -11,12 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from charter import runtime
 from charter.runtime import Contract
 from charter.runtime.credentials import Security
-from charter.runtime.streams import STILL_ALLOWED
+from charter.runtime.streams import STILL_ALLOWED, USER
 from charter.service.events import SecurityEvent, record
 from charter.service.outage import DatabaseUnreachable, is_outage
 from charter.service.pool import wait_anew
 from charter.service.sessions import Session
-from charter.service.telemetry import USER
 from generated.security import Principal, Scope
 from impl.core.accounts import ADMINISTRATIVE, PREFIX
 from impl.core.problems import InsufficientScope, InvalidToken, Unauthenticated

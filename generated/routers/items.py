@@ -7,7 +7,7 @@ from typing import Annotated
 
 from charter.runtime import Contract, Inputs
 from charter.runtime.dispatch import OperationRoute
-from fastapi import APIRouter, Depends, Response, Security
+from fastapi import APIRouter, Depends, Request, Response, Security
 
 from ..operations import ItemsOperations
 from ..security import Authenticate, Principal
@@ -45,13 +45,14 @@ def build(
         "/items/changes", operation_id="watchItems", status_code=200, response_class=Response
     )
     async def watch_items(
+        request: Request,
         principal: Annotated[Principal, Security(authenticate, scopes=["items:read"])],
         inputs: Annotated[
             Inputs, Depends(contract.inputs("watchItems", ItemsOperations.watch_items))
         ],
         service: Service,
     ) -> Response:
-        return await contract.stream("watchItems", service.watch_items(principal, **inputs))
+        return await contract.stream(request, service.watch_items(principal, **inputs))
 
     @router.get(
         "/items/{item_id}", operation_id="getItem", status_code=200, response_class=Response

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from charter.runtime.layers import ANY, ProxyHeader
+from charter.runtime.streams import MOST_STREAMS
 from charter.service import ConfigurationError
 from charter.service.telemetry import LogFormat
 
@@ -125,6 +126,7 @@ class Settings(BaseSettings):
     header_timeout_seconds: Annotated[float, Field(gt=0)] = 10
     body_timeout_seconds: Annotated[float, Field(gt=0)] = 30
     request_timeout_seconds: Annotated[float, Field(gt=0)] = 5
+    streams_per_caller: Annotated[int, Field(ge=0)] = MOST_STREAMS
     idempotency_key_hours: Annotated[float, Field(gt=0)] = 24
     response_check_share: Annotated[float | None, Field(ge=0, le=1)] = None
 

@@ -272,7 +272,13 @@ async def on_refusal(request: Request, refusal: Exception) -> Response:
         extensions |= token_error(refusal.faults)
     syntactic = refusal.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
     described = ProblemType.INVALID_REQUEST if syntactic else ProblemType.ABOUT_BLANK
-    return response(refusal.status, refusal.detail, type=described, extensions=extensions)
+    return response(
+        refusal.status,
+        refusal.detail,
+        type=described,
+        headers=refusal.headers,
+        extensions=extensions,
+    )
 
 
 def token_error(faults: Sequence[Fault]) -> dict[str, str]:

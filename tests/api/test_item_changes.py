@@ -200,6 +200,27 @@ async def change_at(address: str, person: Person, item_id: str) -> None:
         await client.patch(f"/items/{item_id}", json={"quantity": 7})
 
 
+async def test_one_account_does_not_take_all_streams(
+    ada: Person, grace: Person, settings: Settings
+) -> None:
+    headers = {"authorization": ada.headers["Authorization"]}
+    with serving(create_app(changed(settings, streams_per_caller=2))) as address:
+        async with watching(address, ada) as first, watching(address, ada) as second:
+            for told in (first, second):
+                await anext(told)
+            async with httpx.AsyncClient(base_url=address, headers=headers) as client:
+                refused = await client.get("/items/changes")
+            async with watching(address, grace) as other:
+                assert (await anext(other))["event"] == "ready"
+        async with asyncio.timeout(5), watching(address, ada) as again:
+            assert (await anext(again))["event"] == "ready"
+
+    assert refused.status_code == 429
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert 5 <= int(refused.headers["retry-after"]) <= 15
+    assert refused.json()["detail"] == "You hold 2 streams already: end one of them first."
+
+
 async def test_no_stream_holds_a_connection_of_the_database(
     ada: Person, settings: Settings
 ) -> None:

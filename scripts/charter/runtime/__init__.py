@@ -9,6 +9,7 @@ from .faults import (
     MissingCredentials,
     RequestRefused,
     ResponseViolation,
+    TooManyStreams,
     UnsupportedMediaType,
 )
 from .inputs import Inputs
@@ -24,5 +25,6 @@ __all__ = [
     "Operation",
     "RequestRefused",
     "ResponseViolation",
+    "TooManyStreams",
     "UnsupportedMediaType",
 ]

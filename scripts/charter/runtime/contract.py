@@ -19,6 +19,7 @@ from pathlib import Path
 from random import random
 from typing import Any, Self
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from .bodies import Body
@@ -34,7 +35,7 @@ from .parameters import Parameter, ParameterReader, declare
 from .paths import address, keys, ordered, pattern, template_key
 from .references import pointer
 from .replies import ContentSpec, Reply, ResponseSpec, encode, render, stated, with_xml
-from .streams import HEARTBEAT, StreamResponse, close
+from .streams import HEARTBEAT, MOST_STREAMS, Places, StreamResponse, caller_of, close
 from .xml import Unwritable, served
 
 BODY_LIMIT = 2**20
@@ -109,7 +110,8 @@ class Contract:
 
     `check_rate` is the fraction of responses that are validated, 0 to 1. `on_violation` is called
     for each of them that breaks the document; it may raise, as the default does, or return to let
-    the response pass.
+    the response pass. So many `streams_per_caller` are sent at once, to a user or to the
+    address of somebody unknown; 0 sets no bound.
     """
 
     def __init__(
@@ -119,11 +121,13 @@ class Contract:
         body_limit: int = BODY_LIMIT,
         check_rate: float = 1.0,
         on_violation: Callable[[ResponseViolation], None] = refuse,
+        streams_per_caller: int = MOST_STREAMS,
     ) -> None:
         self.judge = Judge(served(document))
         self.body_limit = body_limit
         self.check_rate = check_rate
         self.on_violation = on_violation
+        self.places = Places(streams_per_caller)
         self.operations = {item.id: item for item in declared_operations(self.judge)}
         self.paths = by_path(self.operations.values())
         self.securities: dict[str, Security] = {}
@@ -174,11 +178,12 @@ class Contract:
             self._report(operation_id, response.status_code, violations)
         return response
 
-    async def stream(self, operation_id: str, returned: Any) -> Response:
+    async def stream(self, request: Request, returned: Any) -> Response:
         """The response for what the service returned, or is about to, where it may be a stream.
 
-        Raises what the service raises before its first item.
+        Raises what the service raises before its first item, and TooManyStreams.
         """
+        operation_id: str = request.scope["route"].operation_id
         operation = self.operations[operation_id]
         result = await returned if isawaitable(returned) else returned
         is_reply = isinstance(result, Reply)
@@ -191,7 +196,7 @@ class Contract:
         if spec is None or content is None or content.items is None:
             raise TypeError(f"{operation_id} declares no items for a {status} of {media_type}.")
         write = self._writer(operation_id, status, content.items)
-        iterator = aiter(items)
+        iterator = self.places.hold(operation_id, caller_of(request.scope), aiter(items))
         try:
             first = write(await anext(iterator, HEARTBEAT))
             headers = result.headers() if isinstance(result, Reply) else {}

@@ -6,11 +6,14 @@
   * ContentTooLarge       413
   * UnsupportedMediaType  415
   * InvalidRequest        422, or 400 where the operation declares that one instead
+  * TooManyStreams        429
 * ResponseViolation         the response does not match the API description
 """
 
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 LONGEST_TEXT = 300
 """Characters of a pointer or a detail: an answer need not repeat a megabyte of a name."""
@@ -51,6 +54,8 @@ class RequestRefused(Exception):
     """The request does not match the API description."""
 
     status: int = 400
+    headers: Mapping[str, str] = MappingProxyType({})
+    """What the answer says beside its body."""
 
     def __init__(self, operation_id: str, detail: str, faults: Sequence[Fault] = ()) -> None:
         super().__init__(f"{operation_id}: {detail}")
@@ -92,6 +97,17 @@ class InvalidRequest(RequestRefused):
     def __init__(self, operation_id: str, status: int, faults: Sequence[Fault]) -> None:
         super().__init__(operation_id, "The request does not match the API description.", faults)
         self.status = status
+
+
+class TooManyStreams(RequestRefused):
+    """The caller holds as many streams as it may. RFC 6585 section 4."""
+
+    status = 429
+
+    def __init__(self, operation_id: str, most: int) -> None:
+        super().__init__(operation_id, f"You hold {most} streams already: end one of them first.")
+        # so that not all come back at the same moment
+        self.headers = {"Retry-After": str(random.randint(5, 15))}  # noqa: S311 - nothing depends on it
 
 
 class ResponseViolation(Exception):

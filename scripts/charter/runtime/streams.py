@@ -8,6 +8,7 @@ for the whole.
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from enum import Enum
 from types import TracebackType
@@ -17,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .faults import TooManyStreams
 from .layers import CLOCK, HEADERS_ONLY, NO_CLOCK, Clock, NoClock
 from .sequences import Sequence
 
@@ -36,6 +38,8 @@ Stream: TypeAlias = AsyncIterator[T | Heartbeat]
 Streaming: TypeAlias = Stream[T] | Awaitable[Stream[T]]
 """What a service's method returns that streams: an async generator, or an `async def` with one."""
 
+USER = "charter.user"
+"""The member of a scope that names the user who was authenticated, by id."""
 ENDING = "charter.ending"
 """The member of a scope that holds the server's Ending."""
 STILL_ALLOWED = "charter.still_allowed"
@@ -49,6 +53,8 @@ UPLOAD = "charter.upload"
 
 HEARTBEAT_SECONDS = 15.0
 """Between two signs of life, where the deadline is not shorter: proxies close what is silent."""
+MOST_STREAMS = 20
+"""That a caller holds at once in one process, where nothing else is said."""
 RECHECK_SECONDS = 5.0
 """Between two looks at what the caller may do."""
 
@@ -80,6 +86,35 @@ class Ending:
 
     def forget(self, listener: Callable[[], object]) -> None:
         self._listeners.discard(listener)
+
+
+def caller_of(scope: Scope) -> object:
+    """The user that was authenticated, else the address."""
+    return scope.get(USER) or (scope.get("client") or ("",))[0]
+
+
+class Places:
+    """So many streams for each caller, in one process; any number where `most` is 0."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.taken: Counter[object] = Counter()
+
+    async def hold(
+        self, operation_id: str, caller: object, items: AsyncIterator[T]
+    ) -> AsyncIterator[T]:
+        """The items, for as long as they are iterated. Raises TooManyStreams before the first."""
+        if self.most and self.taken[caller] >= self.most:
+            raise TooManyStreams(operation_id, self.most)
+        self.taken[caller] += 1
+        try:
+            async for item in items:
+                yield item
+        finally:
+            self.taken[caller] -= 1
+            if not self.taken[caller]:
+                del self.taken[caller]
+            await close(items)
 
 
 class StreamResponse(Response):

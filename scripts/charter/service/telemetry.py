@@ -21,15 +21,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from charter.runtime.lifecycle import ANNOUNCED
 from charter.runtime.routing import UNWRITTEN
+from charter.runtime.streams import USER
 from charter.service import console
 from charter.service.deprecations import Caller, Deprecations
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _address: ContextVar[str | None] = ContextVar("address", default=None)
 _operation: ContextVar[str] = ContextVar("operation")
-
-USER = "charter.user"
-"""The member of a request's scope that names the user who was authenticated, by id."""
 
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"  # a folder
 

@@ -26,8 +26,8 @@ from charter.runtime.sequences import Events
 AT_ONCE = 8
 """Streams that are being opened."""
 PROBES_PER_SECOND = 2
-SAMPLED = {"RESPONSE_CHECK_SHARE": "0.01"}
-"""As in production."""
+SETTINGS = {"RESPONSE_CHECK_SHARE": "0.01", "STREAMS_PER_CALLER": "0"}
+"""As in production, but for one caller who holds all streams."""
 LATE = 0.05
 """Seconds that the first byte may take."""
 
@@ -162,7 +162,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory() as folder,
         prepared(Path(folder)) as made,
-        made.service(Path(folder), environment=SAMPLED) as running,
+        made.service(Path(folder), environment=SETTINGS) as running,
     ):
         load = Load(running, log_in(running))
         return 0 if told(asyncio.run(load.run(given.streams, given.seconds))) else 1

@@ -1,8 +1,10 @@
 """An answer that has no end is read as far as it came; any other is read whole."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -11,7 +13,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from charter.contract import streams
+from charter.contract.accounts import Accounts
+from charter.contract.api import fuzzed, label
+from charter.contract.probes.client import Client
+from charter.contract.probes.refusals import refuses_too_many_streams
+from charter.contract.settings import FuzzSettings
 from charter.contract.streams import ask, open_session
+from charter.contract.subject import Plan, Subject
+from charter.runtime import Contract
 from tests.serving import serving
 
 BEGINNINGS = {
@@ -93,3 +102,60 @@ def test_a_request_has_nothing_of_the_machine_or_of_earlier_answers(
         answers = [ask(session, method="GET", url=f"{base_url}/echo", timeout=30) for _ in range(2)]
 
     assert [answer.json() for answer in answers] == [[None, None], [None, None]]
+
+
+DOCUMENT = {
+    "openapi": "3.2.0",
+    "info": {"title": "News", "version": "1"},
+    "paths": {
+        "/news": {
+            "get": {
+                "operationId": "watchNews",
+                "tags": ["news"],
+                "responses": {
+                    "200": {
+                        "description": "News.",
+                        "content": {"text/event-stream": {"itemSchema": {"type": "object"}}},
+                    },
+                    "429": {"description": "Too many."},
+                },
+            }
+        }
+    },
+}
+
+
+class News:
+    """Lets a caller hold so many streams."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        status = 429 if self.held >= self.most else 200
+        headers = [(b"content-type", b"text/event-stream")]
+        self.held += 1
+        try:
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"", "more_body": status == 200})
+            while status == 200 and (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            self.held -= 1
+
+
+@pytest.mark.parametrize(("most", "is_found"), [(3, False), (1000, True)])
+def test_a_declared_bound_on_streams_is_tried(most: int, is_found: bool, tmp_path: Path) -> None:
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(fuzzed(Contract(DOCUMENT))))
+    news = News(most)
+    with serving(news, lifespan="off") as base_url:
+        plan = Plan(base_url, 1, str(file), "secret", Accounts("", [], ["ada"], []))
+        client = Client(Subject(plan, FuzzSettings()))
+        (operation,) = client.api.operations
+        client.probed.implemented.add(label(operation))
+        found = list(refuses_too_many_streams(client, operation))
+
+    assert bool(found) == is_found
+    assert bool(client.probed.statuses[label(operation), 429]) != is_found

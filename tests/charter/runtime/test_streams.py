@@ -122,11 +122,12 @@ class Served:
             raise PermissionError
 
 
-def application(package: ModuleType, service: Streams, world: World) -> FastAPI:
+def application(package: ModuleType, service: Streams, world: World, **options: Any) -> FastAPI:
     contract = runtime.Contract.load(
         Path(str(package.__file__)).with_name("openapi.json"),
         body_limit=1000,
         on_violation=world.report,
+        **options,
     )
 
     async def provide() -> Streams:
@@ -400,6 +401,49 @@ def test_a_caller_who_loses_the_right_to_it_loses_the_stream(
         world.is_allowed = False
         list(response.iter_bytes())
     assert service.ended.wait(5)
+
+
+def test_an_address_holds_so_many_streams_of_strangers(
+    package: ModuleType, service: Streams, world: World
+) -> None:
+    service.stream_events = endless(service, lambda: HEARTBEAT, 0.05)
+    app = application(package, service, world, streams_per_caller=2)
+    with serving(Served(app, world)) as address:
+        with httpx.stream("GET", f"{address}/events"), httpx.stream("GET", f"{address}/events"):
+            refused = httpx.get(f"{address}/events")
+            service.ended.clear()
+        assert service.ended.wait(5)
+        with httpx.stream("GET", f"{address}/events") as again:
+            assert again.status_code == 200
+
+    assert refused.status_code == 429
+
+
+@pytest.mark.parametrize("ends", ["refused", "broken", "headers only"])
+def test_a_stream_that_does_not_begin_or_breaks_leaves_its_place(
+    package: ModuleType, service: Streams, world: World, ends: str
+) -> None:
+    async def refusing() -> AsyncIterator[Any]:
+        raise Refused
+        yield
+
+    async def breaking() -> AsyncIterator[Any]:
+        yield HEARTBEAT
+        raise RuntimeError("the source is gone")
+
+    app = application(package, service, world, streams_per_caller=1)
+    with serving(Served(app, world)) as address:
+        service.stream_events = breaking if ends == "broken" else refusing
+        if ends == "headers only":
+            service.stream_events = endless(service, lambda: HEARTBEAT, 0.05)
+            assert httpx.head(f"{address}/events").status_code == 200
+        elif ends == "broken":
+            broken_off(f"{address}/events")
+        else:
+            assert httpx.get(f"{address}/events").status_code == 404
+
+        service.stream_events = refusing
+        assert httpx.get(f"{address}/events").status_code == 404
 
 
 # -- bodies ---------------------------------------------------------------------------------------

@@ -1,14 +1,18 @@
 """What a service has to refuse: callers, what is undeclared, malformed or taken."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from charter.contract.api import label
 from charter.contract.probes.client import WRITERS, Client
 from charter.contract.probes.links import renewal
+from charter.contract.streams import open_session, streams
 from charter.runtime import Operation
 from charter.runtime.parameters import JSON
 from charter.runtime.parts import essence
 
+MOST_STREAMS = 100
+"""That a caller opens to have one refused."""
 UNDECLARED = "x-undeclared"
 """A query parameter that no document declares."""
 
@@ -113,6 +117,22 @@ def refuses_other_passwords(client: Client, operation: Operation) -> Iterator[st
             return
 
 
+def refuses_too_many_streams(client: Client, operation: Operation) -> Iterator[str]:
+    """One caller holds streams until the service refuses one more, where it declares that."""
+    if not streams(operation) or 429 not in operation.response_specs:
+        return
+    arguments = client.subject.arguments(operation, client.caller_of(operation))
+    with open_session() as session, ExitStack() as held:
+        for _ in range(MOST_STREAMS):
+            answer = session.request(**arguments, stream=True)
+            held.callback(answer.close)
+            if answer.status_code >= 400:
+                client.heard(operation, answer)
+                return
+    if client.is_implemented(operation):
+        yield f"{label(operation)} declares 429, and let one caller hold {MOST_STREAMS} streams"
+
+
 REFUSALS = (
     refuses_the_anonymous,
     refuses_too_few_scopes,
@@ -121,4 +141,5 @@ REFUSALS = (
     refuses_what_is_malformed,
     refuses_what_is_taken,
     refuses_other_passwords,
+    refuses_too_many_streams,
 )
