@@ -12,10 +12,14 @@ import uvicorn
 
 @contextlib.contextmanager
 def serving(
-    app: Any, *, lifespan: Literal["auto", "on", "off"] = "auto", http: Any = "auto"
+    app: Any,
+    *,
+    lifespan: Literal["auto", "on", "off"] = "auto",
+    http: Any = "auto",
+    port: int = 0,
 ) -> Iterator[str]:
     """The address of an app that runs in a thread of its own."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan=lifespan, http=http))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

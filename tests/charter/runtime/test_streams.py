@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -9,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +28,8 @@ from charter.runtime import ResponseViolation, layers, streams
 from charter.runtime.dispatch import Dispatch
 from charter.runtime.streams import ENDING, HEARTBEAT, Ending
 from charter.service.wire import BoundedProtocol
+from tests.docs import browser
+from tests.docs.browser import Page
 from tests.serving import serving
 
 DOCUMENT = Path(__file__).with_name("streams.yaml")
@@ -43,6 +48,7 @@ class Streams:
         self.schemas: Any = import_module(f"{package.__name__}.schemas")
         self.responses: Any = import_module(f"{package.__name__}.responses")
         self.stream_events: Any
+        self.stream_ticks: Any = ticks
         self.stream_texts: Any
         self.stream_data: Any
         self.stream_lines: Any
@@ -60,6 +66,12 @@ class Streams:
             yield
         finally:
             self.ended.set()
+
+
+async def ticks(*, last_event_id: str | None) -> AsyncIterator[Any]:
+    for number in count(int(last_event_id or 0) + 1):
+        yield {"event": "tick", "id": str(number), "retry": 100, "data": "x"}
+        await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -444,6 +456,80 @@ def test_a_stream_that_does_not_begin_or_breaks_leaves_its_place(
 
         service.stream_events = refusing
         assert httpx.get(f"{address}/events").status_code == 404
+
+
+# -- clients that come back -----------------------------------------------------------------------
+
+
+@contextmanager
+def ending_soon(package: ModuleType, service: Streams, port: int = 0) -> Iterator[str]:
+    """A server whose streams end with the block."""
+    world = World()
+    with serving(Served(application(package, service, world), world), port=port) as address:
+        yield address
+        world.ending.begin()
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    if (chromium := browser.installed()) is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    with browser.browser(chromium) as page:
+        yield page
+
+
+def test_an_event_source_of_a_browser_comes_back_and_misses_nothing(
+    package: ModuleType, service: Streams, page: Page
+) -> None:
+    with ending_soon(package, service) as address:
+        page.open(f"{address}/nothing")
+        page.wait_for("document.readyState === 'complete' && location.pathname === '/nothing'")
+        page.evaluate("""
+            window.seen = [];
+            window.source = new EventSource('/ticks');
+            source.addEventListener('tick', (event) => seen.push(Number(event.lastEventId)));
+        """)
+        before = page.wait_for("seen.length > 2 && seen.length")
+    with ending_soon(package, service, int(address.rpartition(":")[2])):
+        page.wait_for(f"seen.length > {before + 20}")
+        seen = page.evaluate("source.close() ?? seen")
+
+    assert seen == list(range(1, len(seen) + 1))
+
+
+NODE = """
+const source = new EventSource(process.argv[1] + '/ticks');
+source.addEventListener('tick', (event) => console.log(event.lastEventId));
+setInterval(() => undefined, 1000);  // while it waits to come back, it keeps no program alive
+"""
+
+
+def test_an_event_source_of_node_comes_back_and_misses_nothing(
+    package: ModuleType, service: Streams
+) -> None:
+    """To the next server at the same address: it gives up where a connection is refused."""
+    flag = "--experimental-eventsource"
+    node = shutil.which("node")
+    if node is None or subprocess.run([node, flag, "-e", ""], capture_output=True).returncode:
+        pytest.skip(f"no Node that knows {flag}")
+    served = Served(application(package, service, old := World()), old)
+    with (
+        serving(served) as address,
+        subprocess.Popen(
+            [node, flag, "-e", NODE, address], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as program,
+    ):
+        assert program.stdout is not None
+        patience = threading.Timer(60, program.kill)
+        patience.start()
+        seen = [int(program.stdout.readline()) for _ in range(3)]
+        served.world = World()
+        old.ending.begin()
+        seen += [int(program.stdout.readline()) for _ in range(40)]
+        program.kill()
+        patience.cancel()
+
+    assert seen == list(range(1, len(seen) + 1))
 
 
 # -- bodies ---------------------------------------------------------------------------------------

@@ -35,7 +35,12 @@ def test_the_python_guide(service: str, tmp_path: Path) -> None:
     ]
     assert re.fullmatch(rf"POST {service}/auth/token: 200 in \d+ ms", said[12])
     assert re.fullmatch(rf"GET {service}/items: 200 in \d+ ms", said[13])
-    assert said[14:] == ["True 1", "A brass telescope", *titles(reversed(range(5)))]
+    assert said[14:] == [
+        "True 1",
+        "A brass telescope",
+        *titles(reversed(range(5))),
+        "created An orrery",
+    ]
 
 
 def test_the_typescript_guide(service: str, tmp_path: Path) -> None:
@@ -56,6 +61,7 @@ def test_the_typescript_guide(service: str, tmp_path: Path) -> None:
         "true true",
         "POST 200",
         "GET 200",
+        "created An orrery",
     ]
 
 
