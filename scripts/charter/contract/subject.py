@@ -220,16 +220,13 @@ class Subject:
         node = self.api.body(operation)
         if node is None or not node.get("content"):
             return None, None
-        contents = node["content"]
-        json_types = (name for name in contents if JSON.fullmatch(essence(name)))
-        media_type = next(json_types, None) or next(iter(contents))
-        content = contents[media_type]
+        media_type = likeliest(node["content"])
+        content = node["content"][media_type]
         examples = [self.api.judge.resolve(one) for one in content.get("examples", {}).values()]
         shown = [one["value"] for one in examples if "value" in one]
         shown += [content["example"]] if "example" in content else []
         validator = self.api.judge.validator(self.body_place(operation), Direction.REQUEST)
-        valid = (one for one in shown if validator.is_valid(one))
-        example = next(valid, ABSENT)
+        example = next(filter(validator.is_valid, shown), ABSENT)
         if example is ABSENT:
             example = self.values.example(self.body_place(operation), Direction.REQUEST)
         return media_type, self.fresh(operation, example)
@@ -237,9 +234,7 @@ class Subject:
     def body_place(self, operation: Operation) -> str:
         """Where the schema of an operation's JSON body stands."""
         place = self.api.judge.locate(operation.place + "/requestBody")
-        contents = self.api.judge.at(place)["content"]
-        json_types = (name for name in contents if JSON.fullmatch(essence(name)))
-        media_type = next(json_types, None) or next(iter(contents))
+        media_type = likeliest(self.api.judge.at(place)["content"])
         where = f"{place}/content{pointer(media_type)}/schema"
         if not self.api.judge.has(where):
             raise Impossible(where, "it isn't there")
@@ -343,6 +338,12 @@ class Subject:
 
 BODIES = ("data", "files", "json")
 PLACES = ("path", "query", "header", "cookie")
+
+
+def likeliest(contents: Mapping[str, Any]) -> str:
+    """The first media type that is JSON, else the first of all."""
+    json_types = (name for name in contents if JSON.fullmatch(essence(name)))
+    return next(json_types, None) or next(iter(contents))
 
 
 def json_of(answer: requests.Response) -> Any:
