@@ -157,15 +157,21 @@ def in_project(work: Callable[Parameters, int]) -> Callable[Parameters, None]:
 
     @functools.wraps(work)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-        from charter.project import Project
-
-        project = Project.find()
-        warn_of_another_version(project)
-        os.chdir(project.root)
-        sys.path.insert(0, str(project.root))  # for the project's own modules
+        enter_project()
         raise typer.Exit(work(*args, **kwargs))
 
     return run
+
+
+def enter_project() -> "Project":
+    """Work in the project's directory from here on. Raises NoProject."""
+    from charter.project import Project
+
+    project = Project.find()
+    warn_of_another_version(project)
+    os.chdir(project.root)
+    sys.path.insert(0, str(project.root))  # for the project's own modules
+    return project
 
 
 # -- any document ---------------------------------------------------------------------------------
@@ -177,6 +183,8 @@ Chosen = Annotated[
 ]
 
 
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")]
 Overlay = Annotated[
     list[Path] | None,
     typer.Option(
@@ -217,10 +225,8 @@ def chosen(
 @verb
 def mock(
     document: Chosen = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
-    ] = 4010,
+    host: Host = "127.0.0.1",
+    port: Port = 4010,
     dynamic: Annotated[
         bool, typer.Option("--dynamic", help="Other values each time, unless asked otherwise.")
     ] = False,
@@ -272,10 +278,8 @@ def proxy(
         str, typer.Argument(metavar="URL", help="The service; the document's paths follow it.")
     ],
     document: Chosen = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
-    ] = 4011,
+    host: Host = "127.0.0.1",
+    port: Port = 4011,
     report: Annotated[
         Path | None, typer.Option(help="A file to write at the end: .json, .html, .xml, .sarif.")
     ] = None,
@@ -323,13 +327,8 @@ def dev(
     In a project, code is generated and served, too, and the services' types are checked. The page
     at `/` shows how all of it stands. While the document is broken, its last good version answers.
     """
-    from charter.project import Project
-
     if not overlay and (document is None or document.absolute() == project_document()):
-        project = Project.find()
-        warn_of_another_version(project)
-        os.chdir(project.root)
-        sys.path.insert(0, str(project.root))
+        project = enter_project()
         from charter.project.dev import of_project
 
         return of_project.run(project, host=host, port=port)

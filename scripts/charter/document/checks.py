@@ -1,7 +1,7 @@
 """What can't be generated from or mocked: each rule is a function that yields what it finds.
 
 `generate` and `mock` refuse a document by its first error; `charter lint` reports all of them.
-What is for readers only, and asks nothing of the service, is listed in `DOCUMENTATION_ONLY`.
+What is for readers only, and asks nothing of the service, is listed in docs/documents.md.
 """
 
 import re
@@ -31,18 +31,6 @@ from charter.runtime.sequences import is_sequential
 from charter.runtime.views import Direction
 from charter.runtime.xml import Unserved, has_xml, unserved
 
-DOCUMENTATION_ONLY = frozenset(
-    {
-        *("$comment", "$vocabulary", "bearerFormat", "deprecated", "description", "summary"),
-        *("example", "examples", "externalDocs", "info", "links", "openIdConnectUrl", "title"),
-        *("contentEncoding", "contentMediaType", "contentSchema", "webhooks"),
-        *("double", "float", "password"),  # formats, like those that are in no registry
-        "allowReserved",  # how a client may write a value; every way is read
-        "callbacks",  # requests that the service would send; a service writes them by hand
-        "flows",  # where a client gets a token; its scopes stand in the requirements
-        "servers",  # where the document's readers find the service; paths carry no prefix
-    }
-)
 DIALECTS = "https://spec.openapis.org/oas/3."
 """OpenAPI's own, which are JSON Schema 2020-12 and annotations."""
 VERSION = re.compile(r"3\.[012](?![0-9])")

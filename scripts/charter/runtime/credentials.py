@@ -11,8 +11,6 @@ from starlette.requests import Request
 from .faults import MissingCredentials
 from .judge import Judge
 
-SCHEMES = "/components/securitySchemes"
-
 
 @dataclass(frozen=True, slots=True)
 class Credential:
