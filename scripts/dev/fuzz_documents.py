@@ -28,7 +28,7 @@ from charter.runtime.judge import Judge
 from charter.runtime.normal import IGNORED_HEADERS, METHODS
 from charter.runtime.patterns import strict
 from charter.runtime.references import objects, place_of, rebuilt, resolve
-from charter.runtime.shapes import Shape
+from charter.runtime.shapes import Shape, values_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = ROOT / "tests" / "data" / "specs"
@@ -316,8 +316,7 @@ def leaves_alternatives_alike(contract: Contract, operation: Operation) -> bool:
 
 def fixed(shape: Shape) -> set[str]:
     """The only values that there are, if they are listed."""
-    listed = (part.get("enum", [part["const"]] if "const" in part else []) for part in shape.parts)
-    return {json.dumps(value) for values in listed for value in values}
+    return {json.dumps(value) for part in shape.parts for value in values_of(part)}
 
 
 def reachable(judge: Judge, node: Json) -> Iterator[Mapping[str, Any]]:

@@ -12,6 +12,7 @@ from charter.generate.names import declared_scopes, snake
 from charter.generate.parser import RecordingParser, Seen
 from charter.runtime import paths
 from charter.runtime.bodies import FORM, MULTIPART
+from charter.runtime.errors import PROBLEM
 from charter.runtime.normal import operations
 from charter.runtime.parameters import JSON
 from charter.runtime.parts import essence
@@ -26,8 +27,6 @@ HEADER_TYPES = {
     "number": "float",
     "object": "dict[str, str]",
 }
-PROBLEM = "application/problem+json"
-"""Services raise problems; every other response is one that they return."""
 REPLY_FIELDS = frozenset({"body", "header_names", "headers", "media_type", "status"})
 
 
@@ -241,7 +240,7 @@ class Views:
         )
 
     def may_be_returned(self, status: str, response: Any, declared: Mapping[str, Any]) -> bool:
-        """Successes, and the errors that are no problems: those have a type of their own."""
+        """Successes, and the errors that are no problems, which alone are raised."""
         if status[0] in "123":
             return True
         if status == "default" and not any(other[0] in "123" for other in declared):

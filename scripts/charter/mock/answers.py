@@ -28,7 +28,6 @@ from charter.runtime.shapes import Shape
 from charter.runtime.views import Direction
 from charter.runtime.xml import Unwritable, is_xml
 
-PROBLEM = "application/problem+json"
 NOTE = "Charter-Note"
 """The response header that says what is wrong with an answer."""
 LONGEST_NOTE = 500

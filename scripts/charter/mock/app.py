@@ -18,7 +18,6 @@ from charter.mock.answers import (
     CONTROL,
     LONGEST_NOTE,
     NOTE,
-    PROBLEM,
     Answers,
     NotAcceptable,
     one_line,
@@ -37,6 +36,7 @@ from charter.runtime import (
     ResponseViolation,
 )
 from charter.runtime import paths as templates
+from charter.runtime.errors import PROBLEM
 from charter.runtime.parts import essence
 from charter.runtime.replies import ContentSpec, ResponseSpec
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from .parts import essence
 from .replies import ContentSpec, ResponseSpec
-from .shapes import Shape, type_of
+from .shapes import Shape, type_of, values_of
 from .xml import Unwritable, write
 
 PROBLEM = "application/problem+json"
@@ -82,10 +82,6 @@ def filled(
         element = [filled(shape.element, said, members, name, level + 1)]
         return element if level < DEEPEST else []
     return scalar(shape, said)
-
-
-def values_of(part: Mapping[str, Any]) -> list[Any]:
-    return [*part.get("enum", ()), *([part["const"]] if "const" in part else ())]
 
 
 def scalar(shape: Shape, said: Mapping[str, Any]) -> Any:

@@ -22,8 +22,6 @@ from .styles import DEFAULT_STYLES, Style, StyleError, Values, one
 from .views import Direction
 
 ABSENT: Any = object()
-IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
-"""What the specification takes out of the hands of parameters (OpenAPI 3.1 "Parameter Object")."""
 JSON = re.compile(r"(?:application|text)/(?:[\w.!#$&^-]+\+)?json", re.IGNORECASE)
 
 

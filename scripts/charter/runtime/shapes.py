@@ -133,8 +133,12 @@ def implied_types(schema: Mapping[str, Any]) -> Iterator[str]:
         yield "object"
     if "items" in schema or "prefixItems" in schema:
         yield "array"
-    values = [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else ())]
-    yield from (type_of(value) for value in values)
+    yield from map(type_of, values_of(schema))
+
+
+def values_of(schema: Mapping[str, Any]) -> list[Any]:
+    """Those that a schema lists."""
+    return [*schema.get("enum", ()), *([schema["const"]] if "const" in schema else ())]
 
 
 def type_of(value: Any) -> str:

@@ -7,12 +7,15 @@ from typing import Any
 from charter.document.listings import CURSORS, following, named, rows_of
 from charter.generate.names import unique
 from charter.runtime import paths
+from charter.runtime.bodies import FORM
 from charter.runtime.judge import Judge
 from charter.runtime.lifecycle import documentation, period
 from charter.runtime.normal import operations
 from charter.runtime.parts import essence
 from charter.runtime.references import resolve
+from charter.runtime.sequences import EVENTS
 from charter.runtime.shapes import Shape
+from charter.runtime.styles import DEFAULT_STYLES
 from charter.runtime.xml import is_xml
 from charter.sdk.client import (
     JSON_STYLE,
@@ -33,14 +36,11 @@ from charter.sdk.types import Array, Kind, Type, Union, model_of, resolved, unio
 from charter.sdk.words import method_names, pascal, words
 
 JSON = re.compile(r"application/json|[^/]+/[^/]+\+json")
-FORM = "application/x-www-form-urlencoded"
 LINES = frozenset({"application/jsonl", "application/x-ndjson", "application/json-seq"})
-EVENTS = "text/event-stream"
 PAGINATION = "x-pagination"
 """The extension of an operation that says how its list goes on: docs/sdk-python.md."""
 BLANK = "about:blank"
 """The problem type that says no more than the status (RFC 9457 section 4.2.1)."""
-DEFAULT_STYLES = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
 PHRASES = {
     "400": "Bad Request", "401": "Unauthorized", "402": "Payment Required", "403": "Forbidden",
     "404": "Not Found", "405": "Method Not Allowed", "406": "Not Acceptable",

@@ -12,8 +12,7 @@ from charter.document.changes.lifecycle import LifeCycle, Step
 from charter.document.changes.schemas import ENTRY, Below, Difference, Differences, Found, Property
 from charter.document.model import Model, Operation, Path, mapping, sequence
 from charter.runtime import paths
-
-STYLES = {"query": "form", "cookie": "form", "path": "simple", "header": "simple"}
+from charter.runtime.styles import DEFAULT_STYLES
 
 Placed = tuple[Path, Any]
 """A value and where it stands."""
@@ -480,7 +479,7 @@ def known_as(where: str, name: str) -> tuple[str, str]:
 
 
 def serialisation(where: str, parameter: Mapping[str, Any]) -> tuple[str, bool]:
-    style = parameter.get("style", STYLES.get(where, ""))
+    style = parameter.get("style", DEFAULT_STYLES.get(where, ""))
     return str(style), bool(parameter.get("explode", style == "form"))
 
 

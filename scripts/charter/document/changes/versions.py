@@ -31,17 +31,6 @@ def needed(changes: Sequence[Change], *, texts_differ: bool) -> Bump:
     return Bump.PATCH if texts_differ else Bump.NONE
 
 
-def made(base: Document, revision: Document) -> Bump | None:
-    """How the version grew; None where one of the two is no semantic version, or it shrank."""
-    older, newer = (numbers(version(document)) for document in (base, revision))
-    if older is None or newer is None or newer < older:
-        return None
-    for bump, was, now in zip((Bump.MAJOR, Bump.MINOR, Bump.PATCH), older, newer, strict=True):
-        if was != now:
-            return bump
-    return Bump.NONE
-
-
 def least(document: Document, bump: Bump) -> str:
     """The version that follows. Before 1.0.0 a breaking change makes the minor number grow."""
     found = numbers(version(document)) or (0, 0, 0)

@@ -35,7 +35,6 @@ IGNORED = (f"{XSI} ", "http://www.w3.org/XML/1998/namespace ")
 """Namespaces of attributes that say something to readers of any XML, and nothing to the schema."""
 ENCODINGS = {"utf-8": ("utf-8", "utf8", "us-ascii"), "utf-16": ("utf-16", "utf-16le", "utf-16be")}
 """By the encoding of a document, what it may say of itself."""
-Path = tuple[str | int, ...]
 
 
 class Frame:
