@@ -6,7 +6,7 @@ from typing import Any
 
 from charter.document.bundling import Bundle
 from charter.document.overlays import Caution, overlaid
-from charter.document.source import DocumentError, Place, load
+from charter.document.source import DocumentError, Place, load, nearest
 
 __all__ = ["Document", "DocumentError", "Place"]
 
@@ -53,10 +53,7 @@ class Document:
 
     def place(self, tokens: Sequence[str | int]) -> Place:
         """Where a node stands, or the nearest one around it."""
-        path = tuple(map(str, tokens))
-        while path not in self.places:
-            path = path[:-1]
-        return self.places[path]
+        return nearest(self.places, tokens)
 
     def error(self, tokens: Sequence[str | int], message: str) -> DocumentError:
         return DocumentError(self.place(tokens), message)

@@ -12,7 +12,7 @@ from charter.document.dynamic import Templates, is_dynamic
 from charter.document.resources import Resources, joined
 from charter.document.source import DocumentError, Path_, Source, load, read
 from charter.runtime.normal import DATA, NAMED, unique
-from charter.runtime.references import at, has, pointer, tokens_of
+from charter.runtime.references import at, has, objects, pointer, tokens_of
 
 KINDS = {
     "callbacks": "callbacks",
@@ -380,24 +380,18 @@ def is_file(address: Any) -> bool:
 
 def needs_bundling(node: Any) -> bool:
     """Whether any reference is more than a pointer into the same file."""
-    waiting = [node]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, dict):
-            reference = current.get("$ref")
-            if isinstance(reference, str) and not reference.startswith("#/"):
-                return True
-            if any(isinstance(current.get(name), str) for name in ("$dynamicRef", "$id")):
-                return True
-            if is_file(current.get("externalValue")) or is_external(current.get("operationRef")):
-                return True
-            mapping = current.get("mapping")
-            if isinstance(mapping, dict) and any(map(is_external, mapping.values())):
-                return True
-            waiting.extend(current.values())
-        elif isinstance(current, list):
-            waiting.extend(current)
-    return False
+    return any(map(leads_out, objects(node)))
+
+
+def leads_out(node: Mapping[str, Any]) -> bool:
+    reference, mapping = node.get("$ref"), node.get("mapping")
+    return (
+        (isinstance(reference, str) and not reference.startswith("#/"))
+        or any(isinstance(node.get(name), str) for name in ("$dynamicRef", "$id"))
+        or is_file(node.get("externalValue"))
+        or is_external(node.get("operationRef"))
+        or (isinstance(mapping, dict) and any(map(is_external, mapping.values())))
+    )
 
 
 def is_external(reference: Any) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import isfinite
@@ -153,11 +153,15 @@ class Source:
     """By the tokens of a JSON Pointer."""
 
     def place(self, tokens: Sequence[str | int]) -> Place:
-        """Where a node stands, or the nearest one around it."""
-        path = tuple(map(str, tokens))
-        while path not in self.places:
-            path = path[:-1]
-        return self.places[path]
+        return nearest(self.places, tokens)
+
+
+def nearest(places: Mapping[Path_, Place], tokens: Sequence[str | int]) -> Place:
+    """Where a node stands, or the nearest one around it."""
+    path = tuple(map(str, tokens))
+    while path not in places:
+        path = path[:-1]
+    return places[path]
 
 
 def load(file: Path, text: str | None = None) -> Source:

@@ -19,7 +19,7 @@ from charter.sdk import python, typescript
 from charter.sdk.client import Client
 from charter.sdk.packages import Package, package
 from charter.sdk.reading import read
-from charter.sdk.writing import Files
+from charter.sdk.writing import Files, put
 
 COMPILER = "typescript@7.0.2"
 OLDEST_NODE = 20
@@ -107,10 +107,7 @@ def place(files: Files, target: Path, finish: Callable[[Path], None]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
         fresh, old = Path(folder) / "fresh", Path(folder) / "old"
-        for name, text in files.items():
-            path = fresh / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        put(files, fresh)
         finish(fresh)
         if target.exists():
             target.rename(old)

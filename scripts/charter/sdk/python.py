@@ -29,7 +29,7 @@ from charter.sdk.types import (
     model_of,
 )
 from charter.sdk.words import identifier, pascal, snake, words
-from charter.sdk.writing import Files, Writer, explained
+from charter.sdk.writing import Files, Writer, explained, put
 
 HERE = Path(__file__).parent
 RUNTIME = HERE / "python_runtime"
@@ -412,11 +412,13 @@ def in_order(files: Files) -> Files:
     """The modules without imports that nothing uses, formatted."""
     with TemporaryDirectory(prefix="charter-sdk-") as directory:
         folder = Path(directory)
-        for name, text in files.items():
-            if name.endswith(".py") and "/_runtime/" not in name and "__init__" not in name:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_text(text)
+        put({name: text for name, text in files.items() if is_made(name)}, folder)
         tidy(folder, FIX, "The client")
         return {
             str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*.py"))
         }
+
+
+def is_made(name: str) -> bool:
+    """Whether a file is a module that is written for this document."""
+    return name.endswith(".py") and "/_runtime/" not in name and "__init__" not in name

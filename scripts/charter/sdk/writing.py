@@ -14,6 +14,14 @@ from charter.templates import templates
 Files = dict[str, str]
 """The text of each file, by its path in the package."""
 
+
+def put(files: Files, folder: Path) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
 CREDENTIALS = {
     "password": 'Password("ada@example.com", "correct horse battery")',
     "client_credentials": 'ClientCredentials("client", "secret")',
