@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import httpx2
 
@@ -21,6 +21,8 @@ from .retry import NEVER_SENT, REFUSED_UNREAD, TRANSIENT, Retry, asked_wait
 
 T = TypeVar("T")
 Flow = Generator[Effect, Any, T]
+Came: TypeAlias = httpx2.Response | httpx2.TransportError
+"""Of one attempt."""
 
 JSON = re.compile(r"\s*application/([^;\s]+\+)?json\s*(;|$)", re.IGNORECASE)
 SECRET = re.compile(r"authorization|cookie|key|password|secret|signature|token", re.IGNORECASE)
@@ -138,35 +140,31 @@ class Core:
         is_streamed: bool,
     ) -> Flow[httpx2.Response]:
         """Send a request until something final comes of it. Raises ConnectionFailed."""
-        number = 1
+        number = 0
         while True:
+            number += 1
             request = make()
             request.extensions["timeout"] = httpx2.Timeout(timeout).as_dict()
-            wait: float | None = None
-            failure: httpx2.TransportError | None = None
-            response: httpx2.Response | None = None
-            started = time.monotonic()
-            try:
-                response = yield Send(request, is_streamed)
-            except httpx2.TransportError as error:
-                failure = error
-                self._note(request, number, started, error=type(error).__name__)
-                if is_rewindable and (is_repeatable or isinstance(error, NEVER_SENT)):
-                    wait = retry.wait(number, None)
-            else:
-                self._note(request, number, started, status=response.status_code)
-                repeatable = TRANSIENT if is_repeatable else REFUSED_UNREAD
-                if is_rewindable and response.status_code in repeatable:
-                    wait = retry.wait(number, asked_wait(response))
-            if wait is None and response is not None:
-                return response
-            if wait is None:
-                reason = f"{request.method} {request.url.path}: {failure or type(failure).__name__}"
-                raise ConnectionFailed(reason) from failure
-            if response is not None:
-                yield Read(response)
+            came = yield from self._attempt(request, number, is_streamed)
+            wait = wait_after(came, retry, number, is_repeatable) if is_rewindable else None
+            if isinstance(came, httpx2.Response):
+                if wait is None:
+                    return came
+                yield Read(came)
+            elif wait is None:
+                said = str(came) or type(came).__name__
+                raise ConnectionFailed(f"{request.method} {request.url.path}: {said}") from came
             yield Sleep(wait)
-            number += 1
+
+    def _attempt(self, request: httpx2.Request, number: int, is_streamed: bool) -> Flow[Came]:
+        started = time.monotonic()
+        try:
+            response: httpx2.Response = yield Send(request, is_streamed)
+        except httpx2.TransportError as error:
+            self._note(request, number, started, error=type(error).__name__)
+            return error
+        self._note(request, number, started, status=response.status_code)
+        return response
 
     def _note(
         self,
@@ -199,6 +197,14 @@ class Core:
         except Mismatch:
             body = None
         return class_(Response.of(response), body, said)
+
+
+def wait_after(came: Came, retry: Retry, number: int, is_repeatable: bool) -> float | None:
+    """The seconds until another attempt; None where what came of this one is final."""
+    if isinstance(came, httpx2.TransportError):
+        return retry.wait(number, None) if is_repeatable or isinstance(came, NEVER_SENT) else None
+    transient = TRANSIENT if is_repeatable else REFUSED_UNREAD
+    return retry.wait(number, asked_wait(came)) if came.status_code in transient else None
 
 
 def hidden(name: str, value: str) -> str:
