@@ -99,7 +99,7 @@ def main(file: Path) -> None:
     else:
         generate_and_serve(file, trial)
         with SecondJudge(file) as judge:
-            asyncio.run(ask(Witness(document.content), judge, trial))
+            asyncio.run(Asking(Witness(document.content), judge, trial).all())
     print(trial.as_json())
 
 
@@ -143,126 +143,128 @@ class SecondJudge:
         return verdict
 
 
-async def ask(witness: Witness, judge: SecondJudge, trial: Trial) -> None:
-    requests = Requests(witness.contract)
-    random = Random(trial.name)  # noqa: S311 - no secret
-    chosen = list(witness.contract.operations.values())
-    if len(chosen) > MOST_OPERATIONS:
-        chosen = random.sample(chosen, MOST_OPERATIONS)
-    transport = httpx.ASGITransport(witness)
-    end = monotonic() + SECONDS
-    async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
-        for operation in chosen:
-            if monotonic() > end:
-                trial.slow = trial.slow or f"the mock was asked for {SECONDS} s"
-                return
-            try:
-                await ask_operation(operation, requests, client, witness, judge, trial, random)
-            except Exception:
-                trial.wrong.append(f"{operation.id}: {traceback.format_exc()[-600:]}")
+@dataclass
+class Asking:
+    """Asks the mock of a document for its operations, and judges what passes."""
 
+    witness: Witness
+    judge: SecondJudge
+    trial: Trial
 
-async def ask_operation(
-    operation: Operation,
-    requests: Requests,
-    client: httpx.AsyncClient,
-    witness: Witness,
-    judge: SecondJudge,
-    trial: Trial,
-    random: Random,
-) -> None:
-    try:
-        valid = requests.of(operation)
-    except Impossible:
-        trial.unjudged += 1
-        return
-    question = {"path": operation.key, "method": operation.method}
-    media_type = json_body(operation, requests)
-    if media_type is not None:
-        body = json.loads(valid.content)
-        error = judge.verdict(**question, media_type=media_type, body=body)
-        if error.get("error"):
-            trial.wrong.append(f"{operation.id}: made body: {error['error']}")
-    witness.accepted, witness.reasons = False, ()
-    answer = await client.send(valid)
-    trial.requests += 1
-    if not witness.accepted and [*witness.reasons] == ["No body can be sent here."]:
-        trial.notes += 1  # `generate` says that its media type is none
-        return
-    if not witness.accepted:
-        trial.wrong.append(
-            f"{operation.id}: a valid request is refused: {answer.status_code} {witness.reasons}"
-        )
-        return
-    judge_answer(operation, answer, witness, judge, trial, question)
-    # which of several operations at one address is meant is not a matter of the body alone
-    if media_type is not None and operation.id not in witness.contract.sharing:
-        for changed in changes(json.loads(valid.content), random):
-            content = json.dumps(changed).encode()
-            headers = {k: v for k, v in valid.headers.items() if k.lower() != "content-length"}
-            sent = httpx.Request(valid.method, valid.url, headers=headers, content=content)
-            witness.accepted, witness.reasons = False, ()
-            await client.send(sent)
-            compare(
-                f"{operation.id}: {json.dumps(changed)[:200]}",
-                "" if witness.accepted else ", ".join(witness.reasons),
-                judge.verdict(**question, media_type=media_type, body=changed),
-                trial,
-            )
+    def __post_init__(self) -> None:
+        self.contract = self.witness.contract
+        self.requests = Requests(self.contract)
+        self.random = Random(self.trial.name)  # noqa: S311 - no secret
 
+    async def all(self) -> None:
+        chosen = list(self.contract.operations.values())
+        if len(chosen) > MOST_OPERATIONS:
+            chosen = self.random.sample(chosen, MOST_OPERATIONS)
+        transport = httpx.ASGITransport(self.witness)
+        end = monotonic() + SECONDS
+        async with httpx.AsyncClient(transport=transport, base_url="http://mock") as client:
+            for operation in chosen:
+                if monotonic() > end:
+                    self.trial.slow = self.trial.slow or f"the mock was asked for {SECONDS} s"
+                    return
+                try:
+                    await self.one(operation, client)
+                except Exception:
+                    self.wrong(operation, traceback.format_exc()[-600:])
 
-def json_body(operation: Operation, requests: Requests) -> str | None:
-    """The media type as the document writes it, of a body in JSON with a schema."""
-    judge = requests.contract.judge
-    node = judge.at(operation.place)
-    if "requestBody" not in node:
+    def wrong(self, operation: Operation, what: str) -> None:
+        self.trial.wrong.append(f"{operation.id}: {what}")
+
+    async def one(self, operation: Operation, client: httpx.AsyncClient) -> None:
+        try:
+            valid = self.requests.of(operation)
+        except Impossible:
+            self.trial.unjudged += 1
+            return
+        question = {"path": operation.key, "method": operation.method}
+        media_type = self.json_body(operation)
+        if media_type is not None:
+            question_of_body = question | {"media_type": media_type}
+            error = self.judge.verdict(**question_of_body, body=json.loads(valid.content))
+            if error.get("error"):
+                self.wrong(operation, f"made body: {error['error']}")
+        answer = await self.send(valid, client)
+        self.trial.requests += 1
+        if not self.witness.accepted:
+            self.note_refusal(operation, answer)
+            return
+        self.judge_answer(operation, answer, question)
+        # which of several operations at one address is meant is not a matter of the body alone
+        if media_type is not None and operation.id not in self.contract.sharing:
+            for changed in changes(json.loads(valid.content), self.random):
+                await self.send(with_body(valid, changed), client)
+                verdict = self.judge.verdict(**question_of_body, body=changed)
+                self.compare(operation, changed, verdict)
+
+    async def send(self, request: httpx.Request, client: httpx.AsyncClient) -> httpx.Response:
+        self.witness.accepted, self.witness.reasons = False, ()
+        return await client.send(request)
+
+    def note_refusal(self, operation: Operation, answer: httpx.Response) -> None:
+        reasons = self.witness.reasons
+        if [*reasons] == ["No body can be sent here."]:
+            self.trial.notes += 1  # `generate` says that its media type is none
+        else:
+            said = f"{answer.status_code} {reasons}"
+            self.wrong(operation, f"a valid request is refused: {said}")
+
+    def json_body(self, operation: Operation) -> str | None:
+        """The media type as the document writes it, of a body in JSON with a schema."""
+        judge = self.contract.judge
+        node = judge.at(operation.place)
+        if "requestBody" not in node:
+            return None
+        contents = judge.resolve(node["requestBody"])["content"]
+        for name, content in contents.items():
+            if JSON.fullmatch(essence(name)) and "schema" in content:
+                return str(name)
         return None
-    contents = judge.resolve(node["requestBody"])["content"]
-    for name, content in contents.items():
-        if JSON.fullmatch(essence(name)) and "schema" in content:
-            return str(name)
-    return None
 
-
-def judge_answer(
-    operation: Operation,
-    answer: httpx.Response,
-    witness: Witness,
-    judge: SecondJudge,
-    trial: Trial,
-    question: Mapping[str, str],
-) -> None:
-    specs = [one.response_spec(answer.status_code) for one in meant(witness.contract, operation)]
-    spec = specs[0]
-    if spec is None or not answer.content:
-        return
-    media_type = answer.headers["content-type"]
-    declared = next((name for name in spec.contents if essence(name) == essence(media_type)), None)
-    if declared is None or not JSON.fullmatch(essence(media_type)):
-        return
-    verdict = judge.verdict(
-        **question, status=answer.status_code, media_type=declared, body=answer.json()
-    )
-    if NOTE in answer.headers and verdict.get("error"):
-        trial.notes += 1
-    elif "unjudged" in verdict:
-        trial.unjudged += 1
-    elif verdict["error"] or NOTE in answer.headers:
-        trial.wrong.append(
-            f"{operation.id}: answer: {verdict['error']} {answer.headers.get(NOTE, '')}"
+    def judge_answer(
+        self, operation: Operation, answer: httpx.Response, question: Mapping[str, str]
+    ) -> None:
+        specs = [one.response_spec(answer.status_code) for one in meant(self.contract, operation)]
+        spec = specs[0]
+        if spec is None or not answer.content:
+            return
+        plain = essence(answer.headers["content-type"])
+        declared = next((name for name in spec.contents if essence(name) == plain), None)
+        if declared is None or not JSON.fullmatch(plain):
+            return
+        verdict = self.judge.verdict(
+            **question, status=answer.status_code, media_type=declared, body=answer.json()
         )
-    else:
-        trial.answers += 1
+        if NOTE in answer.headers and verdict.get("error"):
+            self.trial.notes += 1
+        elif "unjudged" in verdict:
+            self.trial.unjudged += 1
+        elif verdict["error"] or NOTE in answer.headers:
+            self.wrong(operation, f"answer: {verdict['error']} {answer.headers.get(NOTE, '')}")
+        else:
+            self.trial.answers += 1
+
+    def compare(self, operation: Operation, body: Any, verdict: Verdict) -> None:
+        """Both have a reason why a body is invalid, or none."""
+        ours = "" if self.witness.accepted else ", ".join(self.witness.reasons)
+        if "unjudged" in verdict or set(ours.split(", ")) <= FORMATS:
+            self.trial.unjudged += 1
+        elif bool(ours) == bool(verdict["error"]):
+            self.trial.bodies += 1
+        else:
+            said = f"{ours or 'accepted'}, but: {verdict['error'] or 'valid'}"
+            self.wrong(operation, f"{json.dumps(body)[:200]}: {said}")
 
 
-def compare(what: str, ours: str, verdict: Verdict, trial: Trial) -> None:
-    """Both have a reason why a body is invalid, or none."""
-    if "unjudged" in verdict or set(ours.split(", ")) <= FORMATS:
-        trial.unjudged += 1
-    elif bool(ours) == bool(verdict["error"]):
-        trial.bodies += 1
-    else:
-        trial.wrong.append(f"{what}: {ours or 'accepted'}, but: {verdict['error'] or 'valid'}")
+def with_body(request: httpx.Request, body: Any) -> httpx.Request:
+    """The same request with another body."""
+    headers = {k: v for k, v in request.headers.items() if k.lower() != "content-length"}
+    content = json.dumps(body).encode()
+    return httpx.Request(request.method, request.url, headers=headers, content=content)
 
 
 VALUES: tuple[Any, ...] = (None, True, -1, 1.5, 10**12, "", "x" * 300, [], {}, [None], {"zz": 1})
