@@ -721,6 +721,8 @@ def test(context: typer.Context) -> int:
     """
     if find_spec("pytest") is None:
         raise ModuleNotFoundError(name="pytest")
+    # an image may set it; each program that a test starts would compile all that it imports
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-m", "pytest", *workers(context.args), *context.args]
     os.execv(sys.executable, command)  # noqa: S606 - no shell is the point
 
