@@ -1,5 +1,6 @@
 """Generated clients, and programs that use them, compiled as strictly as their compilers can."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from charter.sdk import command
 
 PROGRAMS = Path(__file__).with_name("programs")
 SHOP = Path(__file__).with_name("shop.yaml")
-TSC = ("npx", "--yes", "--prefer-offline", "--package", command.COMPILER, "tsc")
+NPX = ("npx", "--yes", "--prefer-offline", "--package", command.COMPILER, "-c")
 
 
 def run(*arguments: str | Path, cwd: Path, seconds: float = 300) -> str:
@@ -32,11 +33,18 @@ def finished(
     )
 
 
+@functools.cache
+def compiler() -> str | None:
+    """Where npx keeps the compiler of TypeScript; None where one of them is not to be had."""
+    if shutil.which("npx") is None:
+        return None
+    found = finished(*NPX, "command -v tsc && tsc --version", cwd=Path.cwd())
+    return found.stdout.splitlines()[0] if found.returncode == 0 else None
+
+
 def require_compiler() -> None:
     """Skips the test, loudly, where Node or the compiler of TypeScript is not to be had."""
-    node = shutil.which("npx")
-    tried = finished(*TSC, "--version", cwd=Path.cwd()) if node else None
-    if tried is None or tried.returncode:
+    if compiler() is None:
         pytest.skip(f"TypeScript clients were NOT TESTED: {command.COMPILER} can't be run here")
 
 
@@ -86,7 +94,9 @@ def package_name(package: Path) -> str:
 
 def tsc(cwd: Path) -> str:
     """Raises AssertionError with what it has found."""
-    return run(*TSC, "--project", ".", cwd=cwd)
+    program = compiler()
+    assert program is not None
+    return run(program, "--project", ".", cwd=cwd)
 
 
 def node(*arguments: str | Path, cwd: Path) -> str:

@@ -13,12 +13,10 @@ from charter.sdk import command
 from tests.charter.command_line import takes_a_minute
 from tests.charter.sdk.clients import (
     PROGRAMS,
-    TSC,
     finished,
     mypy,
     python_client,
     require_compiler,
-    run,
     tsc,
     typescript_client,
 )
@@ -71,7 +69,7 @@ def test_typescript_clients_of_real_documents_are_typed(
     settings["include"] = ["*/typescript/src"]
     (tmp_path / "tsconfig.json").write_text(json.dumps(settings))
 
-    run(*TSC, "--project", ".", cwd=tmp_path)
+    tsc(tmp_path)
 
 
 # -- a document that changes ----------------------------------------------------------------------
