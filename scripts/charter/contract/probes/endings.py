@@ -32,9 +32,11 @@ def end_sessions(client: Client, operation: Operation) -> Iterator[str]:
     path = own_target(client, operation, token.text)
     known = client.known_body(operation, name, other.text)
     yield from spares_strangers(client, operation, witness, other, {"path": path, **known})
+    shown = listed(client, operation, token, path)
     if client.send(operation, token.text, path=path, **known).ok:
         yield from are_ended(client, operation, witness, (token, other))
-        yield from leaves_the_list(client, operation, name, path)
+        if shown and listed(client, operation, client.subject.log_in(name), path) == shown:
+            yield f"{label(operation)} left what it ended in the list"
         if client.send(witness, client.caller).status_code == 401:
             yield f"{label(operation)} ended the session of somebody else"
         yield from replaces_the_password(client, operation, name)
@@ -102,18 +104,17 @@ def own_target(client: Client, operation: Operation, token: str) -> dict[str, An
     return {name: identities[0]} if identities and identities[0] is not None else {}
 
 
-def leaves_the_list(
-    client: Client, operation: Operation, name: str, path: Mapping[str, Any]
-) -> Iterator[str]:
-    """What was ended is listed no more."""
-    found = client.api.collection(operation) if operation.method == "DELETE" and path else None
-    token = client.subject.log_in(name) if found is not None else None
+def listed(
+    client: Client, operation: Operation, token: Token | None, path: Mapping[str, Any]
+) -> list[Any]:
+    """The rows of the caller's list that are what an operation is about."""
+    found = client.api.collection(operation) if path else None
     if found is None or token is None:
-        return
+        return []
     rows = found.rows(json_of(client.send(found.operation, token.text)) or {})
-    (parameter, identity), *_ = path.items()
-    if any(identity_of(row, parameter, found) == identity for row in rows if isinstance(row, dict)):
-        yield f"{label(operation)} left what it ended in the list"
+    (name, identity), *_ = path.items()
+    named = (row for row in rows if isinstance(row, dict))
+    return [row for row in named if identity_of(row, name, found) == identity]
 
 
 # -- accounts of others ---------------------------------------------------------------------------

@@ -30,9 +30,9 @@ OBJECTS = 2
 
 def tell_of_changes(client: Client, operation: Operation) -> Iterator[str]:
     """Whoever comes back with the last event that they have seen gets what followed it."""
-    feed = Feed.of(client, operation)
     resource = client.api.resources.get(operation.path.rpartition("/")[0])
-    if feed is None or resource is None or operation.path == resource.member:
+    feed = Feed.of(client, operation, resource) if resource is not None else None
+    if resource is None or feed is None:
         return
     feed.read(client.caller)
     first = feed.last
@@ -80,15 +80,18 @@ class Feed:
     events: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
-    def of(cls, client: Client, operation: Operation) -> "Feed | None":
-        """None where the document doesn't list the events, or lets nobody come back."""
+    def of(cls, client: Client, operation: Operation, resource: Resource) -> "Feed | None":
+        """None where nobody can come back, or the events or what they name are not declared."""
         header = client.api.header(operation, LAST_EVENT_ID)
         items = next((one.items for one in operation.contents if one.items is not None), None)
         if header is None or items is None:
             return None
-        item = Shape(client.api.judge, client.api.judge.at(items.place))
+        judge = client.api.judge
+        item = Shape(judge, judge.at(items.place))
         names = values_of(item.member("event"))
-        return cls(client, operation, header, items, names, set()) if names else None
+        data = [one["contentSchema"] for one in item.member("data").parts if "contentSchema" in one]
+        named = Shape(judge, *data).names & {resource.parameter.name, resource.identifier}
+        return cls(client, operation, header, items, names, set()) if names and named else None
 
     def read(self, token: str | None) -> str:
         """The events behind the last one, as text."""

@@ -138,22 +138,33 @@ class Seen:
                     yield f"{self.place} shows another {member} than was sent"
 
     def as_they_are(self) -> Iterator[str]:
-        """A row shows of an object what a read of it shows, after a change as well."""
-        resource, made = self.resource, fill(self.client, self.listing, self.client.caller, 2)
+        """A row shows what a read shows of an object that was changed.
+
+        What two reads show otherwise goes on by itself.
+        """
+        resource, made = self.resource, fill(self.client, self.listing, self.client.caller, 1)
         name = self.identifier(made)
-        read = self.client.api.at("GET", resource.member) if resource is not None else None
-        if resource is None or read is None or name is None:
+        if resource is None or name is None:
             return
+        identity = made[0].shown[name]
         change_meanwhile(self.client, resource, made[0].shown)
-        rows = self.rows({}) or ()
-        known = {row.get(name): row for row in rows if isinstance(row, dict)}
-        for identity in (one.shown[name] for one in made if one.shown[name] in known):
-            path = {resource.parameter.name: identity}
-            answer = self.client.send(read, self.client.caller, path=path)
-            found = resource.envelope.inside(json_of(answer)) if answer.ok else None
-            if isinstance(found, dict):
-                for member in unlike(self.listing.row, known[identity], found, {}):
-                    yield f"{self.place} shows another {member} than is read"
+        before = self.read(resource, identity)
+        rows = [row for row in self.rows({}) or () if isinstance(row, dict)]
+        after = self.read(resource, identity)
+        settled = {one: value for one, value in before.items() if after.get(one) == value}
+        for row in (row for row in rows if row.get(name) == identity):
+            for member in unlike(self.listing.row, row, settled, {}):
+                yield f"{self.place} shows another {member} than is read"
+
+    def read(self, resource: Resource, identity: Any) -> dict[str, Any]:
+        """The members of an object; none where it can't be read."""
+        operation = self.client.api.at("GET", resource.member)
+        if operation is None:
+            return {}
+        path = {resource.parameter.name: identity}
+        answer = self.client.send(operation, self.client.caller, path=path)
+        found = resource.envelope.inside(json_of(answer)) if answer.ok else None
+        return found if isinstance(found, dict) else {}
 
     @property
     def resource(self) -> Resource | None:
@@ -278,14 +289,19 @@ class Seen:
         for name, value in self.queries(made):
             rows = self.all_rows({name: value})
             if rows is not None:
-                found[name, value] = set(map(canonical, rows))
+                found[name, value] = self.identities(rows)
         for (one, first), (other, second) in combinations(found, 2):
             if one == other:
                 continue
             rows = self.all_rows({one: first, other: second})
             both = found[one, first] & found[other, second]
-            if rows is not None and set(map(canonical, rows)) != both:
+            if rows is not None and self.identities(rows) != both:
                 yield f"{self.place} shows other rows with {one} and {other} than with both of them"
+
+    def identities(self, rows: list[dict[str, Any]]) -> set[str]:
+        """What tells the rows apart, whatever of them goes on by itself."""
+        name = self.resource.identifier if self.resource is not None else ""
+        return {canonical(row.get(name, row)) for row in rows}
 
     def queries(self, made: list[Created]) -> Iterator[tuple[str, str]]:
         """Each value of each filter, the texts of an object in searches, and each order."""
