@@ -5,16 +5,14 @@ Everything is derived from the document alone; no operation is named here.
 
 import functools
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from charter.document.listings import INSTANTS, Listing, has_format, listing_of, values_of
+from charter.document.listings import Listing, has_format, listing_of
 from charter.document.statuses import refusals
 from charter.mock.memory import resources
-from charter.mock.memory.envelopes import words
 from charter.runtime import Contract, Operation
 from charter.runtime.parameters import JSON, Parameter
 from charter.runtime.parts import essence
@@ -27,7 +25,6 @@ IF_NONE_MATCH = "if-none-match"
 IDEMPOTENCY_KEY = "idempotency-key"
 LAST_EVENT_ID = "last-event-id"
 """Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
-SEARCHES = frozenset({"q", "query", "search", "search_text", "term", "text"})
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -315,29 +312,9 @@ def search_members(
     api: Api, listing: Listing, create: Operation
 ) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """By parameter, its description, and the texts of a row in which it says that it looks."""
-    place = listing.operation.place
-    for index, parameter in enumerate(listing.operation.parameters):
-        asked = parameter.style.shape
-        is_search = parameter.place == "query" and parameter.name.lower() in SEARCHES
-        if not is_search or parameter.media_type is not None or asked.types != {"string"}:
-            continue
-        node = api.judge.at(api.judge.locate(f"{place}/parameters/{index}"))
-        said = str(node.get("description", "")).lower()
-        shared = sorted(listing.row.names & api.body_shape(create).names)
-        texts = (name for name in shared if is_text(listing.row.member(name)))
-        yield parameter.name, said, tuple(name for name in texts if is_said(name, said))
-
-
-def is_text(shape: Shape) -> bool:
-    """Whether it may hold any words."""
-    has_words = not any(has_format(shape, one) for one in (*INSTANTS, "uuid", "uri"))
-    return shape.types - {"null"} == {"string"} and not values_of(shape) and has_words
-
-
-def is_said(name: str, description: str) -> bool:
-    """Whether a description speaks of a member, by its name or by the last word of it."""
-    said = description.replace("-", "")
-    return words(name)[-1] in re.findall(r"[a-z]+", said) or " ".join(words(name)) in said
+    sent = api.body_shape(create).names
+    for name, search in listing.searches.items():
+        yield name, search.said, tuple(one for one in search.members if one in sent)
 
 
 def default_of(parameter: Parameter) -> Any:

@@ -1,7 +1,7 @@
 """Lists: their pages, filters and orders, recognised by the names that documents use for them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ CURSORS = frozenset({"cursor", "page_token", "pagetoken", "after", "starting_aft
 LIMITS = frozenset({"limit", "page_size", "pagesize", "per_page", "perpage", "size"})
 OFFSETS = frozenset({"offset", "skip"})
 PAGES = frozenset({"page", "page_number", "pagenumber"})
+SEARCHES = frozenset({"q", "query", "search", "search_text", "term", "text"})
 SORTS = frozenset({"sort", "sort_by", "sortby", "order_by", "orderby"})
 COUNTS = re.compile(
     r"count|total(_?(items|count|results|elements|records))?|(items|num)_?count", re.IGNORECASE
@@ -24,6 +25,18 @@ DEFINITE = frozenset({"boolean", "integer", "number"})
 INSTANTS = frozenset({"date", "date-time"})
 
 Declared = TypeVar("Declared")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A query parameter that selects the rows which contain a text."""
+
+    said: str
+    """Its description, in lower case."""
+    members: tuple[str, ...]
+    """The texts of a row that the description names."""
+    others: tuple[str, ...]
+    """The other texts of a row."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,8 @@ class Listing:
     """The member of the answer that holds the cursor of the next page."""
     filters: tuple[str, ...]
     """Query parameters that select the rows whose member of that name has that very value."""
+    searches: Mapping[str, Search]
+    """By the name of the parameter."""
     is_counted: bool
     """Whether the answer says how many rows there are in all, which takes reading them."""
     sort: Parameter | None
@@ -86,6 +101,7 @@ def listing_of_rows(
         cursor=cursor,
         next_cursor=following(shape, cursor.name if cursor else None),
         filters=tuple(name for name, one in query.items() if selects(one, row)),
+        searches=dict(searches(operation, row)),
         is_counted=any(map(counts, shape.names)) and not shape.is_array,
         sort=sort,
         orders=orders(sort, row),
@@ -131,6 +147,36 @@ def selects(parameter: Parameter, row: Shape) -> bool:
     if not member.is_scalar or asked.is_array:
         return False
     return asked.types == {"boolean"} or bool(values_of(asked))
+
+
+def searches(operation: Operation, row: Shape) -> Iterator[tuple[str, Search]]:
+    for index, parameter in enumerate(operation.parameters):
+        is_search = parameter.place == "query" and parameter.name.lower() in SEARCHES
+        is_plain = parameter.media_type is None and parameter.style.shape.types == {"string"}
+        if not is_search or not is_plain or values_of(parameter.style.shape):
+            continue
+        node = row.judge.at(row.judge.locate(f"{operation.place}/parameters/{index}"))
+        said = str(node.get("description", "")).lower()
+        texts = [name for name in sorted(row.names) if is_text(row.member(name))]
+        named = tuple(name for name in texts if is_said(name, said))
+        yield parameter.name, Search(said, named, tuple(one for one in texts if one not in named))
+
+
+def is_text(shape: Shape) -> bool:
+    """Whether it may hold any words."""
+    has_words = not any(has_format(shape, one) for one in (*INSTANTS, "uuid", "uri"))
+    return shape.types - {"null"} == {"string"} and not values_of(shape) and has_words
+
+
+def is_said(name: str, description: str) -> bool:
+    """Whether a description speaks of a member, by its name or by the last word of it."""
+    said = description.replace("-", "")
+    return words(name)[-1] in re.findall(r"[a-z]+", said) or " ".join(words(name)) in said
+
+
+def words(name: str) -> list[str]:
+    """Those that a name is made of, in lower case."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+", " ", name).lower().split()
 
 
 def orders(sort: Parameter | None, row: Shape) -> dict[str, tuple[str, bool]]:

@@ -25,6 +25,7 @@ from charter.mock.answers import (
 from charter.mock.memory import Memory
 from charter.mock.memory.remembering import NotRemembered, Recalled, Remembering, Written
 from charter.mock.prefer import NotPreferable, Prefer, parse
+from charter.mock.repeats import Keyed, KeyReused, Repeats
 from charter.mock.router import Router
 from charter.mock.samples import TooLarge
 from charter.mock.tokens import InvalidGrant, LogIns
@@ -83,7 +84,8 @@ class Mock:
         )
         self.router = Router(self.contract, OWN_QUERY)
         self.state = memory or Memory()
-        """What is kept of log-ins and faults, also by a mock that remembers nothing else."""
+        """What is kept of log-ins, faults and keys, also by a mock that remembers nothing else."""
+        self.repeats = Repeats(self.state.answers)
         self.log_ins = LogIns(self.contract, self.state, random, is_strict=strict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -198,7 +200,30 @@ class Mock:
         credentials = await self.contract.credentials(operation.id)(request)
         self.log_ins.check(operation, credentials)
         values = await self.router.read(request, operation)
-        return await self.answer(request, operation, prefer, values)
+        keyed = Keyed.of(operation, credentials, values)
+        if keyed is None or prefer.chooses:
+            return await self.answer(request, operation, prefer, values)
+        return await self.answer_once(request, operation, keyed, values)
+
+    async def answer_once(
+        self,
+        request: Request,
+        operation: Operation,
+        keyed: Keyed,
+        values: Mapping[tuple[str, str], Any],
+    ) -> Response:
+        """The answer to the first request with this key. Raises NotRemembered for another one."""
+        try:
+            response = self.repeats.answer(keyed)
+        except KeyReused as error:
+            declared = (one for one in (409, 422) if one in operation.response_specs)
+            raise NotRemembered(next(declared, 409), str(error)) from None
+        if response is not None:
+            request.state.why += ": the answer to the first request with this Idempotency-Key"
+            return response
+        response = await self.answer(request, operation, request.state.prefer, values)
+        self.repeats.keep(keyed, response)
+        return response
 
     def meets_fault(self, request: Request, prefer: Prefer) -> bool:
         """Whether the request meets the fault that it prefers, this time."""

@@ -3,6 +3,9 @@
 It is served by `charter mock` and `charter dev` alone, never by a project's service.
 """
 
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -18,7 +21,7 @@ from charter.runtime.scalars import parse_json_of_any_size
 
 ADDRESS = "/.charter/memory"
 METHODS = "GET, HEAD, PUT, DELETE, OPTIONS"
-EVERY_ORIGIN = {
+ORIGINS = {  # those of another site get no further
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": METHODS,
     "Access-Control-Allow-Headers": "*",
@@ -33,10 +36,12 @@ class Control:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.respond(Request(scope, receive))
-        response.headers.update(EVERY_ORIGIN)
+        response.headers.update(ORIGINS)
         await response(scope, receive, send)
 
     async def respond(self, request: Request) -> Response:
+        if is_of_another_site(request):
+            return problem(403, "A page of another site may not touch what the mock remembers.")
         remembering, memory = self.live.mock.remembering, self.live.memory
         if request.method == "OPTIONS":
             return Response(status_code=204)
@@ -73,3 +78,28 @@ class Control:
         except (ValueError, RecursionError):
             return problem(400, "The body is not well-formed JSON.")
         return Response(status_code=204)
+
+
+def is_of_another_site(request: Request) -> bool:
+    """Whether a browser asks on behalf of a page that is neither of this host nor of this machine.
+
+    A page may also have its own name lead here (DNS rebinding), where nothing but `Host` tells.
+    """
+    host = request.url.hostname or ""
+    origin = request.headers.get("origin")
+    page = urlsplit(origin).hostname or "" if origin is not None else host
+    is_near = page == host or (is_loopback(page) and is_loopback(host))
+    reached = (request.scope.get("server") or ("",))[0]
+    is_named_otherwise = is_loopback(reached) and not is_loopback(host)
+    return (
+        request.headers.get("sec-fetch-site") == "cross-site" or not is_near or is_named_otherwise
+    )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -7,7 +7,6 @@ import logging
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from charter.document.overlays import warn
 from charter.document.overview import Overviews
 from charter.errors import Misconfigured, Refusal
 from charter.mock.connections import Connections
-from charter.mock.control import ADDRESS
+from charter.mock.control import ADDRESS, is_loopback
 from charter.mock.live import LiveMock, ShowsBroken
 from charter.mock.memory import Memory
 from charter.mock.pages import WithPages
@@ -200,12 +199,3 @@ def sample_credential(scheme: Mapping[str, Any]) -> str | None:
 
 def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

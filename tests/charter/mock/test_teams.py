@@ -29,6 +29,7 @@ paths:
       parameters:
       - {name: status, in: query, schema: {enum: [open, cancelled, shipped]}}
       - {name: gift, in: query, schema: {type: boolean}}
+      - {name: q, in: query, schema: {type: string}, description: Part of the title.}
       - {name: sort, in: query, schema: {enum: [title, -title, total]}}
       - {name: limit, in: query, schema: {type: integer, maximum: 50}}
       - {name: cursor, in: query, schema: {type: string, pattern: '^c-[0-9]{6}$'}}
@@ -47,8 +48,12 @@ paths:
                   next_cursor: {type: [string, 'null']}
                   has_more: {type: boolean}
     post:
+      parameters:
+      - {name: Idempotency-Key, in: header, schema: {type: string}}
+      security: [{token: []}, {}]
       requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}
       responses:
+        '409': {description: The key belongs to another request.}
         '201':
           description: Made.
           content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}
@@ -93,6 +98,8 @@ paths:
             application/json:
               schema: {type: object, properties: {id: {type: integer, example: 99}}}
 components:
+  securitySchemes:
+    token: {type: http, scheme: bearer}
   responses:
     Order:
       description: The order.
@@ -126,10 +133,10 @@ def orders(tmp_path: Path) -> LiveMock:
     return LiveMock(tmp_path / "openapi.yaml", memory=Memory(), rows=tmp_path / "rows.yaml")
 
 
-def at(live: LiveMock) -> httpx.AsyncClient:
+def at(live: LiveMock, address: str = "http://mock") -> httpx.AsyncClient:
     """A client of all that `charter mock` serves."""
     served = WithPages(live, Overviews(live.file, live=live))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://mock")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url=address)
 
 
 async def titles(client: httpx.AsyncClient, **query: Any) -> list[str]:
@@ -231,6 +238,67 @@ async def test_an_operation_at_the_control_address_goes_first(tmp_path: Path) ->
         assert "orders" in (await client.get(ADDRESS)).json()
 
 
+NEAR = [
+    {},
+    {"origin": "http://localhost:3000", "sec-fetch-site": "same-site"},
+    {"origin": "http://127.0.0.1:4010", "sec-fetch-site": "same-origin"},
+    {"sec-fetch-site": "none"},
+]
+FAR = [
+    {"origin": "https://evil.example", "sec-fetch-site": "cross-site"},
+    {"origin": "https://evil.example"},
+    {"origin": "null"},
+    {"sec-fetch-site": "cross-site"},
+    {"host": "evil.example:4010", "origin": "http://evil.example:4010"},
+]
+
+
+@pytest.mark.parametrize("headers", NEAR)
+async def test_programs_and_pages_of_this_machine_reset_a_mock(
+    headers: dict[str, str], orders: LiveMock
+) -> None:
+    async with at(orders, "http://127.0.0.1:4010") as client:
+        assert (await client.put(ADDRESS, json={"/orders": []}, headers=headers)).is_success
+        assert await titles(client) == []
+
+
+@pytest.mark.parametrize("headers", FAR)
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
+async def test_a_page_of_another_site_touches_nothing_that_is_remembered(
+    method: str, headers: dict[str, str], orders: LiveMock
+) -> None:
+    async with at(orders, "http://127.0.0.1:4010") as client:
+        await client.post("/orders", json={"id": 9, "title": "Gin", "status": "open"})
+        refused = await client.request(method, ADDRESS, json={"/orders": []}, headers=headers)
+        assert refused.status_code == 403
+        assert len(await titles(client)) == 4
+
+
+# -- keys -----------------------------------------------------------------------------------------
+
+
+async def test_a_request_with_its_key_is_done_once(orders: LiveMock) -> None:
+    ada = {"authorization": "Bearer ada", "idempotency-key": "one"}
+    tea = {"id": 7, "title": "Tea", "status": "open"}
+    async with at(orders) as client:
+        first = await client.post("/orders", json=tea, headers=ada)
+        again = await client.post("/orders", json=tea, headers=ada)
+        other = await client.post("/orders", json=tea | {"title": "Ale"}, headers=ada)
+        bob = {**ada, "authorization": "Bearer bob"}
+        theirs = await client.post("/orders", json=tea | {"id": 6}, headers=bob)
+        next_one = await client.post(
+            "/orders", json=tea | {"id": 8}, headers=ada | {"idempotency-key": "two"}
+        )
+        assert len(await titles(client)) == 6
+        await client.delete(ADDRESS)
+        anew = await client.post("/orders", json=tea | {"id": 9}, headers=ada)
+
+    assert (again.status_code, again.content) == (201, first.content)
+    assert again.headers == first.headers
+    assert [one.status_code for one in (other, theirs, next_one)] == [409, 201, 201]
+    assert anew.json()["id"] == 9
+
+
 # -- filters, orders, pages -----------------------------------------------------------------------
 
 
@@ -246,10 +314,22 @@ async def test_filters_and_orders_are_kept(orders: LiveMock) -> None:
 async def test_what_is_searched_below_a_collection_is_found_in_it(orders: LiveMock) -> None:
     async with at(orders) as client:
         found = (await client.get("/orders/search", params={"status": "shipped"})).json()
-        unknown = (await client.get("/orders/search", params={"q": "Tea"})).json()
+        named = (await client.get("/orders/search", params={"q": "tea"})).json()
+        unknown = (await client.get("/orders/search")).json()
 
     assert [row["title"] for row in found] == ["Rum"]
+    assert [row["title"] for row in named] == ["Tea"]
     assert unknown == []  # the example
+
+
+async def test_a_text_is_looked_for_where_the_document_says_so(orders: LiveMock) -> None:
+    async with at(orders) as client:
+        await client.post(
+            "/orders", json={"id": 9, "title": "Gin", "status": "shipped", "reason": "Tea"}
+        )
+        assert await titles(client, q="EA") == ["Tea"]
+        assert await titles(client, q="a", status="open") == ["Tea", "Ale"]
+        assert await titles(client, q="cocoa") == []
 
 
 async def test_cursors_and_links_lead_over_all_pages(orders: LiveMock) -> None:

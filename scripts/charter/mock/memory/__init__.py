@@ -12,8 +12,10 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from charter.document.listings import words
 from charter.mock.memory import envelopes
-from charter.mock.memory.envelopes import Envelope, plain, words
+from charter.mock.memory.envelopes import Envelope, plain
+from charter.mock.repeats import Kept
 from charter.mock.samples.texts import texts
 from charter.runtime import Contract, Operation
 from charter.runtime import paths as templates
@@ -79,10 +81,13 @@ class Memory:
     faults: Counter[str] = field(default_factory=Counter)
     """How often each request met the fault that it prefers."""
 
+    answers: OrderedDict[tuple[object, ...], Kept] = field(default_factory=OrderedDict)
+    """Those to requests with an Idempotency-Key."""
+
     def begin(self, collections: Mapping[str, Stored]) -> None:
         """Forget everything but these."""
         self.collections = {path: stored.copy() for path, stored in collections.items()}
-        for kept in (self.tokens, self.cursors, self.faults):
+        for kept in (self.tokens, self.cursors, self.faults, self.answers):
             kept.clear()
 
     def is_untouched(self, path: str) -> bool:

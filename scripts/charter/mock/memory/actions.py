@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from charter.mock.memory.envelopes import words
+from charter.document.listings import words
 from charter.runtime.shapes import Shape
 
 ACTION = re.compile(r"(?P<member>/.*\{[^{}]*\})[/:](?P<verb>[\w-]+)")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from charter.document.listings import words
 from charter.mock.memory.merging import OWN
 from charter.runtime.shapes import Shape
 
@@ -76,10 +77,6 @@ def is_called(name: str, collection: str) -> bool:
 
 def plain(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
-
-
-def words(name: str) -> list[str]:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+", " ", name).lower().split()
 
 
 # -- what stands beside a list --------------------------------------------------------------------

@@ -7,7 +7,7 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from charter.document.listings import Listing, order
+from charter.document.listings import Listing, Search, order
 from charter.mock.memory import ATTEMPTS, MOST
 from charter.mock.samples.texts import texts
 from charter.runtime.parameters import Parameter
@@ -72,7 +72,15 @@ def page(
 
 def fits(row: Row, listing: Listing, values: Values) -> bool:
     wanted = {name: values.get(("query", name)) for name in listing.filters}
-    return all(row.get(name) == value for name, value in wanted.items() if value is not None)
+    is_like = all(row.get(name) == value for name, value in wanted.items() if value is not None)
+    looked_for = ((values.get(("query", name)), one) for name, one in listing.searches.items())
+    return is_like and all(contains(row, one, text) for text, one in looked_for if text)
+
+
+def contains(row: Row, search: Search, text: str) -> bool:
+    """Whether a row has the text in a member that the search names, or in any if it names none."""
+    held = (row.get(name) for name in search.members or search.others)
+    return any(text.casefold() in one.casefold() for one in held if isinstance(one, str))
 
 
 def ordered(rows: list[Row], value: str) -> list[Row]:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from charter.document.listings import listing_of_rows
+from charter.document.listings import listing_of_rows, words
 from charter.mock.answers import ABSENT, Answers
 from charter.mock.memory import (
     Identities,
@@ -199,7 +199,8 @@ class Remembering:
             return None
         element = envelope.shape.element
         listing = listing_of_rows(operation, shape_of(self.judge, content), envelope.name, element)
-        is_asked = any(written.values.get(("query", name)) is not None for name in listing.filters)
+        selecting = (*listing.filters, *listing.searches)
+        is_asked = any(written.values.get(("query", name)) is not None for name in selecting)
         if not is_asked or not actions.shows(element, resource.envelope.shape):
             return None
         return self.all_of(written, resource, filled(resource.collection, written.in_path))
@@ -504,7 +505,7 @@ def counts(spec: ResponseSpec, total: int) -> dict[str, str]:
     return {
         header.name: str(total)
         for header in spec.headers
-        if envelopes.COUNTS & {*envelopes.words(header.name)}
+        if envelopes.COUNTS & {*words(header.name)}
         if "page" not in envelopes.plain(header.name)
         if not any(header_faults(header, str(total)))
     }

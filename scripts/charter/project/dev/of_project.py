@@ -16,7 +16,8 @@ from charter.document.signature import Signature, signature, surroundings
 from charter.document.source import UNREADABLE
 from charter.errors import Misconfigured, Refusal
 from charter.generate import command
-from charter.mock.server import INTERRUPTED, base_of, bound, is_loopback
+from charter.mock.control import is_loopback
+from charter.mock.server import INTERRUPTED, base_of, bound
 from charter.project import Project, status
 from charter.project.dev.screen import Screen, summary
 from charter.project.dev.service import Failed, Service, Started
