@@ -2,7 +2,8 @@
 
 An overlay makes a public view of an internal document, say, or the document of one environment. Its
 actions are applied one after the other to the whole document, with all files that it consists of.
-Every node keeps its place: in the document, or in the overlay that wrote it.
+Every node keeps its place: in the document, or in the overlay that wrote it. Components that the
+document used and its view doesn't are no part of the view.
 """
 
 import json
@@ -26,6 +27,7 @@ from charter.document.source import (
     Source,
     load,
 )
+from charter.document.usage import Component, components, used
 
 Step = str | int
 
@@ -283,6 +285,16 @@ class Target:
             message = "The action changes nothing: give it `update`, `copy` or `remove: true`."
             yield Caution(action.node.place, message)
 
+    def drop(self, gone: Iterable[Component]) -> None:
+        """Remove components, and the sections that are empty then."""
+        for section, name in gone:
+            sections = self.root.at(["components"])
+            sections.at([section]).remove(name)
+            if not sections.members[section].members:
+                sections.remove(section)
+            if not sections.members:
+                self.root.remove("components")
+
     def _select(self, query: Node) -> list[tuple[Step, ...]]:
         """The paths of the selected nodes, each once, in the order of the document."""
         try:
@@ -377,7 +389,19 @@ def overlaid(
         cautions += misdirected(overlay, file)
         for action in overlay.actions:
             cautions += target.apply(action)
+    target.drop(no_longer_used(content, target.root.value))
     return Overlaid(target.root.value, dict(target.root.places()), cautions)
+
+
+def no_longer_used(before: Any, after: Any) -> Iterator[Component]:
+    """Components that nothing in a view leads to, and something in the document does.
+
+    What nothing led to before is as its author wants it, and so is what it refers to.
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        known = used(before)
+        left = components(after).keys()
+        yield from sorted((left & known) - used(after, left - known))
 
 
 def misdirected(overlay: Overlay, file: Path) -> Iterator[Caution]:

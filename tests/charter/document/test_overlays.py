@@ -1,6 +1,7 @@
 """Overlays do to a document what their specification says, and every node keeps its place."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -372,6 +373,99 @@ def test_a_bad_overlay_is_one_sentence(folder: Path) -> None:
     assert done.stderr == (
         "charter: public.overlay.yaml:4:4: `target` has to be text: put it in quotes.\n"
     )
+
+
+# -- components that a view doesn't use ------------------------------------------------------------
+
+INTERNAL = """\
+openapi: 3.1.0
+info: {title: Library, version: 1.0.0}
+paths:
+  /books:
+    get:
+      operationId: listBooks
+      security: [{token: []}]
+      responses: {'200': {$ref: '#/components/responses/Books'}}
+  /audits:
+    get:
+      operationId: listAudits
+      x-internal: true
+      security: [{certificate: []}]
+      parameters: [{$ref: '#/components/parameters/Since'}]
+      responses:
+        '200':
+          description: The audits.
+          content:
+            application/json:
+              schema:
+                type: array
+                items: {$ref: '#/components/schemas/Audit'}
+components:
+  responses:
+    Books:
+      description: The books.
+      content: {application/json: {schema: {$ref: '#/components/schemas/Book'}}}
+  parameters:
+    Since: {name: since, in: query, schema: {type: string}}
+  securitySchemes:
+    token: {type: http, scheme: bearer}
+    certificate: {type: mutualTLS}
+  schemas:
+    Book:
+      discriminator: {propertyName: kind, mapping: {atlas: '#/components/schemas/Atlas'}}
+      properties: {kind: {type: string}, next: {$ref: '#/components/schemas/Book'}}
+    Atlas: {allOf: [{$ref: '#/components/schemas/Book'}]}
+    Novel: {allOf: [{$ref: '#/components/schemas/Book'}]}
+    Audit: {properties: {by: {$ref: '#/components/schemas/Clerk'}}}
+    Clerk:
+      properties:
+        chief: {$ref: '#/components/schemas/Clerk'}
+        seat: {$ref: '#/components/schemas/Seat'}
+    Seat: {type: string}
+    Draft: {properties: {seat: {$ref: '#/components/schemas/Seat'}}}
+"""
+
+
+def test_components_that_a_view_no_longer_uses_are_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_text(INTERNAL)
+
+    made = laid_over(tmp_path, PUBLIC).content
+
+    assert list(made["paths"]) == ["/books"]
+    assert {section: list(named) for section, named in made["components"].items()} == {
+        "responses": ["Books"],
+        "securitySchemes": ["token"],
+        "schemas": ["Book", "Atlas", "Novel", "Seat", "Draft"],  # nothing used Draft before
+    }
+
+
+def test_no_component_is_left_of_a_view_that_uses_none(tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_text(INTERNAL)
+    removals = ["$.paths[*]", "$.components.schemas.Draft"]
+    actions = "".join(f"- {{target: '{one}', remove: true}}\n" for one in removals)
+
+    assert "components" not in laid_over(tmp_path, actions).content
+
+
+def test_an_overlay_that_leaves_all_uses_leaves_all_components(tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_text(INTERNAL)
+
+    made = laid_over(tmp_path, "- {target: $.info, update: {title: Ours}}\n").content
+
+    assert made["components"] == load(tmp_path / "openapi.yaml").content["components"]
+
+
+def test_an_internal_schema_is_in_nothing_that_is_made_of_a_view(tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_text(INTERNAL)
+    overlay(tmp_path, PUBLIC)
+    view = ("openapi.yaml", "--overlay", "public.overlay.yaml")
+
+    bundled = charter_in(tmp_path, "bundle", *view)
+    charter_in(tmp_path, "sdk", "typescript", *view, "--no-build", "--out", "clients")
+
+    written = [bundled.stdout, *(one.read_text() for one in tmp_path.glob("clients/**/*.ts"))]
+    assert len(written) > 3
+    assert not [text for text in written if re.search("Audit|Clerk|certificate", text)]
 
 
 # -- a project ------------------------------------------------------------------------------------
