@@ -27,10 +27,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from charter.service.enums import manage_enums
 from charter.service.numbers import WholeNumber
 from charter.service.outage import DatabaseUnreachable, is_outage, sqlstate
-from charter.service.proposals import differences, fill_required
+from charter.service.proposals import differences, fit_for_rows
 
 UNDEFINED_TABLE = "42P01"
 NOT_NULL_VIOLATION = "23502"
+DATATYPE_MISMATCH = "42804"
 
 LOCK = int.from_bytes(b"charter")
 """The advisory lock that lets one migration run at a time."""
@@ -224,7 +225,7 @@ def propose(
         manage_enums(script, migration.connection)
     for operations in (script.upgrade_ops, script.downgrade_ops):
         if operations is not None:
-            fill_required(operations)
+            fit_for_rows(operations)
 
 
 def rendered(kind: str, item: object, written: object) -> str | Literal[False]:
@@ -267,6 +268,11 @@ async def current_revisions(connection: AsyncConnection) -> frozenset[str]:
 
 def remedy(error: DBAPIError) -> str:
     """What to do about a failure that a migration written by Alembic often has."""
+    if sqlstate(error) == DATATYPE_MISMATCH:
+        return (
+            " Say how the rows that are there are converted, by op.alter_column(...,"
+            ' postgresql_using="...") in the migration.'
+        )
     if sqlstate(error) != NOT_NULL_VIOLATION:
         return ""
     return (

@@ -24,6 +24,7 @@ VALUES: tuple[tuple[type[Any] | tuple[type[Any], ...], str], ...] = (
 """What a required column of each type gets in the rows that are there, as SQL."""
 
 CHOOSE = "The rows that are there get this value in {column}: choose the right one."
+CONVERT = "The rows that are there are converted so: see that it suits {column}."
 MISSING = "No value suits every row: give the rows that are there one in {column} here."
 
 quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
@@ -41,8 +42,8 @@ def rendered(context: AutogenContext, remark: Remark) -> str:
     return f"# {remark.text}"
 
 
-def fill_required(operations: ops.OpContainer) -> None:
-    """Let each column that becomes required be filled first, where rows may be there."""
+def fit_for_rows(operations: ops.OpContainer) -> None:
+    """Let each column that becomes required be filled first, and one of a new type be converted."""
     for table in operations.ops:
         if isinstance(table, ops.ModifyTableOps):
             table.ops = [step for operation in table.ops for step in steps(operation)]
@@ -61,6 +62,11 @@ def steps(operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
                 existing_type=column.type,
                 modify_nullable=False,
             )
+        case ops.AlterColumnOp(modify_type=TypeEngine()) if value := converted(operation):
+            yield from converting(operation, value)
+            operation.existing_type, operation.modify_type = operation.modify_type, None
+            if operation.has_changes():
+                yield from steps(operation)
         case ops.AlterColumnOp(modify_nullable=False):
             existing = operation.modify_type or operation.existing_type
             yield from filling(operation, operation.column_name, existing)
@@ -83,10 +89,48 @@ def filling(
         yield Remark(MISSING.format(column=column))
         return
     yield Remark(CHOOSE.format(column=column))
-    names = filter(None, (operation.schema, operation.table_name))
-    table, name = ".".join(map(quoted, names)), quoted(column)
+    table, name = table_of(operation), quoted(column)
     statement = f"UPDATE {table} SET {name} = {value} WHERE {name} IS NULL"  # noqa: S608 - quoted
     yield ops.ExecuteSQLOp(statement)
+
+
+def table_of(operation: ops.AlterTableOp) -> str:
+    return ".".join(map(quoted, filter(None, (operation.schema, operation.table_name))))
+
+
+def converting(operation: ops.AlterColumnOp, value: str) -> Iterator[ops.MigrateOperation]:
+    """Alembic writes no USING."""
+    yield Remark(CONVERT.format(column=operation.column_name))
+    change = f"ALTER COLUMN {quoted(operation.column_name)} TYPE {sql(operation.modify_type)}"
+    yield ops.ExecuteSQLOp(f"ALTER TABLE {table_of(operation)} {change} USING {value}")
+
+
+def converted(operation: ops.AlterColumnOp) -> str | None:
+    """The value of a row in the new type, as SQL; None where PostgreSQL finds it by itself, or
+    where there is none."""
+    name, old, new = quoted(operation.column_name), operation.existing_type, operation.modify_type
+    if is_text(new) or type(old) is type(new):
+        return None
+    if isinstance(new, sa.JSON):
+        return None if isinstance(old, sa.JSON) else f"to_jsonb({name})"
+    if isinstance(old, sa.JSON):
+        return f"({name} #>> '{{}}')::{sql(new)}"
+    if isinstance(old, sa.String):
+        return f"{name}::text::{sql(new)}"
+    if isinstance(old, sa.Boolean) and isinstance(new, sa.Integer | sa.Numeric):
+        return f"{name}::integer"
+    if isinstance(new, sa.Boolean) and isinstance(old, sa.Integer | sa.Numeric):
+        return f"{name} <> 0"
+    return None
+
+
+def is_text(kind: Any) -> bool:
+    """Whether PostgreSQL turns any value into one by itself: an enumeration is no such type."""
+    return isinstance(kind, sa.String) and not (isinstance(kind, sa.Enum) and kind.native_enum)
+
+
+def sql(kind: Any) -> str:
+    return str(kind.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
 
 
 def value_of(kind: TypeEngine[Any]) -> str | None:

@@ -37,7 +37,8 @@ class Sound(Entity):
 """A table with the same type in one of its columns."""
 IMPORTS = """
 from decimal import Decimal
-from sqlalchemy import Enum
+from typing import Any
+from sqlalchemy import Boolean, Enum
 from sqlalchemy.dialects.postgresql import JSONB
 from charter.service.numbers import WholeNumber
 """
@@ -46,6 +47,10 @@ CHANGES = {
         "description: Mapped[str] = mapped_column(Text)"
     ),
     "    quantity: Mapped[int] = mapped_column(Integer)\n": "",
+    "status: Mapped[str] = mapped_column(Text)": "status: Mapped[Any] = mapped_column(JSONB)",
+    "version: Mapped[int] = mapped_column(Integer, default=1)": (
+        "version: Mapped[bool] = mapped_column(Boolean)"
+    ),
     '        Index(None, "owner_id", "title", "id"),\n': "",
     "    due_at: Mapped[datetime | None]\n": f"    due_at: Mapped[datetime | None]{MORE}",
     "from datetime import datetime\n": f"from datetime import datetime\n{IMPORTS}",
@@ -134,6 +139,8 @@ def test_it_runs_on_tables_with_rows_once_it_says_what_no_type_tells(
     asyncio.run(databases.execute(database, ROWS.split(";")[1]))
     remark = "# No value suits every row: give the rows that are there one in maker_id here.\n"
     assert remark in text
+    assert "ALTER COLUMN status TYPE JSONB USING to_jsonb(status)" in text
+    assert "ALTER COLUMN version TYPE BOOLEAN USING version <> 0" in text
     assert re.search(r'sa\.Column\(\s*"worth", sa\.Numeric\(\)', text)  # without Charter
 
     unfinished = charter_in(project, "migrate", **where)

@@ -436,6 +436,23 @@ def test_a_new_optional_object_is_kept_shown_and_changed(
     assert "vet" not in put()
 
 
+def test_a_member_of_another_type_is_said_where_mypy_takes_both_for_the_same(team: Team) -> None:
+    def widen(content: Any) -> None:
+        stamp = content["components"]["schemas"]["NewStamp"]["properties"]
+        stamp["serial"] = {"type": "number"}
+        stamp["country"] = {"type": "object", "properties": {"code": {"type": "string"}}}
+
+    team.edit(widen)
+
+    code, words = team.findings()
+    assert code == 1
+    line = r"impl/models/stamps\.py:\d+: {} is kept as {}, and the document has another type\."
+    assert re.search(line.format("serial", "int"), words)
+    assert "Let it be `serial: Mapped[float | None] = mapped_column(Double)`" in words
+    assert "country is kept" not in words  # mypy says so, and a team may have its reasons
+    assert re.search(line.format("country", "str"), team.scaffold("stamps"))
+
+
 def test_a_renamed_operation_is_offered_as_a_rename(team: Team) -> None:
     def rename(content: Any) -> None:
         content["paths"]["/pets"]["get"]["operationId"] = "findPets"

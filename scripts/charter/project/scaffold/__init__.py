@@ -198,6 +198,7 @@ class Scaffold:
             said += [f"+ {path}: {method.name}" for method in missing]
         if (lacking := self.lacking(service)) is not None:
             said += self.add_columns(service, *lacking)
+        said += self.otherwise_words()
         keeps_rows = self.writing is not None and "Repository" in service.path.read_text()
         resource = self.writing.resource if self.writing is not None and keeps_rows else None
         if composition.connect(self.root, service, self.module, resource):
@@ -232,6 +233,21 @@ class Scaffold:
             " that are there get."
         )
 
+    def otherwise_words(self, *, untyped: bool = False) -> Iterator[str]:
+        """Of columns whose type in the document is another by now; or of those that mypy misses."""
+        writing, table = self.writing, tables.find(self.root, self.module)
+        if writing is None or table is None or writing.resource.row != table[1].name:
+            return
+        for line, column, kept in tables.otherwise(table, writing.resource):
+            if not untyped or (kept, column.python) in tables.UNTYPED:
+                place = f"{table[0].relative_to(self.root)}:{line}"
+                yield (
+                    f"{place}: {column.name} is kept as {kept}, and the document has another type."
+                    f" Let it be `{writing.column(column)}`, and let"
+                    f" impl/services/{self.module}.py keep and show that; then `charter migrate"
+                    f' --new "change {column.name}"`.'
+                )
+
     def rename(self, wanted: str) -> None:
         old, _, new = wanted.partition("=")
         service = self.service
@@ -261,6 +277,7 @@ class Scaffold:
                 f"{path}: the document shows {names}, which the table {self.module} lacks:"
                 f" `charter scaffold {self.module}` adds it."
             )
+        yield from self.otherwise_words(untyped=True)
 
     def unchecked(self, service: Service) -> dict[str, set[str]]:
         """The methods with code whose security schemes no code checks yet, with these schemes."""
