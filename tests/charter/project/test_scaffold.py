@@ -38,7 +38,7 @@ BOOKINGS = DATA / "cases" / "bookings.yaml"
 MUSEUM = DATA / "specs" / "museum.yaml"
 TAGS = (
     "pets", "bookings", "payments", "stations", "trips", "operations", "events", "tickets",
-    "stamps", "albums", "boxes",
+    "stamps", "albums", "boxes", "passes", "types",
 )  # fmt: skip
 
 PET = {
@@ -279,6 +279,17 @@ def test_an_identity_is_the_clients_or_one_that_no_client_has_sent(
     assert add(number=1, name="second").status_code == 409
     assert client.get("/albums/1", headers=ada).json() == {"number": 1, "name": "first"}
     assert len({1, *numbers}) == 3
+
+
+@pytest.mark.parametrize(("path", "member"), [("passes", "class"), ("types", "name")])
+def test_a_resource_may_be_called_like_a_word_of_python(
+    client: httpx.Client, ada: dict[str, str], path: str, member: str
+) -> None:
+    made = client.post(f"/{path}", json={member: "x"}, headers=ada)
+
+    key = made.json().get("id") or made.json()["type"]
+    assert client.get(f"/{path}/{key}", headers=ada).json() == made.json()
+    assert made.json()[member] == "x"
 
 
 def test_what_is_left_to_the_mock_is_said_with_the_reason(said: str) -> None:

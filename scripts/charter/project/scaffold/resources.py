@@ -5,6 +5,8 @@ one, or is an identity or a time that the service says. A resource is implemente
 all: half of it would leave the mock to answer for rows that it does not know.
 """
 
+import builtins
+import keyword
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,6 +59,9 @@ NAMED = frozenset(sql.partition("(")[0] for _, sql in SCALARS.values()) | {
     "WholeNumber",
 }  # fmt: skip
 """Names that the modules of a resource import."""
+
+LOCAL = frozenset({"body", "error", "principal", "rows", "schemas"})
+"""Names in the methods of a service."""
 
 KINDS: frozenset[Kind] = frozenset(
     {("POST", False), ("GET", False)} | {(m, True) for m in ("GET", "PUT", "PATCH", "DELETE")}
@@ -170,7 +175,9 @@ class Resource:
     @property
     def one(self) -> str:
         """One row, as a variable."""
-        return self.noun if self.noun not in (self.module, "body") else f"one_{self.noun}"
+        is_named = self.noun in (self.module, self.parameter) or self.noun in LOCAL
+        is_python = keyword.iskeyword(self.noun) or hasattr(builtins, self.noun)
+        return f"one_{self.noun}" if is_named or is_python else self.noun
 
     @property
     def rows(self) -> str:

@@ -265,7 +265,10 @@ class Writing:
         for name, one in self.said(call).items():
             column = self.columns.get(name)
             if column is None or column.hint != one.hint.text or column.is_time:
-                raise NotPlain(f"{call.words} changes {one.wire_name}, which is not kept like that")
+                raise NotPlain(
+                    f"{call.words} changes {one.wire_name}, whose schema is another than where it"
+                    " is read"
+                )
             if not column.is_identity:
                 named = [f'"{name}" in body.model_fields_set'] * (call.operation.method == "PATCH")
                 if one.hint.may_be_none and not column.nullable:
