@@ -6,7 +6,7 @@ unambiguous as long as they agree on how each property is written; where they do
 values would be the same XML, the schema is Unsayable.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,16 @@ class Schema:
             for part in self.parts
             if part.is_certain
             for name in part.schema.get("required", ())
+        )
+
+    @property
+    def certain(self) -> frozenset[str]:
+        """The properties that are declared for every value."""
+        return frozenset(
+            name
+            for part in self.parts
+            if part.is_certain
+            for name in part.schema.get("properties", {})
         )
 
     @property
@@ -304,49 +314,40 @@ class Compiler:
     # -- objects ----------------------------------------------------------------------------------
 
     def _members(self, schema: Schema, name: Name) -> Members:
-        bindings = name.bindings
-        required = schema.required
-        certain = {
-            property_
-            for part in schema.parts
-            if part.is_certain
-            for property_ in part.schema.get("properties", {})
-        }
+        bindings, declarations, required = name.bindings, "", schema.required
         by_property: dict[str, Member | Leaf] = {}
-        absent: dict[str, tuple[()] | None] = {}
-        declarations = ""
         for property_, places in self._attributes_first(schema):
             node = self._property(property_, places, bindings, property_ in required)
             by_property[property_] = node
             if isinstance(node, Leaf) and node.name is not None:
                 declarations += node.name.declaration
                 bindings = node.name.bindings
-            if isinstance(node, Member) and node.is_list and property_ in required:
-                absent[property_] = ()
-            is_attribute = isinstance(node, Leaf) and node.name is not None
-            if is_attribute and property_ in certain and self.schema(places).may_be_null:
-                absent[property_] = None
-        nodes = by_property.values()
-        texts = [node for node in nodes if isinstance(node, Leaf) and node.name is None]
-        members = [node for node in nodes if isinstance(node, Member)]
-        if len(texts) > 1 or (texts and (members or schema.others)):
-            raise Unsayable(
-                schema.properties[texts[-1].property][0],
-                f"`{texts[-1].property}` is the text of an element that holds more than attributes:"
-                " make it an element.",
-            )
+        nodes = list(by_property.values())
+        members = {one: one.element.name for one in nodes if isinstance(one, Member)}
+        attributes = {one: one.name for one in nodes if isinstance(one, Leaf) and one.name}
         return Members(
-            elements=self._by_key(schema, {one: one.element.name for one in members}),
-            attributes=self._by_key(
-                schema, {node: node.name for node in nodes if isinstance(node, Leaf) and node.name}
-            ),
+            elements=self._by_key(schema, members),
+            attributes=self._by_key(schema, attributes),
             declarations=declarations,
-            text=texts[0] if texts else None,
+            text=text_of(schema, nodes),
             by_property=by_property,
             others=self._others(schema, bindings),
             namespace=dict(bindings).get("", ""),
-            absent=absent,
+            absent=dict(self._absent(schema, nodes)),
         )
+
+    def _absent(
+        self, schema: Schema, nodes: Sequence[Member | Leaf]
+    ) -> Iterator[tuple[str, tuple[()] | None]]:
+        """What the absence of a required list, or of an attribute that may be null, means."""
+        required, certain, places = schema.required, schema.certain, schema.properties
+        for node in nodes:
+            name = node.property
+            if isinstance(node, Member) and node.is_list and name in required:
+                yield name, ()
+            is_attribute = isinstance(node, Leaf) and node.name is not None
+            if is_attribute and name in certain and self.schema(places[name]).may_be_null:
+                yield name, None
 
     def _attributes_first(self, schema: Schema) -> list[tuple[str, Places]]:
         """The properties; elements are in the namespaces that attributes declare."""
@@ -474,6 +475,19 @@ class Compiler:
             return name_of(said, inferred, bindings)
         except Unnameable as error:
             raise Unsayable(place, str(error)) from None
+
+
+def text_of(schema: Schema, nodes: Sequence[Member | Leaf]) -> Leaf | None:
+    """The property that is the text of the element. Raises Unsayable where it can't be told."""
+    texts = [node for node in nodes if isinstance(node, Leaf) and node.name is None]
+    holds_elements = bool(schema.others) or any(isinstance(node, Member) for node in nodes)
+    if len(texts) > 1 or (texts and holds_elements):
+        raise Unsayable(
+            schema.properties[texts[-1].property][0],
+            f"`{texts[-1].property}` is the text of an element that holds more than attributes:"
+            " make it an element.",
+        )
+    return texts[0] if texts else None
 
 
 def kind_of(schema: Schema) -> str:
