@@ -12,8 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from charter.mock import xml
-from charter.mock.memory.envelopes import last_pages
-from charter.mock.memory.merging import OWN
+from charter.mock.memory.envelopes import last_pages, plain, shows_itself
 from charter.mock.prefer import NotPreferable, Prefer
 from charter.mock.samples import Impossible, TooLarge, Values
 from charter.mock.samples.texts import text
@@ -151,11 +150,11 @@ class Answers:
             return body
         shape = Shape(self.contract.judge, self.contract.judge.at(content.schema_place or ""))
         for name in body:
-            word = re.sub(r"[\W_]", "", name).lower()
+            word = plain(name)
             said = status if word in STATUSES else (why or phrase(status))
-            is_shown = any(part.keys() & set(OWN) for part in shape.member(name).parts)
             changed = {**body, name: said}
-            if word in STATUSES | REASONS and not is_shown and content.validator.is_valid(changed):
+            is_usual = word in STATUSES | REASONS and not shows_itself(shape.member(name))
+            if is_usual and content.validator.is_valid(changed):
                 body = changed
         return body
 
@@ -228,8 +227,8 @@ class Answers:
         usual = USUAL.get(header.name.lower(), "")
         if not judge.has(schema):
             return usual or text({}, header.name, None)
-        is_shown = any(part.keys() & set(OWN) for part in header.style.shape.parts)
-        if usual and not is_shown and not any(header_faults(header, usual)):
+        is_usual = usual and not shows_itself(header.style.shape)
+        if is_usual and not any(header_faults(header, usual)):
             return usual
         return self.values.example(schema, Direction.RESPONSE)
 
