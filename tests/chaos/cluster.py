@@ -11,9 +11,9 @@ from pathlib import Path
 
 import asyncpg
 
+from charter.contract.service_under_test import free_port
 from charter.postgres import Account, server_environment, unprivileged_account
 from charter.postgres.binaries import Binaries, installed_binaries
-from tests.chaos.ports import free_port
 
 PASSWORD = "correct-horse-battery"
 NAME = "charter"

@@ -13,8 +13,8 @@ import httpx2 as httpx
 import psutil
 import yaml
 
+from charter.contract.service_under_test import free_port
 from tests.chaos.cluster import NAME, PASSWORD, SETTINGS, Cluster, Clusters
-from tests.chaos.ports import free_port
 from tests.chaos.proxies import FILES, required, running
 
 INSTALL = "patroni"  # or 'patroni[etcd3,psycopg3]' and 'psycopg[binary]' from PyPI

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2 as httpx
 import psutil
 
-from tests.chaos.ports import free_port
+from charter.contract.service_under_test import free_port
 from tests.conftest import JWT_SECRET
 
 SETTINGS = {

@@ -10,12 +10,12 @@ from time import monotonic
 import asyncpg
 import pytest
 
+from charter.contract.service_under_test import free_port
 from tests.chaos.cluster import NAME, PASSWORD, Cluster, Clusters, with_port
 from tests.chaos.conftest import migrate
 from tests.chaos.line import Mode, line_to
 from tests.chaos.load import Caller, Load, recovered, refusals, steady
 from tests.chaos.patroni import becomes, patroni
-from tests.chaos.ports import free_port
 from tests.chaos.proxies import FILES, required, running
 from tests.chaos.services import serving
 from tests.conftest import JWT_SECRET

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from charter.contract.service_under_test import free_port
 from tests.chaos.cluster import Cluster
 from tests.chaos.load import Caller, Load, insisted, steady
-from tests.chaos.ports import free_port
 from tests.chaos.proxies import FILES, required, running
 from tests.chaos.services import Service, serving
 from tests.charter.command_line import takes_a_minute

@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
+from charter.contract.service_under_test import free_port
 from impl.core.config import Settings
 from tests.container import engine as containers
 from tests.container.programs import EngineUnavailable
@@ -312,12 +312,6 @@ def stack(
     finally:
         stack.compose("down", "--volumes", "--timeout=10")
         stack.docker("image", "rm", "--force", stack.image)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def write_override(directory: Path, bridge: str) -> Path:

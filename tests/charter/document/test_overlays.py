@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from charter.document.revisions import at_revision, base_document
 from charter.document.source import load
 from charter.errors import Refusal
 from tests.charter.command_line import charter_here
+from tests.charter.repositories import commit
 from tests.data import OVERLAYS
 
 SETS = sorted((OVERLAYS / "compliant-sets").iterdir())
@@ -301,15 +301,6 @@ def test_a_missing_overlay_is_named(folder: Path) -> None:
 
 
 # -- revisions ------------------------------------------------------------------------------------
-
-
-def commit(folder: Path) -> None:
-    for command in (
-        ["init", "--quiet"],
-        ["add", "."],
-        ["-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "x"],
-    ):
-        subprocess.run(["git", "-C", str(folder), *command], check=True)
 
 
 def test_a_revision_has_its_own_overlays(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """What the overview says of a document, and of its changes since the last commit."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from charter.document import DocumentError
 from charter.document.excerpts import excerpt
 from charter.document.overview import Overviews
 from charter.document.overview_page import Overview, Row, render
+from tests.charter.repositories import commit
 
 DOCUMENT = """\
 openapi: 3.1.0
@@ -60,15 +60,6 @@ def file(tmp_path: Path) -> Path:
     (tmp_path / "openapi.yaml").write_text(DOCUMENT)
     commit(tmp_path)
     return tmp_path / "openapi.yaml"
-
-
-def commit(folder: Path) -> None:
-    for command in (
-        ["init", "--quiet"],
-        ["add", "."],
-        ["-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "x"],
-    ):
-        subprocess.run(["git", "-C", str(folder), *command], check=True)
 
 
 def edit(file: Path, old: str, new: str) -> None:

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from charter.project.stand_in import HEADER as MOCK
 from tests.charter.command_line import charter_here, naming
 from tests.charter.project.copies import copied
 from tests.charter.project.test_reload import Reloading, running
+from tests.charter.repositories import commit
 from tests.conftest import JWT_SECRET
 
 PATIENCE = 180.0  # seconds, of a machine that does much else
@@ -72,12 +72,6 @@ def file(tmp_path: Path) -> Path:
     (tmp_path / "openapi.yaml").write_text(DOCUMENT)
     commit(tmp_path)
     return tmp_path / "openapi.yaml"
-
-
-def commit(folder: Path) -> None:
-    author = ("-c", "user.name=A", "-c", "user.email=a@example.com")
-    for command in (("init", "-q"), ("add", "."), (*author, "commit", "-qm", "x")):
-        subprocess.run(["git", *command], cwd=folder, check=True)
 
 
 def test_each_save_of_a_document_is_live_and_explained(file: Path) -> None:
