@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from charter.runtime import Fault, RequestRefused
-from charter.runtime.routing import UNWRITTEN
+from charter.runtime.layers import UNWRITTEN
 from charter.service.telemetry import request_id
 from impl.core.accounts import TOKEN_OPERATIONS, ProblemType
 

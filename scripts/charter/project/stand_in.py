@@ -23,8 +23,8 @@ from charter.project import Project, status, supervision
 from charter.project.start import fault
 from charter.runtime import Contract, docs, layers
 from charter.runtime.dispatch import Dispatch
+from charter.runtime.layers import UNWRITTEN
 from charter.runtime.paths import requested, template_key
-from charter.runtime.routing import UNWRITTEN
 
 HEADER = "Charter-Mock"
 """Names the operation, in every answer that the mock gave."""

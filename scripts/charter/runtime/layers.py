@@ -34,6 +34,9 @@ CLOCK = "charter.clock"
 HEADERS_ONLY = "charter.headers_only"
 """The member of the scope that says that nobody reads the body."""
 
+UNWRITTEN = "unwritten"
+"""The member of a request's state that names an operation which raised NotImplementedError."""
+
 ANY = "*"
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,6 @@ from .contract import Contract
 from .faults import ContentTooLarge, MissingCredentials, RequestRefused
 from .paths import requested, specificity
 
-UNWRITTEN = "unwritten"
-"""The member of a request's state that names an operation which raised NotImplementedError."""
-
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 

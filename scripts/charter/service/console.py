@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 from typing import ClassVar, TextIO
 
-from charter.runtime.docs import POLLED
+from charter.runtime.pages import POLLED
 
 ACCESS = "charter.access"
 RESET = "\x1b[0m"

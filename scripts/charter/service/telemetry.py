@@ -19,8 +19,8 @@ from pythonjsonlogger.json import JsonFormatter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from charter.runtime.layers import UNWRITTEN
 from charter.runtime.lifecycle import ANNOUNCED
-from charter.runtime.routing import UNWRITTEN
 from charter.runtime.streams import USER
 from charter.service import console
 from charter.service.deprecations import Caller, Deprecations

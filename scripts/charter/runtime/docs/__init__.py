@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import NoMatchFound
 
+from ..pages import OVERVIEW
+
 PAGES = Path(__file__).parent / "static"
 
 HTML = "text/html; charset=utf-8"
@@ -115,11 +117,6 @@ class ReadingPage:
         except NoMatchFound:
             return self.alone.response(request)
         return self.beside_overview.response(request)
-
-
-OVERVIEW = "/docs/overview"
-POLLED = frozenset({"/openapi.json", "/openapi.yaml", OVERVIEW})
-"""What pages that are live ask for every second, by HEAD."""
 
 
 def add_overview(
