@@ -1,6 +1,7 @@
 """`charter dev` as a designer uses it: with a document alone, and in a project."""
 
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -231,3 +232,61 @@ def test_ctrl_c_stops_all_of_it(developing: tuple[Reloading, str]) -> None:
     assert program.process.wait(PATIENCE) == 130
     with pytest.raises(httpx.ConnectError):
         httpx.get(address)
+
+
+# -- a view ---------------------------------------------------------------------------------------
+
+VIEW = """\
+overlay: 1.1.0
+info: {title: The public view, version: 1.0.0}
+extends: openapi.yaml
+actions:
+- target: $.paths["/special-events"].post
+  remove: true
+- target: $.info
+  update: {title: The public museum}
+"""
+
+
+@pytest.fixture
+def viewed(museum_project: Path, tmp_path: Path) -> Path:
+    """A new project whose document has an overlay."""
+    folder = tmp_path / "museum"
+    shutil.copytree(museum_project, folder)
+    settings = folder / "pyproject.toml"
+    named = '[tool.charter]\noverlays = ["openapi/public.overlay.yaml"]\n'
+    settings.write_text(settings.read_text().replace("[tool.charter]\n", named, 1))
+    (folder / "openapi" / "public.overlay.yaml").write_text(VIEW)
+    assert charter_in(folder, "generate").returncode == 0
+    return folder
+
+
+def test_a_new_project_takes_up_each_save_of_an_overlay(viewed: Path, server: Address) -> None:
+    def title(address: str) -> str:
+        return str(httpx.get(f"{address}/openapi.json").json()["info"]["title"])
+
+    view = viewed / "openapi" / "public.overlay.yaml"
+    with (
+        databases.scratch(server) as database,
+        running(viewed, "dev", JWT_SECRET=JWT_SECRET, **naming(database)) as program,
+    ):
+        wait_for(program, "The service answers with it")
+        address = address_of(program)
+        assert title(address) == "The public museum"
+        assert httpx.post(f"{address}/special-events", json={}).status_code == 405
+
+        view.write_text(VIEW.replace(".post\n  remove: true", ".post\n  update: {x-shown: true}"))
+        wait_for(program, r"\+ POST +/special-events +createSpecialEvent")
+        wait_for(program, "The service answers with it", 2)
+        assert httpx.post(f"{address}/special-events", json={}).status_code == 401
+
+        view.write_text("overlay: [")
+        wait_for(program, r"public\.overlay\.yaml:\d+:\d+: error")
+        broken = httpx.get(f"{address}/openapi.json").headers[BROKEN]
+        assert 'file="openapi/public.overlay.yaml"' in broken
+
+        view.write_text(VIEW.replace("The public museum", "The museum for all"))
+        wait_for(program, "openapi.yaml is whole again")
+        wait_for(program, "The service answers with it", 3)
+        assert title(address) == "The museum for all"
+        assert httpx.post(f"{address}/special-events", json={}).status_code == 405
