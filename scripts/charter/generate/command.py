@@ -12,10 +12,20 @@ from tempfile import TemporaryDirectory
 
 from charter.document.revisions import relative
 from charter.errors import Refusal
-from charter.generate.generator import Files, generate, generators
+from charter.generate.generator import (
+    FORMATTING,
+    READING,
+    WRITING,
+    Files,
+    generate,
+    generators,
+)
+from charter.progress import Steps
 
 COPY = "openapi.json"
 MANIFEST = "manifest.json"
+STEPS = {READING: 0.5, WRITING: 1.0, FORMATTING: 0.5}
+"""With the seconds that they take."""
 IGNORED = ("__pycache__", ".mypy_cache", ".ruff_cache")
 
 
@@ -32,7 +42,8 @@ def run(
     Raises DocumentError and NoDocument.
     """
     overlays = [relative(overlay) for overlay in overlays]
-    files = generate(relative(document), overlays=overlays)
+    with Steps(STEPS, names_steps=False) as steps:
+        files = generate(relative(document), overlays=overlays, begin=steps.begin)
     files[MANIFEST] = manifest(files, overlays)
     return report_drift(files, out) if check else write(files, out, force)
 

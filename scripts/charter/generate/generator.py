@@ -1,7 +1,7 @@
 """From the document to the files of `generated/`, in memory; `command` writes them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -36,21 +36,30 @@ DOCUMENT = Path(__file__).with_name("openapi.json")
 """The whole document, for `Contract.load`."""
 '''
 
+READING, WRITING, FORMATTING = "Reading the document", "Writing the code", "Formatting the code"
+"""The steps that take their time."""
+
 Files = dict[str, str]
 """The content of each file, by its path below `generated/`."""
 
 
-def generate(file: Path, overlays: Sequence[Path] = ()) -> Files:
-    """All files of `generated/`, formatted.
+def generate(
+    file: Path,
+    overlays: Sequence[Path] = (),
+    begin: Callable[[str], None] = lambda step: None,
+) -> Files:
+    """All files of `generated/`, formatted; `begin` is called with each step.
 
     Raises DocumentError for a document that can't be generated from.
     """
+    begin(READING)
     document = Document(file, overlays=overlays)
     warn(document.cautions)
     check(document)
     warn(notes(document))
     with TemporaryDirectory(prefix="charter-generate-") as directory:
         out = Path(directory)
+        begin(WRITING)
         run_generators(served(document.content), out)
         (out / "__init__.py").write_text(PACKAGE)
         (out / "routers" / "__init__.py").write_text("")
@@ -62,6 +71,7 @@ def generate(file: Path, overlays: Sequence[Path] = ()) -> Files:
         )
         for module in out.rglob("*.py"):
             module.write_text(with_header(header, module.read_text()))
+        begin(FORMATTING)
         tidy(out, FIX, "The generated code")
         files = {str(path.relative_to(out)): path.read_text() for path in sorted(out.rglob("*.py"))}
     files["openapi.json"] = one_line_each(document.content)

@@ -451,8 +451,8 @@ def test_an_internal_schema_is_in_nothing_that_is_made_of_a_view(tmp_path: Path)
     overlay(tmp_path, PUBLIC)
     view = ("openapi.yaml", "--overlay", "public.overlay.yaml")
 
-    bundled = charter_in(tmp_path, "bundle", *view)
-    charter_in(tmp_path, "sdk", "typescript", *view, "--no-build", "--out", "clients")
+    bundled = charter_here(tmp_path, "bundle", *view)
+    charter_here(tmp_path, "sdk", "typescript", *view, "--no-build", "--out", "clients")
 
     written = [bundled.stdout, *(one.read_text() for one in tmp_path.glob("clients/**/*.ts"))]
     assert len(written) > 3

@@ -257,7 +257,7 @@ def viewed(museum_project: Path, tmp_path: Path) -> Path:
     named = '[tool.charter]\noverlays = ["openapi/public.overlay.yaml"]\n'
     settings.write_text(settings.read_text().replace("[tool.charter]\n", named, 1))
     (folder / "openapi" / "public.overlay.yaml").write_text(VIEW)
-    assert charter_in(folder, "generate").returncode == 0
+    assert charter_here(folder, "generate").returncode == 0
     return folder
 
 

@@ -93,7 +93,7 @@ STEPS = {
     "Writing the models and routes": 5.0,
     "Writing the first commit": 0.5,
 }
-"""With their shares of the time."""
+"""With the seconds that they take."""
 
 
 def build(theirs: Document, folder: Path, name: str) -> None:
