@@ -530,6 +530,22 @@ def test_a_class_is_not_called_as_that_of_another_tag(tmp_path: Path, server: Ad
     assert "from impl.services.users import UserService\n" in dependencies
 
 
+def test_a_resource_is_written_once_the_document_admits_it(team: Team) -> None:
+    def declare(content: Any) -> None:
+        responses = content["paths"]["/boxes"]["post"]["responses"]
+        responses["409"] = {"description": "It is there already."}
+
+    team.edit(declare)
+
+    said = team.scaffold("boxes")
+
+    assert "+ impl/services/boxes.py" in said
+    assert "+ impl/dependencies.py" in said
+    assert "BoxRepository(session)" in (team.project / "impl" / "dependencies.py").read_text()
+    assert team.scaffold("boxes") == "impl/services/boxes.py lacks nothing.\n"
+    assert "Success" in team.mypy()
+
+
 def test_a_tag_that_is_new_or_gone_is_said_since_the_service_does_not_start(team: Team) -> None:
     dependencies = team.project / "impl" / "dependencies.py"
     before = dependencies.read_text()

@@ -125,7 +125,7 @@ class Scaffold:
         for collection in collections:
             try:
                 resource = self.reading.resource(collection)
-                if self.service is None:
+                if self.service is None or self.service.is_blank:
                     self.check_table(resource)
                 return Writing(self.reading, resource)
             except NotPlain as reason:
@@ -142,20 +142,26 @@ class Scaffold:
         if rename is not None:
             self.rename(rename)
         elif self.service is None:
-            self.begin()
+            self.begin(self.free_path())
+        elif self.service.is_blank and self.writing is not None:
+            self.begin(self.service.path.relative_to(self.root))
         else:
             self.complete(self.service)
 
     # -- a new service ----------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def free_path(self) -> Path:
         path = SERVICES / f"{self.module}.py"
         named = edits.imported(edits.parsed(self.root / composition.DEPENDENCIES))
         home = f"impl.services.{path.stem}"
         is_taken = named.get(class_name(path.stem), home) != home
         if is_taken or (self.root / path).exists():  # by the service of another tag
             path = SERVICES / f"{self.module}_api.py"
-        name = class_name(path.stem)
+        return path
+
+    def begin(self, path: Path) -> None:
+        """Write the service, in the place of one of which nothing is written if there is one."""
+        name = class_name(path.stem) if self.service is None else self.service.node.name
         written = [path]
         if (writing := self.writing) is None:
             (self.root / path).write_text(service_text(self.protocol, name))

@@ -79,7 +79,8 @@ def bound(file: Path) -> set[str]:
 def connect(root: Path, service: Service, module: str, resource: Resource | None) -> bool:
     """Name the class where the API is built; whether the file had to change.
 
-    A provider that is there stays, unless it builds a class that is not.
+    A provider that is there stays, unless it builds a class that is not, or is as it was written
+    for a service without rows that has some now.
     """
     file = root / DEPENDENCIES
     tree = edits.parsed(file)
@@ -94,7 +95,10 @@ def connect(root: Path, service: Service, module: str, resource: Resource | None
     providers = {node.name: node for node in tree.body if isinstance(node, ast.AsyncFunctionDef)}
     provider = providers.get(ast.unparse(keyword.value)) if keyword is not None else None
     if provider is not None:
-        if not stale(root).keys() & {n.id for n in ast.walk(provider) if isinstance(n, ast.Name)}:
+        used = {node.id for node in ast.walk(provider) if isinstance(node, ast.Name)}
+        written = edits.source(before, provider).splitlines()
+        lacks_rows = resource is not None and written == provided(provider.name, service, None)
+        if not lacks_rows and not stale(root).keys() & used:
             return False
         text = edits.replaced(before, provider, provided(provider.name, service, resource))
     elif keyword is None or ast.unparse(keyword.value).startswith("unwritten("):

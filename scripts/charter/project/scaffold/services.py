@@ -38,6 +38,20 @@ class Service:
             if name in self.protocol.methods and ast.unparse(node.body[-1]).startswith(raising)
         ]
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether its module holds nothing but methods that nobody has written yet."""
+        text = self.path.read_text()
+        others = [node for node in ast.parse(text).body
+                  if not isinstance(node, ast.Import | ast.ImportFrom)]  # fmt: skip
+        bodies = [node for node in self.node.body if not isinstance(node, ast.Expr)]
+        return (
+            len(others) == 1
+            and len(bodies) == len(self.unwritten)
+            and all(len(method.body) == 1 for method in self.methods.values())
+            and "#" not in text
+        )
+
     def orphans(self, project: Path) -> list[str]:
         """Public methods that implement no operation and that no code of the project calls."""
         candidates = [
