@@ -13,7 +13,7 @@ from charter.document.overlays import read
 from charter.document.revisions import at_revision, base_document
 from charter.document.source import load
 from charter.errors import Refusal
-from tests.charter.command_line import charter_here, charter_in
+from tests.charter.command_line import charter_here
 from tests.charter.repositories import commit
 from tests.data import OVERLAYS
 
