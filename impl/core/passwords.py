@@ -8,7 +8,6 @@ import asyncio
 import gzip
 import os
 import sys
-import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -128,7 +127,7 @@ def step_back() -> None:
     A thread has a priority of its own on Linux alone.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        os.nice(NICENESS)
 
 
 def normalise(password: str) -> str:

@@ -311,9 +311,10 @@ async def test_hashing_gives_way_to_the_event_loop(settings: Settings) -> None:
     passwords = Passwords(settings)
     loop = asyncio.get_running_loop()
     try:
-        assert await loop.run_in_executor(passwords.pool, priority) == priority() + NICENESS
+        hashing = await loop.run_in_executor(passwords.pool, priority)
     finally:
         passwords.close()
+    assert hashing == min(priority() + NICENESS, 19)  # there is no lower one
 
 
 async def test_rel_6_who_finds_no_place_is_refused_before_the_database_is_asked(
