@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 SUPERVISOR = "CHARTER_SUPERVISOR"
@@ -26,7 +26,8 @@ def report_to_parent(app: Any) -> None:
     @asynccontextmanager
     async def reported(started: Any) -> AsyncIterator[Any]:
         async with start(started) as state:
-            parent.send(READY)
+            with suppress(ConnectionError):  # another save or Ctrl-C came before
+                parent.send(READY)
             threading.Thread(target=follow, args=[parent], daemon=True).start()
             yield state
 
@@ -35,5 +36,6 @@ def report_to_parent(app: Any) -> None:
 
 def follow(parent: socket.socket) -> None:
     """End with whoever started us: a service that stayed would keep the port."""
-    parent.recv(1)
+    with parent, suppress(ConnectionError):  # as a parent that has not read leaves it
+        parent.recv(1)
     os.kill(os.getpid(), signal.SIGTERM)
