@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from charter import runtime
+from charter.document import DocumentError
 from charter.generate import command
 from charter.runtime import ResponseViolation, layers, streams
 from charter.runtime.dispatch import Dispatch
@@ -702,3 +703,16 @@ def test_another_media_type_is_refused(address: str, service: Streams) -> None:
         f"{address}/events", content=json.dumps({}), headers={"content-type": LINES}
     )
     assert response.status_code == 415
+
+
+@pytest.mark.parametrize("media_type", ["multipart/mixed", "application/json"])
+def test_items_that_nobody_takes_apart_are_refused_by_place(
+    tmp_path: Path, media_type: str
+) -> None:
+    document = DOCUMENT.read_text().replace("application/jsonl:", f"{media_type}:", 1)
+    line = document.partition(f"{media_type}:")[0].count("\n") + 2
+    (tmp_path / "openapi.yaml").write_text(document)
+
+    message = rf"openapi\.yaml:{line}:\d+: .*`itemSchema` of {media_type} can't be served: use text"
+    with pytest.raises(DocumentError, match=message):
+        command.run(document=tmp_path / "openapi.yaml", out=tmp_path / "generated")
