@@ -12,7 +12,7 @@ import pytest
 
 from charter import cli
 from charter.postgres import Address
-from tests.data import ROOT
+from tests.data import LARGE, ROOT
 
 PROGRAM = (sys.executable, "-m", "charter")
 TYPED = {"MYPY_CACHE_DIR": str(ROOT / ".mypy_cache")}
@@ -22,6 +22,14 @@ takes_a_minute = pytest.mark.skipif(
     "LONG_TESTS" not in os.environ,
     reason="it takes a minute: LONG_TESTS=1 runs it, as .ci/run does",
 )
+
+
+def each(*documents: Path) -> list[pytest.ParameterSet]:
+    """Real documents as parameters of a test; the large ones are for the long run."""
+    return [
+        pytest.param(path, id=path.name, marks=[takes_a_minute] if path.name in LARGE else [])
+        for path in documents
+    ]
 
 
 def charter(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

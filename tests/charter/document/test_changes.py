@@ -18,6 +18,7 @@ from charter.document.changes import changes
 from charter.document.changes.report import entries
 from charter.document.findings import Finding, Severity
 from charter.errors import Misconfigured
+from tests.charter.command_line import each
 from tests.charter.document import every_change
 from tests.charter.document.damage import SAMPLE, Edit, edited, line_of
 from tests.data import CHANGES, SPECS
@@ -344,9 +345,9 @@ def test_alternatives_that_hold_themselves_come_to_an_end() -> None:
     }
 
 
-@pytest.mark.parametrize("name", REAL)
-def test_a_real_document_does_not_break_itself(name: str) -> None:
-    document = Document(SPECS / name)
+@pytest.mark.parametrize("file", each(*(SPECS / name for name in REAL)))
+def test_a_real_document_does_not_break_itself(file: Path) -> None:
+    document = Document(file)
 
     assert breaking(document, document) == []
 

@@ -11,6 +11,7 @@ from charter.mock.answers import status_of
 from charter.mock.app import Mock
 from charter.mock.memory import Memory
 from charter.runtime.paths import template_key
+from tests.charter.command_line import each
 from tests.charter.mock.requests import Requests, client_of, faults, meant
 from tests.data import CASES, DOCUMENT, SPECS, content_of
 
@@ -58,7 +59,7 @@ def test_the_real_documents_are_there() -> None:
     assert len(FILES) > 20
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", each(*FILES))
 async def test_every_operation_answers_a_valid_request_as_it_promises(file: Path) -> None:
     mock = Mock(content_of(file))
     requests = Requests(mock.contract)
@@ -79,7 +80,7 @@ async def test_every_operation_answers_a_valid_request_as_it_promises(file: Path
     assert wrong == {}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", each(*FILES))
 async def test_what_is_remembered_is_shown_as_promised(file: Path) -> None:
     """Three times each operation in turn, so that a list is read after something was created."""
     mock = Mock(content_of(file), memory=Memory())
@@ -99,7 +100,7 @@ async def test_what_is_remembered_is_shown_as_promised(file: Path) -> None:
     assert wrong == {}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", each(*FILES))
 async def test_what_was_created_is_shown_and_changed_as_promised(file: Path) -> None:
     """Each collection, by the identity of what was POSTed last."""
     mock = Mock(content_of(file), memory=(memory := Memory()))
