@@ -16,6 +16,7 @@ from charter.mock.memory import resources
 from charter.runtime import Contract, Operation
 from charter.runtime.parameters import JSON, Parameter
 from charter.runtime.parts import essence
+from charter.runtime.patches import MEDIA_TYPE as MERGE_PATCH
 from charter.runtime.replies import ContentSpec
 from charter.runtime.shapes import Shape
 from charter.runtime.xml import is_xml
@@ -26,7 +27,6 @@ IDEMPOTENCY_KEY = "idempotency-key"
 LAST_EVENT_ID = "last-event-id"
 """Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-MERGE_PATCH = "application/merge-patch+json"
 
 
 def label(operation: Operation) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from charter.mock.memory.patches import Unpatchable, json_patch, merge_patch
+from charter.mock.memory.patches import Unpatchable, json_patch
+from charter.runtime.patches import merge_patch
 
 
 @pytest.mark.parametrize(

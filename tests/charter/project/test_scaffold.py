@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import json
 import os
 import re
 import shutil
@@ -279,6 +280,22 @@ def test_an_identity_is_the_clients_or_one_that_no_client_has_sent(
     assert add(number=1, name="second").status_code == 409
     assert client.get("/albums/1", headers=ada).json() == {"number": 1, "name": "first"}
     assert len({1, *numbers}) == 3
+
+
+def test_a_merge_patch_reaches_into_objects(client: httpx.Client, ada: dict[str, str]) -> None:
+    home = {"street": "Elm", "number": 1}
+    owner = {"name": "Ada", "born": "1815-12-10", "home": home}
+    body = {"owner": owner, "words": {"en": "pass"}}
+    path = f"/passes/{client.post('/passes', json=body, headers=ada).json()['id']}"
+    patch = {"owner": {"born": None, "home": {"number": 2}}, "words": {"fr": "passe"}}
+    kind = {"Content-Type": "application/merge-patch+json"}
+
+    answer = client.patch(path, content=json.dumps(patch), headers=ada | kind)
+
+    changed = client.get(path, headers=ada).json()
+    assert answer.json() == changed
+    assert changed["owner"] == {"name": "Ada", "home": {"street": "Elm", "number": 2}}
+    assert changed["words"] == {"en": "pass", "fr": "passe"}
 
 
 @pytest.mark.parametrize(("path", "member"), [("passes", "class"), ("types", "name")])

@@ -19,19 +19,6 @@ class Unpatchable(Exception):
     """A step of a patch doesn't fit what it is applied to; nothing is changed."""
 
 
-def merge_patch(target: Any, patch: Any) -> Any:
-    """RFC 7396 section 2."""
-    if not isinstance(patch, dict):
-        return patch
-    made = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            made.pop(name, None)
-        else:
-            made[name] = merge_patch(made.get(name), value)
-    return made
-
-
 def json_patch(target: Any, patch: Any) -> Any:
     """RFC 6902: all steps, or Unpatchable."""
     whole = {"": copy.deepcopy(target)}  # so that a pointer to all of it has a parent, too

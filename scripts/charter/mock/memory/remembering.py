@@ -26,12 +26,13 @@ from charter.mock.memory import (
 )
 from charter.mock.memory.envelopes import Envelope
 from charter.mock.memory.pages import Cursors, NoSuchPage, Page
-from charter.mock.memory.patches import JSON_PATCH, Unpatchable, json_patch, merge_patch
+from charter.mock.memory.patches import JSON_PATCH, Unpatchable, json_patch
 from charter.mock.prefer import Prefer
 from charter.runtime import Contract, Operation
 from charter.runtime import paths as templates
 from charter.runtime.inputs import RequestReader
 from charter.runtime.parameters import header_faults
+from charter.runtime.patches import merge_patch
 from charter.runtime.replies import ContentSpec, ResponseSpec
 from charter.runtime.shapes import Shape
 

@@ -380,13 +380,17 @@ class Reading:
 
     def schema_of(self, call: Call, *, request: bool) -> object:
         """The schema of the JSON that an operation takes or answers."""
-        judge, operation = self.api.contract.judge, call.operation
-        node = judge.at(operation.place)["requestBody"] if request else judge.at(
-            operation.success.place
-        )  # fmt: skip
-        content = judge.resolve(node).get("content", {})
+        judge = self.api.contract.judge
+        content = self.node_of(call, request=request).get("content", {})
         name = next((one for one in content if "json" in one), next(iter(content), None))
         return judge.resolve(content[name]).get("schema", {}) if name else {}
+
+    def node_of(self, call: Call, *, request: bool) -> Any:
+        """The request body of an operation, or its successful response."""
+        judge, operation = self.api.contract.judge, call.operation
+        if request:
+            return judge.resolve(judge.at(operation.place)["requestBody"])
+        return judge.resolve(judge.at(operation.success.place))
 
     def parts(self, schema: object) -> Iterator[Mapping[str, Any]]:
         """A schema and all that it consists of."""

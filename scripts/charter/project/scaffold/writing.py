@@ -29,6 +29,7 @@ from charter.project.scaffold.sources import (
     arguments,
     qualified,
 )
+from charter.runtime.patches import MEDIA_TYPE as MERGE_PATCH
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -70,6 +71,7 @@ SERVICE_IMPORTS = (
     "from pydantic import TypeAdapter",
     "from sqlalchemy.exc import IntegrityError",
     "from charter.runtime.models import omitting",
+    "from charter.runtime.patches import merge_patch",
     "from generated import schemas",
     "from impl.core.problems import Conflict, NotFound, Problem",
 )
@@ -273,7 +275,15 @@ class Writing:
                 named = [f'"{name}" in body.model_fields_set'] * (call.operation.method == "PATCH")
                 if one.hint.may_be_none and not column.nullable:
                     named.append(f"body.{name} is not None")
-                yield Assigned(column.attribute, self.kept(column, one), " and ".join(named))
+                value = self.kept(column, one)
+                if column.is_json and column.hint[:5] != "list[" and self.is_merge_patch(call):
+                    value = f"merge_patch({self.resource.one}.{column.attribute}, {value})"
+                yield Assigned(column.attribute, value, " and ".join(named))
+
+    def is_merge_patch(self, call: Call) -> bool:
+        """Whether what an object in the body leaves out stays as it is."""
+        body = self.reading.node_of(call, request=True)
+        return call.operation.method == "PATCH" and MERGE_PATCH in body.get("content", {})
 
     # -- lists ------------------------------------------------------------------------------------
 
