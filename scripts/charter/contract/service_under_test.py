@@ -141,7 +141,7 @@ def prepare(program: list[str], environ: Mapping[str, str], log: Path) -> str:
             check=False,
         )
     if done.returncode:
-        raise NotStarted(f"`python -m {' '.join(program)}` failed; its last words are in {log}.")
+        raise NotStarted(f"`python -m {' '.join(program)}` failed{last_words(log)}")
     return done.stdout.decode()
 
 
@@ -182,7 +182,15 @@ def wait_until_it_answers(process: Process, base_url: str, log: Path) -> None:
             time.sleep(0.05)
         else:
             return
-    raise NotStarted(f"The service did not start. Its last words are in {log}.")
+    raise NotStarted(f"The service did not start{last_words(log)}")
+
+
+def last_words(log: Path) -> str:
+    """The last line that a program has logged, which names the reason, and where the others are."""
+    lines = log.read_text(errors="replace").split("\n")
+    words = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    said = words.removeprefix("charter: ")
+    return f" (see {log})" + (f": {said}" if said else ".")
 
 
 def free_port() -> int:
