@@ -7,6 +7,7 @@ import pytest
 from charter.contract.api import label
 from charter.contract.fuzz import Attempt, Choice
 from charter.contract.gate import Gate
+from tests.charter.command_line import takes_a_minute
 
 
 @pytest.fixture
@@ -38,8 +39,9 @@ def test_the_running_service_keeps_the_document(attempt: Attempt) -> None:
     assert not {status for _, status in unseen} & {401, 403, 422}
 
 
+@takes_a_minute
 def test_two_peers_see_nothing_of_each_other(attempt: Attempt) -> None:
-    run = attempt.peers(examples=1)
+    run = attempt.peers(examples=3)
 
     assert run is not None
     assert list(run.findings()) == []

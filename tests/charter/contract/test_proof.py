@@ -9,6 +9,7 @@ from charter.mock.router import Router
 from charter.runtime import Contract
 from dev import compare_with_reference as oracle
 from dev import fuzz_documents as proof
+from tests.charter.command_line import takes_a_minute
 
 SPECS = proof.SPECS
 TICTACTOE = "oai31-tictactoe.yaml"
@@ -178,6 +179,7 @@ def test_a_document_that_the_mock_would_refuse_is_not_asked(
     assert "twice.yaml: refused: " in capsys.readouterr().out
 
 
+@takes_a_minute
 def test_the_oracle_agrees_or_the_difference_is_explained(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from charter.postgres import Address, databases
-from tests.charter.command_line import PROGRAM, charter_in, naming
+from tests.charter.command_line import PROGRAM, charter_in, naming, takes_a_minute
 from tests.charter.project.copies import copied, generate
 from tests.conftest import JWT_SECRET
 
@@ -145,6 +145,7 @@ def stopped(project: Path, server: Address) -> str:
     return done.stderr
 
 
+@takes_a_minute
 def test_a_reloading_service_waits_for_code_that_runs(tmp_path: Path, server: Address) -> None:
     project = copied(tmp_path)
     service = project / SERVICE

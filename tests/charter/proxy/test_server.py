@@ -11,7 +11,7 @@ import httpx2 as httpx
 import pytest
 
 from charter.contract.service_under_test import prepared
-from tests.charter.command_line import PROGRAM, charter_here, read_until
+from tests.charter.command_line import PROGRAM, charter_here, read_until, takes_a_minute
 from tests.charter.proxy.drifting import app
 from tests.charter.proxy.test_drifts import KEY, SHELF
 from tests.charter.sdk.clients import python, python_client
@@ -63,6 +63,7 @@ def test_a_signal_ends_it_with_a_report(
     assert [one["pointer"] for one in json.loads(file.read_text())["findings"]] == ["/0/title"]
 
 
+@takes_a_minute
 def test_the_journey_of_a_client_on_our_own_service_finds_no_fault_of_it(tmp_path: Path) -> None:
     folder = python_client(DOCUMENT, tmp_path, "service_journey.py", "cuts.py")
     file = tmp_path / "report.json"
