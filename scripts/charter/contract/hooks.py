@@ -164,10 +164,15 @@ def make_acceptable(case: Any, operation: Operation, phase: str) -> None:
 
 
 def make_storable(case: Any) -> None:
-    """PostgreSQL keeps no NUL, whatever a schema admits: another odd character stands for it."""
+    """PostgreSQL keeps no NUL, whatever a schema admits: another odd character stands for it.
+
+    The rest stays untouched: Schemathesis judges what was set anew, and takes a body that a request
+    need not have, and hasn't, for an invalid one.
+    """
     for part in ("body", "query", "path_parameters"):
-        if value := getattr(case, part):
-            setattr(case, part, without_nul(value))
+        value = getattr(case, part)
+        if (storable := without_nul(value)) != value:
+            setattr(case, part, storable)
 
 
 def without_nul(value: Any) -> Any:
