@@ -4,6 +4,7 @@
 #
 #   docker build --tag charter .
 #   docker run --env-file .env charter alembic upgrade head      # once for each version
+#   docker run --env-file .env --interactive --tty charter python -m impl create-admin ada@example.com
 #   docker run --env-file .env --publish 127.0.0.1:8000:8000 charter
 #
 # The build takes packages from pip's default index. Behind a mirror, or a proxy with a certificate

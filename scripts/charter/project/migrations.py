@@ -104,5 +104,7 @@ def alembic(*arguments: str) -> str:
         reason = named[1] if named else "Alembic failed; the reason stands above."
         if reason.startswith("Can't locate revision"):
             reason += ": `charter run alembic history` lists those that there are."
+        if reason.startswith("Path doesn't exist"):  # Alembic would have us begin anew
+            reason = "The folder alembic is missing: restore it, as by `git restore alembic`."
         raise MigrationError(reason)
     return done.stdout

@@ -10,6 +10,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
@@ -29,6 +30,12 @@ def main(arguments: Sequence[str]) -> int:
     program, *own = arguments
     sys.argv = [program, *own]
     root = Path.cwd()
+    if find_spec(program) is None:
+        print(
+            f"charter: {program} is missing here: restore it, as by `git restore {program}`.",
+            file=sys.stderr,
+        )
+        return 1
     try:
         # `__main__` stays this module: the processes that a server spawns import it again
         runpy.run_module(program, run_name="__main__")

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,3 +195,23 @@ def test_a_model_that_python_cannot_read_is_named_with_its_line(
     assert done.returncode == 2
     assert "impl/models/items.py:1: SyntaxError: " in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "verb", "sentence"),
+    [
+        ("impl", "serve", "impl is missing here: restore it, as by `git restore impl`."),
+        ("alembic", "migrate", "alembic is missing: restore it, as by `git restore alembic`."),
+    ],
+)
+def test_a_project_without_one_of_its_folders_is_named(
+    tmp_path: Path, server: Address, folder: str, verb: str, sentence: str
+) -> None:
+    project = copied(tmp_path)
+    shutil.rmtree(project / folder)
+
+    done = charter_in(project, verb, **naming(server))
+
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
