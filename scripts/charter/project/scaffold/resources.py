@@ -454,6 +454,8 @@ class Reading:
         answered |= {status for status, spec in operation.response_specs.items()
                      if spec is operation.success}  # fmt: skip
         answered |= {404} if operation.path != resource.collection else set()
+        if not any(scopes for one in operation.security for scopes in one.values()):
+            answered.discard(403)  # whoever is let in may do everything
         if operation.method == "POST" and resource.identifier.name in self.said(call):
             answered.add(409)
         if left := sorted(set(operation.response_specs) - answered - UNPROVOKED):
