@@ -111,15 +111,20 @@ def declare(
     defaults = [part["default"] for part in (schema, resolved) if has_default(part)]
     name = node["name"].lower() if node["in"] == "header" else node["name"]
     name = keys.get(name, name) if node["in"] == "path" else name
+    shape = Shape(judge, schema)
+    validator = judge.validator(schema_place if judge.has(schema_place) else None, direction)
+    default = next(iter(defaults), None)
+    if isinstance(default, str) and not validator.is_valid(default):
+        default = shape.value(default)  # a number in quotes
     return Parameter(
         name=node["name"],
         place=node["in"],
         required=node.get("required", False),
         has_default=bool(defaults),
-        default=next(iter(defaults), None),
-        style=Style(name, style, explode, Shape(judge, schema), node["name"]),
+        default=default,
+        style=Style(name, style, explode, shape, node["name"]),
         media_type=media_type,
-        validator=judge.validator(schema_place if judge.has(schema_place) else None, direction),
+        validator=validator,
         is_quadratic=judge.has(schema_place) and judge.is_quadratic(schema_place),
         may_be_empty=may_be_empty(node, style),
     )
