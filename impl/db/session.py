@@ -68,7 +68,8 @@ async def session(
 
     The commit comes after the response has been built and before it is sent: a client never
     hears of a success that the database did not keep. A safe method reads statement by statement:
-    it has nothing to commit, and BEGIN and COMMIT would be a third of what it costs.
+    it has nothing to commit, and BEGIN and COMMIT would be a third of what it costs. What a
+    repository changes by `single` is committed at once.
     """
     if request.method in SAFE_METHODS:
         yield statements

@@ -142,6 +142,17 @@ async def test_whose_turn_would_come_too_late_is_refused_at_once(settings: Setti
     assert afterwards < 0
 
 
+async def test_one_who_held_a_connection_for_long_keeps_nobody_out(settings: Settings) -> None:
+    database = Database(changed(settings, db_pool_size=2, db_pool_timeout_seconds=0.5))
+    async with database.statements() as session:
+        await session.execute(select(func.pg_sleep(2)))
+
+    backends = await asyncio.gather(*(backend(database) for _ in range(20)))
+    await database.dispose()
+
+    assert len(set(backends)) == 2
+
+
 async def test_a_connection_that_was_ended_while_it_lay_in_the_pool_is_replaced(
     settings: Settings,
 ) -> None:

@@ -323,18 +323,22 @@ class SafeErrors:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The time that a request has left."""
+    """The time that a request has left. Once it is over, nothing grants any more."""
 
     timeout: asyncio.Timeout
     seconds: float
 
     def restart(self) -> None:
         """Grant it the whole time anew."""
-        self.timeout.reschedule(asyncio.get_running_loop().time() + self.seconds)
+        self._ring_at(asyncio.get_running_loop().time() + self.seconds)
 
     def stop(self) -> None:
         """Let it take its time, until the clock is started again."""
-        self.timeout.reschedule(None)
+        self._ring_at(None)
+
+    def _ring_at(self, moment: float | None) -> None:
+        if not self.timeout.expired():  # what may not be cut short goes on behind it: a COMMIT
+            self.timeout.reschedule(moment)
 
 
 class NoClock:

@@ -135,7 +135,8 @@ class PatientPool(AsyncAdaptedQueuePool):
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         if (taken := record.info.pop(TAKEN, None)) is not None:
-            self.held += (monotonic() - taken - self.held) * LATEST_SHARE
+            seconds = min(monotonic() - taken, self.longest)  # one upload says little of the others
+            self.held += (seconds - self.held) * LATEST_SHARE
         super()._do_return_conn(record)
 
     def recreate(self) -> "PatientPool":

@@ -27,7 +27,7 @@ Done = TypeVar("Done")
 Row = TypeVar("Row", bound=DeclarativeBase)
 
 FAILED = "A statement of this transaction failed: roll it back."
-WHOLE = "A single statement was the transaction: let whatever belongs to it come before that one."
+WHOLE = "A single change was the transaction, and is kept: let what belongs to it come before it."
 OVER = "The transaction of this request has ended: a stream that writes begins its own."
 
 
@@ -99,14 +99,13 @@ class Session:
     async def single(self, asked: Any) -> Any:
         """As `scalar`, for a change that is the whole transaction, unless one has begun.
 
-        PostgreSQL begins and commits it by itself, which saves two round trips of three. Where it
-        has changed a row, it is the last statement: whatever came behind would be kept or lost
-        without it.
+        PostgreSQL begins and commits it by itself, which saves two round trips of three, and it is
+        kept whatever comes of the request. Where it has changed a row it is the last statement.
         """
         if self._has_begun:
             return await self.scalar(asked)
         ready = self.statements.ready(asked)
-        loader, records = await uncut(self._fetch(ready, begins=False))
+        loader, records = await self._fetch(ready, is_single=True)
         if not records:
             return None
         self._was_single = self.is_transaction
@@ -188,11 +187,11 @@ class Session:
         return await self._fetch(self.statements.ready(asked))
 
     async def _fetch(
-        self, ready: Ready, *, begins: bool = True
+        self, ready: Ready, *, is_single: bool = False
     ) -> tuple[Loader, Sequence[asyncpg.Record]]:
         async with self._running:
             # it may have ended while this statement waited for another one
-            return await (self._send_late(ready) if self._is_over else self._send(ready, begins))
+            return await (self._send_late(ready) if self._is_over else self._send(ready, is_single))
 
     async def _send_late(self, ready: Ready) -> tuple[Loader, Sequence[asyncpg.Record]]:
         if self.is_transaction:
@@ -204,7 +203,7 @@ class Session:
             await self._return()
 
     async def _send(
-        self, ready: Ready, begins: bool = True
+        self, ready: Ready, is_single: bool = False
     ) -> tuple[Loader, Sequence[asyncpg.Record]]:
         if self._has_begun and self._connection is None:
             raise PendingRollbackError(FAILED)
@@ -212,11 +211,12 @@ class Session:
             raise InvalidRequestError(WHOLE)
         connection = self._connection or await self._connect()
         try:
-            if self.is_transaction and begins and not self._has_begun:
+            if self.is_transaction and not is_single and not self._has_begun:
                 await connection.execute("BEGIN")
                 self._has_begun = True
             loader = ready.compiled.loader or await ready.compiled.describe(connection, ready.sql)
-            return loader, await connection.fetch(ready.sql, *ready.arguments)
+            rows = connection.fetch(ready.sql, *ready.arguments)
+            return loader, await (uncut(rows) if is_single else rows)
         except Exception as error:
             self._fail(error, ready.sql)
         except BaseException as error:  # cancelled: what the server still does is of no interest
@@ -291,7 +291,7 @@ class Session:
 async def uncut(work: Coroutine[Any, Any, Done]) -> Done:
     """Let a COMMIT end, though the request's time is over: cut in two, nobody knew what was kept.
 
-    The driver bounds how long it takes.
+    A single change is its own COMMIT. The driver and the server bound how long it takes.
     """
     task = asyncio.create_task(work)
     while not task.done():
