@@ -10,9 +10,10 @@ from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
+NUMBERS = (sa.Integer, sa.Numeric, sa.Float)
 VALUES: tuple[tuple[type[Any] | tuple[type[Any], ...], str], ...] = (
     (sa.Boolean, "false"),
-    ((sa.Integer, sa.Numeric, sa.Float), "0"),
+    (NUMBERS, "0"),
     (sa.DateTime, "now()"),
     (sa.Date, "current_date"),
     (sa.Time, "'00:00'"),
@@ -25,6 +26,7 @@ VALUES: tuple[tuple[type[Any] | tuple[type[Any], ...], str], ...] = (
 
 CHOOSE = "The rows that are there get this value in {column}: choose the right one."
 CONVERT = "The rows that are there are converted so: see that it suits {column}."
+LOSSY = "Values of the rows that are there may be rounded or cut: see that it suits {column}."
 MISSING = "No value suits every row: give the rows that are there one in {column} here."
 
 quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
@@ -67,9 +69,11 @@ def steps(operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
             operation.existing_type, operation.modify_type = operation.modify_type, None
             if operation.has_changes():
                 yield from steps(operation)
-        case ops.AlterColumnOp(modify_nullable=False):
-            existing = operation.modify_type or operation.existing_type
-            yield from filling(operation, operation.column_name, existing)
+        case ops.AlterColumnOp(column_name=column, existing_type=old, modify_type=new):
+            if operation.modify_nullable is False:
+                yield from filling(operation, column, new or old)
+            if new is not None and may_lose(stored(old), stored(new)):
+                yield Remark(LOSSY.format(column=column))
             yield operation
         case _:
             yield operation
@@ -108,7 +112,10 @@ def converting(operation: ops.AlterColumnOp, value: str) -> Iterator[ops.Migrate
 def converted(operation: ops.AlterColumnOp) -> str | None:
     """The value of a row in the new type, as SQL; None where PostgreSQL finds it by itself, or
     where there is none."""
-    name, old, new = quoted(operation.column_name), operation.existing_type, operation.modify_type
+    name = quoted(operation.column_name)
+    old, new = stored(operation.existing_type), stored(operation.modify_type)
+    if isinstance(old, sa.JSON) and is_text(new):
+        return f"{name} #>> '{{}}'"
     if is_text(new) or type(old) is type(new):
         return None
     if isinstance(new, sa.JSON):
@@ -117,11 +124,29 @@ def converted(operation: ops.AlterColumnOp) -> str | None:
         return f"({name} #>> '{{}}')::{sql(new)}"
     if isinstance(old, sa.String):
         return f"{name}::text::{sql(new)}"
-    if isinstance(old, sa.Boolean) and isinstance(new, sa.Integer | sa.Numeric):
+    if isinstance(old, sa.Boolean) and isinstance(new, NUMBERS):
         return f"{name}::integer"
-    if isinstance(new, sa.Boolean) and isinstance(old, sa.Integer | sa.Numeric):
+    if isinstance(new, sa.Boolean) and isinstance(old, NUMBERS):
         return f"{name} <> 0"
     return None
+
+
+def may_lose(old: Any, new: Any) -> bool:
+    """Whether PostgreSQL, where it converts a value by itself, may do so by rounding or cutting.
+
+    Where a value only may not fit, the migration fails, and nothing is lost.
+    """
+    if is_text(new) or isinstance(new, sa.Enum):
+        return False
+    if isinstance(old, sa.Integer):
+        return not isinstance(new, sa.Integer | sa.Numeric)
+    if isinstance(old, sa.Numeric) and isinstance(new, sa.Numeric):
+        return new.precision is not None and (
+            old.precision is None or (old.scale or 0) > (new.scale or 0)
+        )
+    if isinstance(old, sa.Date):
+        return not isinstance(new, sa.DateTime)
+    return True
 
 
 def is_text(kind: Any) -> bool:
@@ -133,9 +158,13 @@ def sql(kind: Any) -> str:
     return str(kind.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
 
 
+def stored(kind: Any) -> Any:
+    """The type that PostgreSQL has for one that Python adds something to."""
+    return kind.impl_instance if isinstance(kind, sa.TypeDecorator) else kind
+
+
 def value_of(kind: TypeEngine[Any]) -> str | None:
-    if isinstance(kind, sa.TypeDecorator):
-        kind = kind.impl_instance
+    kind = stored(kind)
     if isinstance(kind, sa.Enum):
         return f"'{kind.enums[0]}'"
     return next((value for kinds, value in VALUES if isinstance(kind, kinds)), None)

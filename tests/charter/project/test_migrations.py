@@ -215,3 +215,73 @@ def test_a_project_without_one_of_its_folders_is_named(
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+TABLE = """
+class Reading(Base):
+    __tablename__ = "readings"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    words: Mapped[str] = mapped_column(Text)
+    measure: Mapped[float] = mapped_column(Double)
+    taken: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    good: Mapped[bool] = mapped_column(Boolean)
+    count: Mapped[int] = mapped_column(Integer)
+"""
+RETYPED = {
+    "words: Mapped[str] = mapped_column(Text)": "words: Mapped[Any] = mapped_column(JSONB)",
+    "Mapped[float] = mapped_column(Double)": "Mapped[int] = mapped_column(BigInteger)",
+    "Mapped[datetime] = mapped_column(DateTime(timezone=True))": (
+        "Mapped[date] = mapped_column(Date)"
+    ),
+    "Mapped[bool] = mapped_column(Boolean)": "Mapped[int] = mapped_column(WholeNumber)",
+    "count: Mapped[int] = mapped_column(Integer)": (
+        "count: Mapped[int] = mapped_column(BigInteger)"
+    ),
+}
+READINGS = """
+from datetime import date
+from sqlalchemy import BigInteger, Date, DateTime, Double
+from impl.db.base import Base
+"""
+READING = """
+INSERT INTO readings VALUES (1, 'say "abc"', 2.5, '2026-01-02 03:04:05Z', true, 4)
+"""
+
+
+def test_a_column_of_another_type_keeps_its_values_or_is_remarked(
+    tmp_path: Path, server: Address, database: Address
+) -> None:
+    folder = copied(tmp_path)
+    model = folder / "impl" / "models" / "items.py"
+    model.write_text(f"{IMPORTS}{READINGS}{model.read_text()}{TABLE}")
+    assert charter_in(folder, "migrate", "--new", "first", **naming(server)).returncode == 0
+    before = re.findall(r'revision: str = "(\w+)"', written_as(folder, "first"))[0]
+    text = model.read_text()
+    for old, new in RETYPED.items():
+        text = text.replace(old, new)
+    model.write_text(text)
+
+    assert charter_in(folder, "migrate", "--new", "second", **naming(server)).returncode == 0
+
+    upgrade, _, downgrade = written_as(folder, "second").partition("def downgrade")
+    remark = "# Values of the rows that are there may be rounded or cut: see that it suits {}."
+    assert remark.format("measure") in upgrade
+    assert remark.format("taken") in upgrade
+    assert remark.format("count") not in upgrade + downgrade
+    assert remark.format("taken") not in downgrade
+    where = naming(database)
+    assert charter_in(folder, "migrate", before, **where).returncode == 0
+    asyncio.run(databases.execute(database, READING))
+    done = charter_in(folder, "migrate", **where)
+    assert done.returncode == 0, done.stderr
+    assert asyncio.run(databases.execute(database, "SELECT good FROM readings")) == 1
+    undone = charter_in(folder, "migrate", before, "--down", **where)
+    assert undone.returncode == 0, undone.stderr
+    assert asyncio.run(databases.execute(database, "SELECT words FROM readings")) == 'say "abc"'
+    assert asyncio.run(databases.execute(database, "SELECT good FROM readings")) is True
+
+
+def written_as(folder: Path, words: str) -> str:
+    (file,) = (folder / "alembic" / "versions").glob(f"*_{words}.py")
+    return file.read_text()
