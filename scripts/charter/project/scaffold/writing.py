@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from charter.document.listings import counts
 from charter.generate.names import pascal, snake
 from charter.project.scaffold.edits import formatted
+from charter.project.scaffold.identities import Identities
 from charter.project.scaffold.nouns import singular
 from charter.project.scaffold.resources import (
     Call,
@@ -30,14 +31,11 @@ from charter.project.scaffold.sources import (
     qualified,
 )
 from charter.runtime.patches import MEDIA_TYPE as MERGE_PATCH
+from charter.runtime.shapes import Shape
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-KEYS = {"UUID": "default=uuid4", "int": "Identity()", "str": "default=lambda: uuid4().hex"}
-"""How an identity is made that no client sends."""
-NEW_KEYS = {"UUID": "uuid4()", "int": "randbelow(2**53)", "str": "uuid4().hex"}
-"""The same where some clients send one: a sequence would come to those that they have sent."""
 PLAIN = re.compile(r"(list|dict|str|int|float|bool|Any|[\[\], ])+")
 """Types whose values JSON writes as Python has them."""
 ACTS: Mapping[Kind, str] = {
@@ -126,9 +124,26 @@ class Writing:
         self.columns = {c.name: c for c in resource.columns if c.name not in without}
         self.shown: dict[str, str] = {}
         """The functions that make a class of schemas out of a row, by the class."""
+        self.identities = self.made_identities()
+        column = resource.identifier
+        is_said = self.says_identity
+        self.key = "autoincrement=False" if is_said else self.identities.counted(column.hint)
         self.bodies = {
             call.method.name: self.body(ACTS[kind], call) for kind, call in resource.calls.items()
         }
+
+    def made_identities(self) -> Identities:
+        calls, resource = self.resource.calls, self.resource
+        get, post = calls["GET", True], calls["POST", False]
+        members = self.sources.members(self.reading.body_of(get))
+        name = members[resource.identifier.name].wire_name
+        judge = self.reading.api.contract.judge
+        schemas = (self.reading.schema_of(get, request=False),
+                   self.reading.schema_of(post, request=True))  # fmt: skip
+        shapes = [Shape(judge, schema).member(name) for schema in schemas]
+        shapes += [one.style.shape for one in get.operation.parameters
+                   if one.place == "path" and snake(one.name) == resource.parameter]  # fmt: skip
+        return Identities(judge, shapes, f"{post.words}: {name}")
 
     # -- the table and the queries ----------------------------------------------------------------
 
@@ -153,8 +168,7 @@ class Writing:
         else:
             options.append("JSONB(none_as_null=True)" if column.is_json else column.sql)
         if column.is_identity:
-            key = "autoincrement=False" if self.says_identity else KEYS[column.hint]
-            options += [key, "primary_key=True"]
+            options += [self.key, "primary_key=True"]
         if column.is_time:
             options.append("server_default=func.clock_timestamp()")
         if column.changes:
@@ -358,7 +372,7 @@ class Writing:
         """A property of a body as a value of the row."""
         value = f"body.{member.name}"
         if column.is_identity and member.hint.may_be_none:
-            return f"{NEW_KEYS[column.hint]} if {value} is None else {value}"
+            return f"{self.identities.drawn(column.hint)} if {value} is None else {value}"
         if not self.is_adapted(column):
             return value
         dumped = (
