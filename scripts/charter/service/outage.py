@@ -27,6 +27,7 @@ UNAVAILABLE_CODES = frozenset(
 
 
 FOREIGN_KEY_VIOLATION = "23503"
+UNIQUE_VIOLATION = "23505"
 
 UNFIT_CODES = frozenset(
     {
@@ -84,6 +85,11 @@ def missing_reference(error: Exception) -> str | None:
     if isinstance(error, DBAPIError) and sqlstate(error) == FOREIGN_KEY_VIOLATION:
         return constraint(error)
     return None
+
+
+def is_duplicate(error: DBAPIError) -> bool:
+    """Whether another row has what a primary key or a unique constraint lets only one have."""
+    return sqlstate(error) == UNIQUE_VIOLATION
 
 
 def constraint(error: DBAPIError) -> str | None:

@@ -5,6 +5,7 @@ grown since, is what is served, once: a service that has learned of new members 
 first version of it did.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import functools
@@ -106,12 +107,9 @@ class Team:
         rewrite(self.project, content)
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator[httpx.Client]:
+    def serving(self, database: Address) -> Iterator[httpx.Client]:
         address = re.compile(r"the API +(http://127\.0\.0\.1:\d+)")
-        with (
-            databases.scratch(self.server) as database,
-            running(self.project, "serve", JWT_SECRET=JWT_SECRET, **naming(database)) as service,
-        ):
+        with running(self.project, "serve", JWT_SECRET=JWT_SECRET, **naming(database)) as service:
             service.wait_for(address, 1)
             with httpx.Client(base_url=address.findall(service.said)[0]) as client:
                 yield client
@@ -181,8 +179,14 @@ def migration(grown: Grown) -> str:
 
 
 @pytest.fixture(scope="module")
-def client(grown: Grown, migration: str) -> Iterator[httpx.Client]:
-    with grown.team.serving() as client:
+def database(server: Address) -> Iterator[Address]:
+    with databases.scratch(server) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(grown: Grown, migration: str, database: Address) -> Iterator[httpx.Client]:
+    with grown.team.serving(database) as client:
         yield client
 
 
@@ -280,6 +284,29 @@ def test_an_identity_is_the_clients_or_one_that_no_client_has_sent(
     assert add(number=1, name="second").status_code == 409
     assert client.get("/albums/1", headers=ada).json() == {"number": 1, "name": "first"}
     assert len({1, *numbers}) == 3
+    assert all(0 < number < 2**31 for number in numbers)  # its format is int32
+
+
+def test_who_was_just_deleted_is_told_so_and_not_of_a_conflict(
+    client: httpx.Client, database: Address
+) -> None:
+    alan = logged_in(client, "alan@example.com")
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    async def made_beside_a_deletion() -> httpx.Response:
+        async with databases.connected(database) as connection:
+            async with connection.transaction():
+                await connection.execute("DELETE FROM users WHERE email = 'alan@example.com'")
+                post = functools.partial(client.post, "/albums", json={"number": 7}, headers=alan)
+                creation = asyncio.create_task(asyncio.to_thread(post))
+                while not await connection.fetchval(waiting):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            return await creation
+
+    assert asyncio.run(made_beside_a_deletion()).status_code == 401
 
 
 def test_a_merge_patch_reaches_into_objects(client: httpx.Client, ada: dict[str, str]) -> None:

@@ -70,6 +70,7 @@ SERVICE_IMPORTS = (
     "from sqlalchemy.exc import IntegrityError",
     "from charter.runtime.models import omitting",
     "from charter.runtime.patches import merge_patch",
+    "from charter.service.outage import is_duplicate",
     "from generated import schemas",
     "from impl.core.problems import Conflict, NotFound, Problem",
 )
