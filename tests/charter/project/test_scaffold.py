@@ -574,12 +574,20 @@ def test_a_class_is_not_called_as_that_of_another_tag(tmp_path: Path, server: Ad
     assert "from impl.services.users import UserService\n" in dependencies
 
 
-def test_a_resource_is_written_once_the_document_admits_it(team: Team) -> None:
-    def declare(content: Any) -> None:
-        responses = content["paths"]["/boxes"]["post"]["responses"]
-        responses["409"] = {"description": "It is there already."}
+def declare_conflict(content: Any) -> None:
+    responses = content["paths"]["/boxes"]["post"]["responses"]
+    responses["409"] = {"description": "It is there already."}
 
-    team.edit(declare)
+
+def test_a_resource_is_written_once_the_document_admits_it(team: Team) -> None:
+    def extend(content: Any) -> None:
+        declare_conflict(content)
+        get = content["paths"]["/boxes/{number}"]["get"]
+        responses = {"204": {"description": "Gone."}, "404": {"description": "There is none."}}
+        delete = get | {"operationId": "deleteBox", "responses": responses}
+        content["paths"]["/boxes/{number}"]["delete"] = delete
+
+    team.edit(extend)  # what was written knows nothing of the deletion
 
     said = team.scaffold("boxes")
 
@@ -588,6 +596,47 @@ def test_a_resource_is_written_once_the_document_admits_it(team: Team) -> None:
     assert "BoxRepository(session)" in (team.project / "impl" / "dependencies.py").read_text()
     assert team.scaffold("boxes") == "impl/services/boxes.py lacks nothing.\n"
     assert "Success" in team.mypy()
+
+
+def test_a_resource_with_too_few_identities_is_left_to_the_mock(team: Team) -> None:
+    def narrow(content: Any) -> None:
+        declare_conflict(content)
+        content["components"]["schemas"]["Numbered"]["properties"]["number"]["maximum"] = 1000
+
+    team.edit(narrow)
+    (team.project / "impl" / "services" / "boxes.py").unlink()
+
+    assert re.search(
+        r"/boxes is left to the mock as a whole: .+: POST /boxes: number may be left out, and its"
+        " schema admits too few numbers",
+        team.scaffold("boxes"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "by_hand"),
+    [
+        ('    """', '    """Boxes as Ada wants them: '),
+        ("NotImplementedError\n", 'NotImplementedError("waits for the porter")\n'),
+        ("(BoxesOperations):", "(BoxesOperations, Generic[int]):"),
+        ("class ", "@final\nclass "),
+        ("    async def ", "    @override\n    async def "),
+    ],
+)
+def test_nothing_is_written_over_a_word_of_yours(team: Team, written: str, by_hand: str) -> None:
+    team.edit(declare_conflict)
+    service = team.project / "impl" / "services" / "boxes.py"
+    before = service.read_text().replace(written, by_hand, 1)
+    assert by_hand in before
+    service.write_text(before)
+
+    said = team.scaffold("boxes")
+
+    assert service.read_text() == before
+    assert (
+        "impl/services/boxes.py is not as scaffold wrote it, and stays: delete it, and `charter"
+        " scaffold boxes` writes it with a table.\n"
+    ) in said
 
 
 def test_a_tag_that_is_new_or_gone_is_said_since_the_service_does_not_start(team: Team) -> None:

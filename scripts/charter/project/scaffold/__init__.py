@@ -212,6 +212,11 @@ class Scaffold:
         now = services.find(self.root, self.protocol)
         assert now is not None
         said += unwritten_words(path, now)
+        if self.writing is not None and len(now.unwritten) == len(self.protocol.methods):
+            said.append(
+                f"{path} is not as scaffold wrote it, and stays: delete it, and `charter scaffold"
+                f" {self.module}` writes it with a table."
+            )
         said += self.unchecked_words(now)
         say(said or [f"{path} lacks nothing."])
 

@@ -3,11 +3,11 @@
 import ast
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from charter.generate.names import pascal
-from charter.project.scaffold import edits
+from charter.project.scaffold import edits, writing
 from charter.project.scaffold.sources import Method, ServiceProtocol
 from charter.project.scaffold.writing import Writing
 
@@ -40,17 +40,14 @@ class Service:
 
     @property
     def is_blank(self) -> bool:
-        """Whether its module holds nothing but methods that nobody has written yet."""
+        """Whether its module is, to the letter, one that scaffold wrote without a resource.
+
+        Its methods may be those of an older document.
+        """
         text = self.path.read_text()
-        others = [node for node in ast.parse(text).body
-                  if not isinstance(node, ast.Import | ast.ImportFrom)]  # fmt: skip
-        bodies = [node for node in self.node.body if not isinstance(node, ast.Expr)]
-        return (
-            len(others) == 1
-            and len(bodies) == len(self.unwritten)
-            and all(len(method.body) == 1 for method in self.methods.values())
-            and "#" not in text
-        )
+        imports = edits.imported(ast.parse(text))
+        protocol = replace(self.protocol, methods=self.methods, imports=imports)
+        return text == writing.service(protocol, self.node.name)
 
     def orphans(self, project: Path) -> list[str]:
         """Public methods that implement no operation and that no code of the project calls."""
@@ -107,7 +104,7 @@ def extend(service: Service, methods: list[Method]) -> None:
 def grow(service: Service, old: Writing, new: Writing) -> list[str]:
     """Replace the functions that are still as scaffold wrote them; the names of the others."""
     name = service.node.name
-    then, now = (writing.service(service.protocol, name) for writing in (old, new))
+    then, now = (one.service(service.protocol, name) for one in (old, new))
     was, there = pieces(then), pieces(before := service.path.read_text())
     text, changed = before, []
     for key, piece in pieces(now).items():
