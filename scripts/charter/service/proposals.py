@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 NUMBERS = (sa.Integer, sa.Numeric, sa.Float)
+TIMES = (sa.DateTime, sa.Date, sa.Time)
 VALUES: tuple[tuple[type[Any] | tuple[type[Any], ...], str], ...] = (
     (sa.Boolean, "false"),
     (NUMBERS, "0"),
@@ -26,7 +27,7 @@ VALUES: tuple[tuple[type[Any] | tuple[type[Any], ...], str], ...] = (
 
 CHOOSE = "The rows that are there get this value in {column}: choose the right one."
 CONVERT = "The rows that are there are converted so: see that it suits {column}."
-LOSSY = "Values of the rows that are there may be rounded or cut: see that it suits {column}."
+CHANGING = "This may change values of the rows that are there: see that it suits {column}."
 MISSING = "No value suits every row: give the rows that are there one in {column} here."
 
 quoted = postgresql.dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
@@ -72,8 +73,8 @@ def steps(operation: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
         case ops.AlterColumnOp(column_name=column, existing_type=old, modify_type=new):
             if operation.modify_nullable is False:
                 yield from filling(operation, column, new or old)
-            if new is not None and may_lose(stored(old), stored(new)):
-                yield Remark(LOSSY.format(column=column))
+            if new is not None and may_change(stored(old), stored(new)):
+                yield Remark(CHANGING.format(column=column))
             yield operation
         case _:
             yield operation
@@ -131,22 +132,23 @@ def converted(operation: ops.AlterColumnOp) -> str | None:
     return None
 
 
-def may_lose(old: Any, new: Any) -> bool:
-    """Whether PostgreSQL, where it converts a value by itself, may do so by rounding or cutting.
+def may_change(old: Any, new: Any) -> bool:
+    """Whether PostgreSQL converts values by itself and may round, cut or move them.
 
     Where a value only may not fit, the migration fails, and nothing is lost.
     """
-    if is_text(new) or isinstance(new, sa.Enum):
+    if isinstance(old, TIMES) and isinstance(new, TIMES):
+        return not (isinstance(old, sa.Date) and isinstance(new, sa.DateTime))
+    if not (isinstance(old, NUMBERS) and isinstance(new, NUMBERS)):
         return False
-    if isinstance(old, sa.Integer):
-        return not isinstance(new, sa.Integer | sa.Numeric)
-    if isinstance(old, sa.Numeric) and isinstance(new, sa.Numeric):
-        return new.precision is not None and (
-            old.precision is None or (old.scale or 0) > (new.scale or 0)
-        )
-    if isinstance(old, sa.Date):
-        return not isinstance(new, sa.DateTime)
-    return True
+    if isinstance(new, sa.Integer):
+        return not isinstance(old, sa.Integer)
+    if isinstance(new, sa.Float):
+        return not (isinstance(old, sa.Float) and isinstance(new, sa.Double))
+    if isinstance(old, sa.Numeric):
+        is_finer = old.scale is None or old.scale > (new.scale or 0)
+        return new.precision is not None and is_finer
+    return isinstance(old, sa.Float)
 
 
 def is_text(kind: Any) -> bool:

@@ -5,10 +5,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from alembic.operations import ops
 
 from charter.postgres import Address, databases
+from charter.service.proposals import Remark, steps
 from tests.charter.command_line import charter_in, naming
 from tests.charter.project.copies import copied
 
@@ -265,7 +269,7 @@ def test_a_column_of_another_type_keeps_its_values_or_is_remarked(
     assert charter_in(folder, "migrate", "--new", "second", **naming(server)).returncode == 0
 
     upgrade, _, downgrade = written_as(folder, "second").partition("def downgrade")
-    remark = "# Values of the rows that are there may be rounded or cut: see that it suits {}."
+    remark = "# This may change values of the rows that are there: see that it suits {}."
     assert remark.format("measure") in upgrade
     assert remark.format("taken") in upgrade
     assert remark.format("count") not in upgrade + downgrade
@@ -280,6 +284,31 @@ def test_a_column_of_another_type_keeps_its_values_or_is_remarked(
     assert undone.returncode == 0, undone.stderr
     assert asyncio.run(databases.execute(database, "SELECT words FROM readings")) == 'say "abc"'
     assert asyncio.run(databases.execute(database, "SELECT good FROM readings")) is True
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_remarked"),
+    [
+        (sa.BigInteger(), sa.Numeric(), False),
+        (sa.Integer(), sa.BigInteger(), False),
+        (sa.BigInteger(), sa.Double(), True),
+        (sa.Numeric(), sa.BigInteger(), True),
+        (sa.Numeric(10, 4), sa.Numeric(10, 2), True),
+        (sa.Numeric(10, 2), sa.Numeric(12, 2), False),
+        (sa.Double(), sa.Numeric(), True),
+        (sa.REAL(), sa.Double(), False),
+        (sa.Double(), sa.REAL(), True),
+        (sa.Date(), sa.DateTime(timezone=True), False),
+        (sa.DateTime(), sa.DateTime(timezone=True), True),
+        (sa.Uuid(), sa.Text(), False),
+    ],
+)
+def test_a_type_is_remarked_that_keeps_less_or_reads_otherwise(
+    old: Any, new: Any, is_remarked: bool
+) -> None:
+    change = ops.AlterColumnOp("t", "c", existing_type=old, modify_type=new)
+
+    assert any(isinstance(step, Remark) for step in steps(change)) is is_remarked
 
 
 def written_as(folder: Path, words: str) -> str:
