@@ -27,6 +27,8 @@ ORIGINS = {  # those of another site get no further
     "Access-Control-Allow-Headers": "*",
 }
 
+REMEDY = "send requests for what the mock remembers to localhost or 127.0.0.1"
+
 
 class Control:
     """An ASGI application whose only resource is what the mock remembers: rows by collection."""
@@ -42,6 +44,10 @@ class Control:
     async def respond(self, request: Request) -> Response:
         if is_of_another_site(request):
             return problem(403, "A page of another site may not touch what the mock remembers.")
+        if is_named_otherwise(request):
+            return problem(
+                403, f"`{request.url.hostname}` in `Host` is no loopback name: {REMEDY}."
+            )
         remembering, memory = self.live.mock.remembering, self.live.memory
         if request.method == "OPTIONS":
             return Response(status_code=204)
@@ -83,21 +89,29 @@ class Control:
 def is_of_another_site(request: Request) -> bool:
     """Whether a browser asks on behalf of a page that is neither of this host nor of this machine.
 
-    A page may also have its own name lead here (DNS rebinding), where nothing but `Host` tells.
+    To a browser, `localhost` and `127.0.0.1` are two sites.
     """
-    host = request.url.hostname or ""
-    origin = request.headers.get("origin")
-    page = urlsplit(origin).hostname or "" if origin is not None else host
-    is_near = page == host or (is_loopback(page) and is_loopback(host))
+    host, origin = request.url.hostname or "", request.headers.get("origin")
+    if origin is None:
+        return request.headers.get("sec-fetch-site") == "cross-site"
+    page = urlsplit(origin).hostname or ""
+    if is_loopback(page) and is_loopback(host):
+        return False
+    return page != host or request.headers.get("sec-fetch-site") == "cross-site"
+
+
+def is_named_otherwise(request: Request) -> bool:
+    """Whether this machine was reached by a name that anybody may lead here (DNS rebinding).
+
+    The page is of the same site then, and nothing but `Host` tells.
+    """
     reached = (request.scope.get("server") or ("",))[0]
-    is_named_otherwise = is_loopback(reached) and not is_loopback(host)
-    return (
-        request.headers.get("sec-fetch-site") == "cross-site" or not is_near or is_named_otherwise
-    )
+    return is_loopback(reached) and not is_loopback(request.url.hostname or "")
 
 
 def is_loopback(host: str) -> bool:
-    if host == "localhost":
+    """`localhost` and all names below it (RFC 6761 section 6.3), and the addresses."""
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ip_address(host).is_loopback

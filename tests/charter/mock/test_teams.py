@@ -243,12 +243,17 @@ NEAR = [
     {"origin": "http://localhost:3000", "sec-fetch-site": "same-site"},
     {"origin": "http://127.0.0.1:4010", "sec-fetch-site": "same-origin"},
     {"sec-fetch-site": "none"},
+    {"origin": "http://localhost:5173", "sec-fetch-site": "cross-site"},
+    {"origin": "http://shop.localhost:5173", "sec-fetch-site": "cross-site"},
+    {"origin": "http://[::1]:5173", "sec-fetch-site": "cross-site"},
+    {"host": "mock.localhost:4010", "origin": "http://127.0.0.1", "sec-fetch-site": "cross-site"},
 ]
 FAR = [
     {"origin": "https://evil.example", "sec-fetch-site": "cross-site"},
     {"origin": "https://evil.example"},
     {"origin": "null"},
     {"sec-fetch-site": "cross-site"},
+    {"origin": "http://localhost.evil.example", "sec-fetch-site": "cross-site"},
     {"host": "evil.example:4010", "origin": "http://evil.example:4010"},
 ]
 
@@ -272,6 +277,16 @@ async def test_a_page_of_another_site_touches_nothing_that_is_remembered(
         refused = await client.request(method, ADDRESS, json={"/orders": []}, headers=headers)
         assert refused.status_code == 403
         assert len(await titles(client)) == 4
+
+
+async def test_a_name_that_is_not_of_this_machine_is_refused_by_its_name(
+    orders: LiveMock,
+) -> None:
+    async with at(orders, "http://127.0.0.1:4010") as client:
+        refused = await client.get(ADDRESS, headers={"host": "mock.test:4010"})
+
+    assert refused.status_code == 403
+    assert refused.json()["detail"].startswith("`mock.test` in `Host` is no loopback name: send")
 
 
 # -- keys -----------------------------------------------------------------------------------------
