@@ -1,6 +1,6 @@
 """Which components of a document its paths, webhooks and security requirements lead to."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from charter.runtime.references import objects, tokens_of
@@ -26,10 +26,8 @@ def used(document: Mapping[str, Any], beside: Iterable[Component] = ()) -> set[C
     A search over references that looks through each component once.
     """
     known = components(document)
-    named = [
-        one for one, node in known.items() if any(NAMES & each.keys() for each in objects(node))
-    ]
-    told_apart = {one for one, node in known.items() if "discriminator" in mapping(node)}
+    named = [one for one, node in known.items() if has_name(node)]
+    bases = {one: set(bases_of(node)) for one, node in known.items()}
     waiting = [*beside, *references({**document, "components": {}}, named)]
     found: set[Component] = set()
     while waiting:
@@ -38,15 +36,34 @@ def used(document: Mapping[str, Any], beside: Iterable[Component] = ()) -> set[C
             continue
         found.add(one)
         waiting += references(known[one], named)
-        if one in told_apart:  # by the names of what is derived from it
-            heirs = [heir for heir, node in known.items() if one in bases(node)]
-            told_apart.update(heirs)
-            waiting += heirs
+        if any("discriminator" in part for part in parts(known[one])):
+            waiting += heirs(one, bases)  # which it tells apart by their names
     return found
 
 
 def has_name(node: Any) -> bool:
     return any(NAMES & each.keys() for each in objects(node))
+
+
+def heirs(base: Component, bases: Mapping[Component, Set[Component]]) -> set[Component]:
+    """What is derived from a component, and what from that; ends where a round adds nothing."""
+    found: set[Component] = set()
+    while more := {one for one, its in bases.items() if its & {base, *found}} - found:
+        found |= more
+    return found
+
+
+def bases_of(schema: Any) -> Iterator[Component]:
+    for part in parts(schema):
+        yield from targets(str(part.get("$ref", "")))
+
+
+def parts(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """A schema, and those that stand in its `allOf` or in theirs."""
+    yield mapping(schema)
+    inner = mapping(schema).get("allOf")
+    for part in inner if isinstance(inner, list) else ():
+        yield from parts(part)
 
 
 def references(node: Any, named: Collection[Component]) -> Iterator[Component]:
@@ -60,7 +77,8 @@ def references(node: Any, named: Collection[Component]) -> Iterator[Component]:
             yield from (*targets(str(target)), ("schemas", str(target)))
         requirements = each.get("security")
         for requirement in requirements if isinstance(requirements, list) else ():
-            yield from (("securitySchemes", str(name)) for name in mapping(requirement))
+            for name in map(str, mapping(requirement)):  # or the URI of a scheme
+                yield from (("securitySchemes", name), *targets(name))
 
 
 def targets(reference: str) -> Iterator[Component]:
@@ -68,11 +86,6 @@ def targets(reference: str) -> Iterator[Component]:
     section, *inside = tokens_of(reference)[1:] if "#/components/" in reference else ("",)
     if inside:
         yield section, inside[0]
-
-
-def bases(schema: Any) -> list[Component]:
-    parts = mapping(schema).get("allOf", ())
-    return [one for part in parts for one in targets(str(mapping(part).get("$ref", "")))]
 
 
 def mapping(node: Any) -> Mapping[str, Any]:

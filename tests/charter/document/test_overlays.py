@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -428,6 +429,57 @@ def test_components_that_a_view_no_longer_uses_are_no_part_of_it(tmp_path: Path)
         "securitySchemes": ["token"],
         "schemas": ["Book", "Atlas", "Novel", "Seat", "Draft"],  # nothing used Draft before
     }
+
+
+FAMILY = """\
+openapi: 3.2.0
+info: {title: Pets, version: 1.0.0}
+paths:
+  PATHS
+  /internal:
+    get: {x-internal: true, security: [{o: []}], LION}
+components:
+  securitySchemes:
+    o: {type: http, scheme: bearer}
+  schemas:
+    Pet: {BASE}
+    Cat: {allOf: [{$ref: '#/components/schemas/Pet'}]}
+    Lion: {allOf: [{allOf: [{$ref: '#/components/schemas/Cat'}]}]}
+"""
+
+
+def family(folder: Path, names: Collection[str], base: str = "", security: str = "") -> Any:
+    """The components of a view in which an operation answers each of the named schemas."""
+
+    def answer(name: str) -> str:
+        content = f"{{application/json: {{schema: {{$ref: '#/components/schemas/{name}'}}}}}}"
+        return f"responses: {{'200': {{description: A., content: {content}}}}}"
+
+    paths = [f"/{name}: {{get: {{{security} {answer(name)}}}}}" for name in names]
+    text = FAMILY.replace("PATHS", "\n  ".join(paths)).replace("BASE", base)
+    (folder / "openapi.yaml").write_text(text.replace("LION", answer("Lion")))
+    return laid_over(folder, PUBLIC).content["components"]
+
+
+@pytest.mark.parametrize("names", [("Pet", "Cat"), ("Cat", "Pet"), ("Pet",), ("Cat",)])
+@pytest.mark.parametrize("base", ["NAMED", "allOf: [{type: object}, {NAMED}]"])
+def test_a_view_keeps_all_that_a_discriminator_tells_apart(
+    names: tuple[str, ...], base: str, tmp_path: Path
+) -> None:
+    kept = family(tmp_path, names, base.replace("NAMED", "discriminator: {propertyName: kind}"))
+
+    assert list(kept["schemas"]) == ["Pet", "Cat", "Lion"]
+
+
+def test_a_view_drops_what_no_discriminator_tells_apart(tmp_path: Path) -> None:
+    assert list(family(tmp_path, ["Cat"], "type: object")["schemas"]) == ["Pet", "Cat"]
+
+
+def test_a_view_keeps_a_security_scheme_that_is_named_by_its_uri(tmp_path: Path) -> None:
+    security = "security: [{'#/components/securitySchemes/o': []}],"
+
+    assert "securitySchemes" in family(tmp_path, ["Cat"], security=security)
+    assert "securitySchemes" not in family(tmp_path, ["Cat"])
 
 
 def test_no_component_is_left_of_a_view_that_uses_none(tmp_path: Path) -> None:
