@@ -17,16 +17,27 @@ ROUNDING = 60
 
 
 def last_as_long_as_they_say(client: Client, operation: Operation) -> Iterator[str]:
-    """`expires_in` is when the token expires (RFC 6749 section 5.1)."""
+    """`expires_in` is when the token expires (RFC 6749 section 5.1).
+
+    Seconds count from the answer. A service whose answer is of a moment before, as one that gives
+    a token again, may count from when the token was issued.
+    """
     name = client.subject.plan.accounts.callers[0]
     token = client.subject.log_in(name)
     claims = claims_of(token.text) if token is not None else None
     body = json_of(token.answer) if token is not None else None
-    said = body.get("expires_in") if isinstance(body, dict) else None
-    if claims is None or not isinstance(said, int) or not isinstance(claims.get("exp"), int):
+    said, expiry = seconds(body, "expires_in"), seconds(claims, "exp")
+    if said is None or expiry is None:
         return
-    if abs(claims["exp"] - claims.get("iat", time.time()) - said) > ROUNDING:
+    begins = (time.time(), seconds(claims, "iat"))
+    if all(one is None or abs(expiry - one - said) > ROUNDING for one in begins):
         yield f"{label(operation)} answered another expires_in than its token has"
+
+
+def seconds(node: Any, name: str) -> float | None:
+    """A member that is a number of seconds; None where it is none."""
+    found = node.get(name) if isinstance(node, Mapping) else None
+    return found if isinstance(found, int | float) else None
 
 
 def have_the_scopes_asked_for(client: Client, operation: Operation) -> Iterator[str]:
