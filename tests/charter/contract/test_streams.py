@@ -15,8 +15,8 @@ from starlette.routing import Route
 from charter.contract import streams
 from charter.contract.accounts import Accounts
 from charter.contract.api import fuzzed, label
+from charter.contract.probes import refusals
 from charter.contract.probes.client import Client
-from charter.contract.probes.refusals import refuses_too_many_streams
 from charter.contract.settings import FuzzSettings
 from charter.contract.streams import ask, open_session
 from charter.contract.subject import Plan, Subject
@@ -126,36 +126,46 @@ DOCUMENT = {
 
 
 class News:
-    """Lets a caller hold so many streams."""
+    """Lets a caller hold so many streams; of one more it says nothing, or that it is too many."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, says_nothing: bool = False) -> None:
         self.most = most
+        self.says_nothing = says_nothing
         self.held = 0
+        self.asked = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         status = 429 if self.held >= self.most else 200
         headers = [(b"content-type", b"text/event-stream")]
         self.held += 1
+        self.asked += 1
         try:
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": b"", "more_body": status == 200})
-            while status == 200 and (await receive())["type"] != "http.disconnect":
+            if status == 200 or not self.says_nothing:
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": b"", "more_body": status == 200})
+            while (await receive())["type"] != "http.disconnect":
                 pass
         finally:
             self.held -= 1
 
 
-@pytest.mark.parametrize(("most", "is_found"), [(3, False), (1000, True)])
-def test_a_declared_bound_on_streams_is_tried(most: int, is_found: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("news", "asked", "seen"),
+    [(News(3), 4, 1), (News(20), 21, 1), (News(1000), 21, 0), (News(3, says_nothing=True), 4, 0)],
+    ids=["few", "as Charter's services", "any number", "as many as it has workers"],
+)
+def test_a_declared_bound_on_streams_is_seen_where_there_is_one(
+    news: News, asked: int, seen: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "LONGEST", 1.0)
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(fuzzed(Contract(DOCUMENT))))
-    news = News(most)
     with serving(news, lifespan="off") as base_url:
         plan = Plan(base_url, 1, str(file), "secret", Accounts("", [], ["ada"], []))
         client = Client(Subject(plan, FuzzSettings()))
         (operation,) = client.api.operations
-        client.probed.implemented.add(label(operation))
-        found = list(refuses_too_many_streams(client, operation))
+        found = list(refusals.refuses_too_many_streams(client, operation))
 
-    assert bool(found) == is_found
-    assert bool(client.probed.statuses[label(operation), 429]) != is_found
+    assert (found, client.violations) == ([], [])
+    assert news.asked == asked
+    assert client.probed.statuses[label(operation), 429] == seen
