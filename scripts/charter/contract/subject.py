@@ -17,7 +17,7 @@ import schemathesis
 from charter.contract.accounts import Accounts
 from charter.contract.api import Api
 from charter.contract.settings import NAME, PASSWORD, FuzzSettings
-from charter.contract.streams import ask, open_session
+from charter.contract.streams import FIRST_ITEMS, Until, ask, open_session
 from charter.errors import Misconfigured
 from charter.mock.samples import Impossible, Values
 from charter.project import Project
@@ -135,9 +135,11 @@ class Subject:
 
     # -- asking -----------------------------------------------------------------------------------
 
-    def send(self, operation: Operation, token: str | None, **parts: Any) -> requests.Response:
+    def send(
+        self, operation: Operation, token: str | None, until: Until = FIRST_ITEMS, **parts: Any
+    ) -> requests.Response:
         """A valid request, made of the `parts` that `arguments` takes. Raises Impossible."""
-        return ask(self.session, **self.arguments(operation, token, **parts))
+        return ask(self.session, until, **self.arguments(operation, token, **parts))
 
     def arguments(
         self,

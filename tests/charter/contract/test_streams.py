@@ -12,17 +12,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from charter.contract import streams
 from charter.contract.accounts import Accounts
 from charter.contract.api import fuzzed, label
 from charter.contract.probes import refusals
 from charter.contract.probes.client import Client
 from charter.contract.settings import FuzzSettings
-from charter.contract.streams import ask, open_session
+from charter.contract.streams import Until, ask, open_session
 from charter.contract.subject import Plan, Subject
 from charter.runtime import Contract
 from tests.serving import serving
 
+SHORTLY = Until(seconds=0.5)
 BEGINNINGS = {
     "text/event-stream": b"event: ready\n\nevent: upda",
     "application/jsonl": b'{"id": 1}\n{"id"',
@@ -61,24 +61,21 @@ SERVICE = Starlette(
     ("kind", "begin"),
     [("text/event-stream", b"event: ready\n\n"), ("application/jsonl", b'{"id": 1}\n')],
 )
-def test_of_a_stream_whole_lines_are_read(
-    kind: str, begin: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(streams, "LONGEST", 0.5)
+def test_of_a_stream_whole_lines_are_read(kind: str, begin: bytes) -> None:
     with serving(SERVICE, lifespan="off") as base_url:
         url = f"{base_url}/endless"
-        answer = ask(open_session(), method="GET", url=url, params={"kind": kind}, timeout=30)
+        query = {"kind": kind}
+        answer = ask(open_session(), SHORTLY, method="GET", url=url, params=query, timeout=30)
 
     assert answer.content == begin
 
 
 def test_a_silent_stream_has_said_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "LONGEST", 0.5)
     monkeypatch.setitem(BEGINNINGS, "text/event-stream", b"")
     with serving(SERVICE, lifespan="off") as base_url:
         url = f"{base_url}/endless"
         query = {"kind": "text/event-stream"}
-        answer = ask(open_session(), method="GET", url=url, params=query, timeout=30)
+        answer = ask(open_session(), SHORTLY, method="GET", url=url, params=query, timeout=30)
 
     assert (answer.status_code, answer.content) == (200, b"")
 

@@ -1,7 +1,9 @@
 """What a stream of events tells of the objects of the collection above it, and to whom."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import requests
@@ -10,11 +12,13 @@ from charter.contract.api import LAST_EVENT_ID, label
 from charter.contract.probes.client import Client
 from charter.contract.probes.made import Made
 from charter.contract.probes.objects import is_private
+from charter.contract.streams import FIRST_ITEMS, Until
 from charter.document.listings import values_of
 from charter.mock.memory import Resource
 from charter.runtime import Operation
 from charter.runtime.items import ItemSpec
 from charter.runtime.parameters import Parameter
+from charter.runtime.references import objects
 from charter.runtime.shapes import Shape
 
 EVENTS: Mapping[str, Set[str]] = {
@@ -25,7 +29,11 @@ EVENTS: Mapping[str, Set[str]] = {
 }
 """The names of the events that say what a method has done."""
 OBJECTS = 2
-"""So many that a stream with the events of all of them need not be waited for."""
+"""So many that a stream which tells of one change alone is noticed."""
+MOST_EVENTS = 1000
+"""That are read before the expected ones: a service may begin with its history."""
+PATIENCE = 10.0
+"""Seconds in which a change has to be told, whatever else is told meanwhile."""
 
 
 def tell_of_changes(client: Client, operation: Operation) -> Iterator[str]:
@@ -55,11 +63,12 @@ def tells_no_stranger(
     mine = Made.of(client, resource, client.caller)
     if mine is None or not is_private(client, resource, mine.identity):
         return
-    for _ in range(OBJECTS):
-        Made.of(client, resource, client.stranger)
+    made = (Made.of(client, resource, client.stranger) for _ in range(OBJECTS))
+    theirs = {str(one.identity) for one in made if one is not None}
     feed.last = since
-    told = feed.read(client.stranger)
-    if str(mine.identity) in told or any(one in told for one in feed.told):
+    ours = {str(mine.identity), *feed.told}
+    told = feed.told_of(client.stranger, theirs, feed.names)
+    if any(identities & ours and not identities & theirs for identities in told):
         yield f"{label(feed.operation)} tells somebody else what has happened"
 
 
@@ -72,9 +81,11 @@ class Feed:
     header: Parameter
     """Which event that is."""
     items: ItemSpec
-    names: Collection[str]
+    names: Set[str]
     """Those of its events."""
-    told: set[str]
+    members: Set[str]
+    """What an object's identity may be called in the data of an event."""
+    told: set[str] = field(default_factory=set)
     """The identities of the objects that it has told of."""
     last: str | None = None
     events: tuple[Mapping[str, Any], ...] = ()
@@ -88,34 +99,55 @@ class Feed:
             return None
         judge = client.api.judge
         item = Shape(judge, judge.at(items.place))
-        names = values_of(item.member("event"))
+        names = frozenset(map(str, values_of(item.member("event"))))
         data = [one["contentSchema"] for one in item.member("data").parts if "contentSchema" in one]
-        named = Shape(judge, *data).names & {resource.parameter.name, resource.identifier}
-        return cls(client, operation, header, items, names, set()) if names and named else None
+        members = Shape(judge, *data).names & {resource.parameter.name, resource.identifier}
+        return cls(client, operation, header, items, names, members) if names and members else None
 
-    def read(self, token: str | None) -> str:
-        """The events behind the last one, as text."""
+    def read(self, token: str | None, until: Until = FIRST_ITEMS) -> None:
+        """The events behind the last one."""
         headers = {self.header.name: self.last} if self.last is not None else {}
-        answer = self.client.send(self.operation, token, headers=headers)
+        answer = self.client.send(self.operation, token, until=until, headers=headers)
         self.events = tuple(self.events_of(answer)) if answer.ok else ()
         for event in self.events:
             self.last = event.get("id") or self.last
-        return answer.text
 
     def events_of(self, answer: requests.Response) -> Iterator[Mapping[str, Any]]:
         for event in self.items.sequence.reader().feed(answer.content):
             if isinstance(event, dict):
                 yield event
 
+    def told_of(self, token: str | None, expected: Set[str], names: Set[str]) -> list[Set[str]]:
+        """The identities in each event of these names, until all that are expected have come.
+
+        A service may tell of other things first, and of one change in several events.
+        """
+        missing = set(expected)
+
+        def is_last(event: Any) -> bool:
+            missing.difference_update(self.identities(event, names))
+            return bool(expected) and not missing
+
+        self.read(token, Until(MOST_EVENTS, PATIENCE, is_last))
+        return [self.identities(event, names) for event in self.events]
+
+    def identities(self, event: Any, names: Set[str]) -> Set[str]:
+        if not isinstance(event, dict) or event.get("event") not in names:
+            return set()
+        try:
+            data = json.loads(str(event.get("data")))
+        except (ValueError, RecursionError):
+            return set()
+        return {str(one[name]) for one in objects(data) for name in self.members & one.keys()}
+
     def tells(self, method: str, made: Collection[Made]) -> Iterator[str]:
         """Each object is told of under a name that says what was done, if there is such a name."""
-        names = EVENTS[method] & set(self.names)
+        names = EVENTS[method] & self.names
         if not names:
             return
-        self.read(self.client.caller)
-        data = [str(one.get("data")) for one in self.events if one.get("event") in names]
-        for identity in (str(one.identity) for one in made):
-            if not any(identity in text for text in data):
-                yield f"{label(self.operation)} does not tell what was {min(names)}"
-                return
-            self.told.add(identity)
+        expected = {str(one.identity) for one in made}
+        told = expected.intersection(chain(*self.told_of(self.client.caller, expected, names)))
+        self.told |= told
+        has_more = len(self.events) >= MOST_EVENTS
+        if told != expected and not has_more:
+            yield f"{label(self.operation)} does not tell what was {min(names)}"
