@@ -51,7 +51,7 @@ class ProxyHeader(StrEnum):
 
 MOST_PEERS = 256
 """Addresses of which is remembered whether they are a trusted proxy's."""
-LAST_CHARACTERS = 2048
+LAST_CHARACTERS = 1024
 """Of a proxy's header, which is read from its end: what stands before them is no proxy's."""
 WITH_PORT = re.compile(r"\[(?P<six>[^]]*)\](:\d+)?|(?P<four>[^:]*)(:\d+)?")
 QUOTED_OR_PLAIN = r'"(?:[^"\\]|\\.)*"|[^;,"]*'
