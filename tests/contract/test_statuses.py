@@ -1,5 +1,6 @@
 """Every documented status that a fuzzer can't provoke is provoked here, operation by operation."""
 
+import asyncio
 import json
 import re
 import socket
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from charter.contract.api import Api
 from charter.contract.gate import provokes
 from charter.contract.settings import FuzzSettings
+from charter.contract.streams import streams
 from charter.document.statuses import UNPROVOKED
 from charter.project import Project
 from charter.runtime import Operation
@@ -116,13 +118,19 @@ async def send_an_unknown_parameter(operation: Operation, world: World) -> httpx
 
 
 async def ask_too_often(operation: Operation, world: World) -> httpx.Response:
-    """One more time than the quotas allow."""
+    """One more time than the quotas allow, or while a stream goes on that has no end."""
     quotas = ("logins", "refreshes", "registrations", "password_changes")
-    strict = changed(world.settings, **{f"{name}_per_minute": 1 for name in quotas})
-    async with worker(strict) as client:
+    limits = {f"{name}_per_minute": 1 for name in quotas} | {"streams_per_caller": 1}
+    async with worker(changed(world.settings, **limits)) as client:
         bounded = replace(world, admin=at(client, world.admin))
-        await bounded.ask(operation)
-        return await bounded.ask(operation)
+        if not streams(operation):
+            await bounded.ask(operation)
+            return await bounded.ask(operation)
+        asked = [asyncio.create_task(bounded.ask(operation)) for _ in range(2)]
+        (refused,), (stream,) = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        stream.cancel()
+        await asyncio.wait([stream])
+        return await refused
 
 
 async def ask_without_a_database(operation: Operation, world: World) -> httpx.Response:
