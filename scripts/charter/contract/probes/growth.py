@@ -5,7 +5,7 @@ Rows are counted, not seconds, which say little on a busy machine.
 
 from collections.abc import Collection, Iterator
 from itertools import cycle
-from time import monotonic
+from time import monotonic, sleep
 
 from charter.contract.api import label
 from charter.contract.checks import least_of
@@ -22,6 +22,8 @@ LEAST = 20
 """Rows that are few whatever they are compared with."""
 SECONDS = 1.5
 """For which pages are asked for: each connection tells the rows that it has read once a second."""
+SILENT_SECONDS = 1.1
+"""After which a connection tells what it has read with its next answer."""
 
 
 def stays_cheap(client: Client, listing: Listing) -> Iterator[str]:
@@ -37,6 +39,7 @@ def stays_cheap(client: Client, listing: Listing) -> Iterator[str]:
     few = rows_read(client, listing, callers, row)
     if not row.copy(MANY):
         return
+    sleep(SILENT_SECONDS)  # else what few slow pages read now would not be told in time
     many = rows_read(client, listing, callers, row)
     if many > MORE * max(few, LEAST):
         yield f"{label(listing.operation)} reads more rows for a page, the more there are"
