@@ -1,5 +1,6 @@
 """`charter dev` as a designer uses it: with a document alone, and in a project."""
 
+import contextlib
 import re
 import shutil
 import signal
@@ -53,12 +54,15 @@ def address_of(program: Reloading) -> str:
 
 
 def answer(url: str, status: int) -> httpx.Response:
-    """The first answer of this status."""
+    """The first answer of this status. Who asks while one service follows another may get none."""
     deadline = time.monotonic() + PATIENCE
-    while (got := httpx.get(url, timeout=PATIENCE)).status_code != status:
-        assert time.monotonic() < deadline, got.text
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            got = httpx.get(url, timeout=PATIENCE)
+            if got.status_code == status:
+                return got
         time.sleep(0.05)
-    return got
+    raise AssertionError(f"{url} did not answer {status} within {PATIENCE} s")
 
 
 def wait_for(program: Reloading, words: str, times: int = 1) -> None:
@@ -263,7 +267,7 @@ def viewed(museum_project: Path, tmp_path: Path) -> Path:
 
 def test_a_new_project_takes_up_each_save_of_an_overlay(viewed: Path, server: Address) -> None:
     def title(address: str) -> str:
-        return str(httpx.get(f"{address}/openapi.json").json()["info"]["title"])
+        return str(answer(f"{address}/openapi.json", 200).json()["info"]["title"])
 
     view = viewed / "openapi" / "public.overlay.yaml"
     with (
