@@ -235,7 +235,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.check_head()
         super().on_headers_complete()
-        self.scope[BODY_CLOCK] = BodyClock(self, self.cycle)  # type: ignore[literal-required]  # uvicorn knows its own members
+        self.scope[BODY_CLOCK] = BodyClock(self)  # type: ignore[literal-required]  # uvicorn knows its own members
         self.phase = Phase.BODY
         self.unparsed = 0
         self.allow(self.settings.body_timeout_seconds)
@@ -307,11 +307,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class BodyClock:
-    """The clock of a connection for the body of one request, as who reads the body knows it."""
+    """The clock of a connection for the body of one request, as who reads the body knows it.
 
-    def __init__(self, protocol: BoundedProtocol, cycle: RequestResponseCycle) -> None:
+    It doesn't hold its request, whose scope holds it: nothing but a garbage collection would free
+    the two.
+    """
+
+    def __init__(self, protocol: BoundedProtocol) -> None:
         self.protocol = protocol
-        self.cycle = cycle
 
     def restart(self) -> None:
         """Let the client have the whole time for what is awaited now."""
@@ -324,4 +327,6 @@ class BodyClock:
             self.protocol.stop_clock()
 
     def is_arriving(self) -> bool:
-        return self.protocol.phase is Phase.BODY and self.protocol.cycle is self.cycle
+        """Whether the connection is at the body of this request, and of none behind it."""
+        is_latest = self.protocol.scope.get(BODY_CLOCK) is self
+        return is_latest and self.protocol.phase is Phase.BODY
