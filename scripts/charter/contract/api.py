@@ -23,9 +23,8 @@ from charter.runtime.xml import is_xml
 
 IF_MATCH = "if-match"
 IF_NONE_MATCH = "if-none-match"
-IDEMPOTENCY_KEY = "idempotency-key"
 LAST_EVENT_ID = "last-event-id"
-"""Names of header parameters (RFC 9110 section 13.1; draft-ietf-httpapi-idempotency-key-header)."""
+"""Names of header parameters (RFC 9110 section 13.1; HTML, server-sent events)."""
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 

@@ -20,10 +20,11 @@ from schemathesis.engine import Status, events
 
 import charter.contract.checks  # noqa: F401 - registers the checks
 from charter.contract import xml
-from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH, LAST_EVENT_ID
+from charter.contract.api import IF_MATCH, LAST_EVENT_ID
 from charter.contract.checks import GONE
 from charter.contract.subject import Subject, json_of, subject
 from charter.mock.memory import identifier_of
+from charter.mock.repeats import IDEMPOTENCY_KEY
 from charter.mock.samples import Impossible
 from charter.runtime import Operation
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from unicodedata import normalize
 
 from charter.runtime.normal import operations
+from charter.runtime.normal import unique as told_apart
 from charter.runtime.references import resolve
 
 RESERVED_ARGUMENTS = frozenset({"self", "principal"})
@@ -67,11 +68,10 @@ def unique(
 
 def numbered(name: str, taken: Collection[str], joined: str = "_") -> str:
     """The name, or with the first number from 2 on that makes it another one."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name.rstrip('_')}{joined}{number}"
-    return candidate
+    if name not in taken:
+        return name
+    stem = name.rstrip("_")
+    return told_apart(stem, {*taken, stem}, joined)
 
 
 IMPORTED = frozenset(

@@ -18,12 +18,12 @@ from charter.contract.subject import Subject, Token, json_of
 from charter.errors import Misconfigured
 from charter.postgres import Address
 from charter.runtime import Operation
+from charter.runtime.errors import PROBLEM
 from charter.runtime.parts import essence
 
 OF_THE_LIBRARY = {"accept", "accept-encoding", "connection", "content-length", "user-agent"}
 WRITERS = 8
 """Who ask for the same at once."""
-PROBLEM = "application/problem+json"
 REMEMBERED = 3
 """Requests that are shown with a finding."""
 

@@ -12,7 +12,7 @@ import requests
 from charter.contract.api import default_of, label, search_members
 from charter.contract.checks import complaints, is_same, least_of, limit_of, spelt
 from charter.contract.probes.client import Client
-from charter.contract.probes.made import unlike
+from charter.contract.probes.made import members_in, unlike
 from charter.contract.probes.versions import change_meanwhile
 from charter.contract.subject import TIMEOUT, json_of
 from charter.document.listings import Listing, values_of
@@ -163,8 +163,7 @@ class Seen:
             return {}
         path = {resource.parameter.name: identity}
         answer = self.client.send(operation, self.client.caller, path=path)
-        found = resource.envelope.inside(json_of(answer)) if answer.ok else None
-        return found if isinstance(found, dict) else {}
+        return (members_in(answer, resource.envelope) if answer.ok else None) or {}
 
     @property
     def resource(self) -> Resource | None:

@@ -48,9 +48,8 @@ class Made:
             return None
         sent = client.subject.another_body(create) if body is ABSENT else body
         answer = client.send(create, token, body=sent)
-        shown = json_of(answer) if answer.status_code in (200, 201) else None
-        said = resource.envelope.inside(shown) if isinstance(shown, dict) else None
-        if not isinstance(said, dict) or said.get(resource.identifier) is None:
+        said = members_in(answer, resource.envelope) if answer.status_code in (200, 201) else None
+        if said is None or said.get(resource.identifier) is None:
             return None
         path = {resource.parameter.name: said[resource.identifier]}
         envelope, shape = resource.envelope, client.api.body_shape(create)
@@ -117,9 +116,7 @@ class Made:
 
     def shown(self, answer: requests.Response) -> dict[str, Any] | None:
         """The members that an answer shows of it."""
-        body = json_of(answer)
-        found = self.envelope.inside(body) if isinstance(body, dict) else None
-        return found if isinstance(found, dict) else None
+        return members_in(answer, self.envelope)
 
     def is_kept(self, place: str, read: requests.Response) -> Iterator[str]:
         """Every member that was sent last is read afterwards, and what was answered as well."""
@@ -134,6 +131,13 @@ class Made:
         said = self.shown(self.answer) or {}
         for name in unlike(shape, said, found, self.sent):
             yield f"{place} answered another {name} than is read"
+
+
+def members_in(answer: requests.Response, envelope: Envelope) -> dict[str, Any] | None:
+    """Those of the object that an answer shows; None where it shows none."""
+    body = json_of(answer)
+    found = envelope.inside(body) if isinstance(body, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def unlike(

@@ -5,12 +5,13 @@ from typing import Any
 
 from requests import Response
 
-from charter.contract.api import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, label
+from charter.contract.api import IF_MATCH, IF_NONE_MATCH, label
 from charter.contract.extremes import lists
 from charter.contract.probes.client import WRITERS, Client
 from charter.contract.probes.made import Made
 from charter.contract.subject import json_of
 from charter.mock.memory import Resource
+from charter.mock.repeats import IDEMPOTENCY_KEY
 from charter.runtime import Operation
 
 REPEATED = ("Location", "ETag")
